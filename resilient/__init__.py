@@ -1,0 +1,1 @@
+"""Composable aiohttp client middlewares that make calls to other people's APIs survive."""

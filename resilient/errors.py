@@ -1,0 +1,387 @@
+"""The exceptions of this package.
+
+    ResilientError
+    ├── APIError                          also aiohttp.ClientResponseError
+    │   ├── BadRequestError               400
+    │   │   └── ValidationError           400 that names the fields at fault
+    │   ├── AuthenticationError           401
+    │   ├── PermissionDeniedError         403
+    │   ├── NotFoundError                 404
+    │   ├── NotAcceptableError            406
+    │   ├── ConflictError                 409
+    │   ├── UnprocessableEntityError      422
+    │   ├── RateLimitError                429
+    │   └── ServerError                   every other 5xx
+    │       ├── InternalServerError       500
+    │       ├── BadGatewayError           502
+    │       ├── ServiceUnavailableError   503
+    │       └── GatewayTimeoutError       504
+    ├── ConnectionFailedError             also aiohttp.ClientConnectionError
+    ├── CircuitOpenError                  also aiohttp.ClientConnectionError
+    ├── AttemptTimeoutError               also aiohttp.ServerTimeoutError, TimeoutError
+    ├── DeadlineExceededError             also aiohttp.ServerTimeoutError, TimeoutError
+    └── ConfigError                       also ValueError
+
+None of them is a `ClientOSError` or a `ServerDisconnectedError`: aiohttp answers those
+two by sending the request again on its own, unseen by whoever counts attempts.
+
+Their text shows no request header, no query and no userinfo, and they pickle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+from attrs import frozen
+from multidict import CIMultiDict, CIMultiDictProxy
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from aiohttp.client_reqrep import RequestInfo
+    from multidict import MultiMapping
+    from yarl import URL
+
+    from resilient.call import Attempt
+
+__all__ = [
+    "APIError",
+    "AttemptTimeoutError",
+    "AuthenticationError",
+    "BadGatewayError",
+    "BadRequestError",
+    "CircuitOpenError",
+    "ConfigError",
+    "ConflictError",
+    "ConnectionFailedError",
+    "DeadlineExceededError",
+    "FieldError",
+    "GatewayTimeoutError",
+    "InternalServerError",
+    "NotAcceptableError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResilientError",
+    "ServerError",
+    "ServiceUnavailableError",
+    "UnprocessableEntityError",
+    "ValidationError",
+    "error_class",
+]
+
+# How much of a server's message an exception's text shows; the attribute keeps it all.
+_SHOWN = 300
+
+
+@frozen
+class FieldError:
+    """One field that a server found fault with, and what it said of it."""
+
+    field: str
+    message: str
+
+
+class ResilientError(Exception):
+    """Base of every exception that this package raises.
+
+    Attributes:
+        attempts: What was tried, oldest first; empty where nothing counted attempts.
+        stop_reason: Why no more was tried, or None where nothing would have been.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    stop_reason: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        """The attributes to pickle."""
+        return dict(self.__dict__)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def _history(self) -> str:
+        """What to add to the text of an error about the attempts before it."""
+        parts = []
+        if len(self.attempts) > 1:
+            parts.append(f"{len(self.attempts)} attempts")
+        if self.stop_reason:
+            parts.append(self.stop_reason)
+        return ": ".join(parts)
+
+
+def _rebuild(cls: type[ResilientError], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
+    error = cls.__new__(cls)
+    error.args = args
+    error._restore(state)
+    return error
+
+
+class APIError(ResilientError, aiohttp.ClientResponseError):
+    """The server answered with an error status.
+
+    Attributes:
+        status: The status of the response; `status_code` is another name for it.
+        message: What the server said, for a person; the reason phrase where it said nothing.
+        code: What the server said, for a program, or what a rule made of it; None if neither.
+        request_id: The identifier to quote to the server's support, if one was sent.
+        details: The fields that were at fault.
+        retry_after: Seconds that the server asked to wait, or None.
+        body: The body as far as it was read.
+        headers: The headers of the response.
+        request_info: URL (without userinfo, query and fragment) and method; no headers.
+    """
+
+    # A plain attribute in the place of aiohttp's deprecated integer property.
+    code: str | None = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        request_info: RequestInfo,
+        history: tuple[aiohttp.ClientResponse, ...] = (),
+        *,
+        status: int,
+        message: str = "",
+        headers: MultiMapping[str] | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        details: Sequence[FieldError] = (),
+        retry_after: float | None = None,
+        body: bytes = b"",
+    ) -> None:
+        super().__init__(request_info, history, status=status, message=message, headers=headers)
+        self.args = (status, message)
+        self.code = code
+        self.request_id = request_id
+        self.details = tuple(details)
+        self.retry_after = retry_after
+        self.body = body
+
+    @property
+    def status_code(self) -> int:
+        """The status of the response."""
+        return self.status
+
+    @property
+    def field_errors(self) -> Mapping[str, str]:
+        """What was said of each field; several remarks on one are joined by a semicolon."""
+        fields: dict[str, str] = {}
+        for detail in self.details:
+            said = fields.get(detail.field)
+            fields[detail.field] = f"{said}; {detail.message}" if said else detail.message
+        return fields
+
+    def __str__(self) -> str:
+        said = f"{self.status} {self.code}" if self.code else str(self.status)
+        context = [f"{self.request_info.method} {self.request_info.url}"]
+        if self.request_id:
+            context.append(f"request_id {_one_line(self.request_id)}")
+        if history := self._history():
+            context.append(history)
+        return f"{_one_line(said)}: {_one_line(self.message)} [{'; '.join(context)}]"
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} status={self.status} code={self.code!r} "
+            f"message={_one_line(self.message)!r} request_id={self.request_id!r}>"
+        )
+
+    def _state(self) -> dict[str, Any]:
+        state = super()._state()
+        info = state.pop("request_info")
+        headers = state.pop("headers")
+        # Responses hold sockets. A cookie is a credential, whichever way it travels.
+        state["history"] = ()
+        state["request"] = (info.url, info.method)
+        state["header_items"] = headers and [
+            (name, value) for name, value in headers.items() if name.lower() != "set-cookie"
+        ]
+        return state
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        self.request_info = public_request_info(*state.pop("request"))
+        items = state.pop("header_items")
+        self.headers = None if items is None else CIMultiDictProxy(CIMultiDict(items))
+        super()._restore(state)
+
+
+def public_request_info(url: URL, method: str) -> RequestInfo:
+    """An aiohttp request info that carries no headers."""
+    return aiohttp.RequestInfo(url, method, CIMultiDictProxy(CIMultiDict()), url)
+
+
+class BadRequestError(APIError):
+    """400: the request is malformed."""
+
+
+class ValidationError(BadRequestError):
+    """400: some fields of the request are at fault; `field_errors` says which."""
+
+
+class AuthenticationError(APIError):
+    """401: credentials are missing, invalid or expired."""
+
+
+class PermissionDeniedError(APIError):
+    """403: the credentials are good, but not for this."""
+
+
+class NotFoundError(APIError):
+    """404: there is no such thing, or no longer."""
+
+
+class NotAcceptableError(APIError):
+    """406: not acceptable; some servers say so when a quota of objects is used up."""
+
+
+class ConflictError(APIError):
+    """409: at odds with the current state."""
+
+
+class UnprocessableEntityError(APIError):
+    """422: well-formed, but it cannot be processed."""
+
+
+class RateLimitError(APIError):
+    """429: too many requests; `retry_after` says how long to keep away, if the server did."""
+
+
+class ServerError(APIError):
+    """5xx: the server failed."""
+
+
+class InternalServerError(ServerError):
+    """500: an unexpected error in the server."""
+
+
+class BadGatewayError(ServerError):
+    """502: a gateway got no usable answer from the server behind it."""
+
+
+class ServiceUnavailableError(ServerError):
+    """503: overloaded, or down for maintenance."""
+
+
+class GatewayTimeoutError(ServerError):
+    """504: a gateway got no answer in time from the server behind it."""
+
+
+_BY_STATUS: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    406: NotAcceptableError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+    500: InternalServerError,
+    502: BadGatewayError,
+    503: ServiceUnavailableError,
+    504: GatewayTimeoutError,
+}
+
+
+def error_class(status: int) -> type[APIError]:
+    """The exception for a status; the family's base for one that has none of its own."""
+    return _BY_STATUS.get(status) or (ServerError if 500 <= status <= 599 else APIError)
+
+
+class ConnectionFailedError(ResilientError, aiohttp.ClientConnectionError):
+    """No usable answer came: the connection failed, broke, or carried no HTTP.
+
+    What aiohttp raised is the `__cause__`.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return _with_history(self.message, self)
+
+
+class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
+    """The circuit breaker refused the call: nothing was sent.
+
+    Attributes:
+        key: What the circuit belongs to, as a rule an origin.
+        retry_after: Seconds until a call may be let through as a probe; None while the
+            circuit is isolated by hand.
+        state: "open", "half_open" (every probe is out), or "closed" (traffic is being let
+            back in gradually).
+    """
+
+    # No call of super().__init__: a refusal has to be cheap, and BaseException.__new__
+    # has kept the arguments already.
+    def __init__(self, key: Hashable, retry_after: float | None, state: str = "open") -> None:
+        self.key = key
+        self.retry_after = retry_after
+        self.state = state
+
+    def __str__(self) -> str:
+        if self.state == "closed":
+            what = f"the circuit for {self.key} has just closed and lets traffic in gradually"
+        else:
+            what = f"the circuit for {self.key} is {self.state}"
+        when = "isolated by hand" if self.retry_after is None else f"in {self.retry_after:.3g} s"
+        return _with_history(f"{what} (next try: {when})", self)
+
+
+class AttemptTimeoutError(ResilientError, aiohttp.ServerTimeoutError):
+    """One attempt took longer than it may.
+
+    Attributes:
+        timeout: What it was allowed, in seconds; None where aiohttp's own limit ran out.
+    """
+
+    def __init__(self, timeout: float | None = None) -> None:
+        super().__init__(timeout)
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        limit = "its time" if self.timeout is None else f"{self.timeout:g} s"
+        return _with_history(f"no response within {limit} of one attempt", self)
+
+
+class DeadlineExceededError(ResilientError, aiohttp.ServerTimeoutError):
+    """The time for the whole call ran out.
+
+    Attributes:
+        timeout: What the call was allowed, in seconds; None where the limit was aiohttp's own.
+    """
+
+    def __init__(self, timeout: float | None = None) -> None:
+        super().__init__(timeout)
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        limit = "the time of the session" if self.timeout is None else f"{self.timeout:g} s"
+        return _with_history(f"the call did not finish within {limit}", self)
+
+
+class ConfigError(ResilientError, ValueError):
+    """A policy that makes no sense: which field, what it was given, and what is allowed."""
+
+    @classmethod
+    def of(cls, where: str, given: object, allowed: str) -> Self:
+        """The error for one field of a policy."""
+        return cls(f"{where} must be {allowed}, not {given!r}")
+
+
+def _with_history(message: str, error: ResilientError) -> str:
+    history = error._history()
+    return f"{message} [{history}]" if history else message
+
+
+def _one_line(text: str) -> str:
+    """Text of a server's, made safe for a log: one line, printable, of bounded length."""
+    text = " ".join(text[: _SHOWN + 1].split())
+    if len(text) > _SHOWN:
+        text = text[: _SHOWN - 1] + "…"
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
