@@ -1,1 +1,101 @@
 """Composable aiohttp client middlewares that make calls to other people's APIs survive."""
+
+from resilient.breaker import BreakerPolicy, Circuit, CircuitBreaker
+from resilient.call import Attempt, attempts_of, override
+from resilient.composition import Pipeline, PipelineWarning, Policy
+from resilient.envelopes import CodeRule, Envelope, EnvelopeParser, parse_error
+from resilient.envelopes.middleware import NormalizeErrors
+from resilient.envelopes.policy import ErrorPolicy
+from resilient.errors import (
+    APIError,
+    AttemptTimeoutError,
+    AuthenticationError,
+    BadGatewayError,
+    BadRequestError,
+    CircuitOpenError,
+    ConfigError,
+    ConflictError,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    FieldError,
+    GatewayTimeoutError,
+    InternalServerError,
+    NotAcceptableError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResilientError,
+    ServerError,
+    ServiceUnavailableError,
+    UnprocessableEntityError,
+    ValidationError,
+)
+from resilient.events import (
+    AttemptEvent,
+    Event,
+    Listener,
+    RefusalEvent,
+    TransitionEvent,
+    WaitEvent,
+)
+from resilient.retry import Backoff, BudgetPolicy, Retry, RetryBudget, RetryPolicy
+from resilient.retry_after import ResetHeader, parse_retry_after
+from resilient.session import pipeline_of, wrap
+from resilient.timeouts import AttemptTimeout, Deadline
+
+__all__ = [
+    "APIError",
+    "Attempt",
+    "AttemptEvent",
+    "AttemptTimeout",
+    "AttemptTimeoutError",
+    "AuthenticationError",
+    "Backoff",
+    "BadGatewayError",
+    "BadRequestError",
+    "BreakerPolicy",
+    "BudgetPolicy",
+    "Circuit",
+    "CircuitBreaker",
+    "CircuitOpenError",
+    "CodeRule",
+    "ConfigError",
+    "ConflictError",
+    "ConnectionFailedError",
+    "Deadline",
+    "DeadlineExceededError",
+    "Envelope",
+    "EnvelopeParser",
+    "ErrorPolicy",
+    "Event",
+    "FieldError",
+    "GatewayTimeoutError",
+    "InternalServerError",
+    "Listener",
+    "NormalizeErrors",
+    "NotAcceptableError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "Pipeline",
+    "PipelineWarning",
+    "Policy",
+    "RateLimitError",
+    "RefusalEvent",
+    "ResetHeader",
+    "ResilientError",
+    "Retry",
+    "RetryBudget",
+    "RetryPolicy",
+    "ServerError",
+    "ServiceUnavailableError",
+    "TransitionEvent",
+    "UnprocessableEntityError",
+    "ValidationError",
+    "WaitEvent",
+    "attempts_of",
+    "override",
+    "parse_error",
+    "parse_retry_after",
+    "pipeline_of",
+    "wrap",
+]

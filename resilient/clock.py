@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock", "TimerHandle"]
+__all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock", "TimerHandle", "claim_loop", "time_on"]
 
 
 class TimerHandle(Protocol):
@@ -48,7 +49,11 @@ class SystemClock:
 
     def time(self) -> float:
         """The time of the running event loop, in seconds."""
-        return asyncio.get_running_loop().time()
+        try:
+            return asyncio.get_running_loop().time()
+        except RuntimeError:
+            # Somebody looks at a breaker from outside; asyncio's own loops use the same scale.
+            return time.monotonic()
 
     def now(self) -> datetime:
         """The time of day."""
@@ -68,3 +73,23 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
+
+
+def claim_loop(owner: object, held: asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
+    """The running loop, for state that belongs to the loop it is first used on.
+
+    Raises:
+        RuntimeError: The state belongs to another loop already.
+    """
+    running = asyncio.get_running_loop()
+    if held is not None and held is not running:
+        raise RuntimeError(
+            f"this {type(owner).__name__} belongs to another event loop: its state cannot be "
+            "shared between loops, make one for each"
+        )
+    return running
+
+
+def time_on(loop: asyncio.AbstractEventLoop, clock: Clock) -> Callable[[], float]:
+    """The quickest way to ask a clock for the time on a loop."""
+    return loop.time if isinstance(clock, SystemClock) else clock.time

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from multidict import MultiMapping
     from yarl import URL
 
-    from resilient.call import Attempt
+    from resilient.call import Attempt, Call
 
 __all__ = [
     "APIError",
@@ -87,19 +87,29 @@ class ResilientError(Exception):
     """Base of every exception that this package raises.
 
     Attributes:
-        attempts: What was tried, oldest first; empty where nothing counted attempts.
-        stop_reason: Why no more was tried, or None where nothing would have been.
+        stop_reason: Why no more was tried; None where nothing decided that.
     """
 
-    attempts: tuple[Attempt, ...] = ()
     stop_reason: str | None = None
+
+    # The call is kept in the place of its attempts: describing them costs more than refusing.
+    _call: Call | None = None
+    _attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """What was tried, oldest first; empty where nothing counted attempts."""
+        return self._attempts if self._call is None else self._call.attempts()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self._state())
 
     def _state(self) -> dict[str, Any]:
         """The attributes to pickle."""
-        return dict(self.__dict__)
+        state = dict(self.__dict__)
+        if state.pop("_call", None) is not None:
+            state["_attempts"] = self.attempts
+        return state
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -107,8 +117,9 @@ class ResilientError(Exception):
     def _history(self) -> str:
         """What to add to the text of an error about the attempts before it."""
         parts = []
-        if len(self.attempts) > 1:
-            parts.append(f"{len(self.attempts)} attempts")
+        made = len(self.attempts)
+        if made > 1:
+            parts.append(f"{made} attempts")
         if self.stop_reason:
             parts.append(self.stop_reason)
         return ": ".join(parts)

@@ -1,0 +1,140 @@
+"""Bodies: reading one within bounds, and whether one can be sent a second time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from aiohttp import ClientError, ClientRequest, ClientResponse, MultipartWriter
+from aiohttp.payload import AsyncIterablePayload, BytesIOPayload, IOBasePayload, Payload
+
+from resilient.clock import Clock
+from resilient.timers import limit_at
+
+__all__ = ["discard", "prepare_resend", "read_within", "stop_upload", "unrepeatable"]
+
+# What may be read of a response that nobody wants, to give its connection back: bytes, seconds.
+_DRAIN_LIMIT: Final = 65_536
+_DRAIN_SECONDS: Final = 0.25
+
+_CUT_OFF: Final = "its upload was cut off while a file was being read"
+
+
+async def read_within(
+    response: ClientResponse, clock: Clock, *, limit: int, seconds: float
+) -> tuple[bytes, bool]:
+    """Read a body within bounds of bytes and time, then give its connection back.
+
+    A body that was read to its end leaves its connection to the pool; any other closes it.
+    Whatever fails on the way (the peer, the encoding, aiohttp's own timeouts) ends the
+    reading and is not raised.
+
+    Returns:
+        What was read, and whether that is all of it.
+    """
+    content = response.content
+    parts: list[bytes] = []
+    size = 0
+    complete = content.at_eof()
+    try:
+        if not complete and seconds > 0:
+            with limit_at(clock, clock.time() + seconds):
+                while size < limit:
+                    part = await content.read(limit - size)
+                    if not part and content.at_eof():
+                        break
+                    parts.append(part)
+                    size += len(part)
+                complete = content.at_eof()
+    except (ClientError, OSError):
+        complete = False
+    except BaseException:
+        response.close()
+        raise
+    if complete:
+        response.release()
+    else:
+        response.close()
+    return b"".join(parts), complete
+
+
+async def discard(response: ClientResponse, clock: Clock) -> None:
+    """Give back the connection of a response that nobody wants."""
+    length = response.content_length
+    if length is not None and length > _DRAIN_LIMIT:
+        response.close()
+    else:
+        await read_within(response, clock, limit=_DRAIN_LIMIT, seconds=_DRAIN_SECONDS)
+
+
+def _parts(body: Payload) -> list[Payload]:
+    """A payload and, if it is a multipart, all that is in it."""
+    if not isinstance(body, MultipartWriter):
+        return [body]
+    return [body, *(leaf for part, _, _ in body._parts for leaf in _parts(part))]
+
+
+def _is_spent(part: Payload) -> bool:
+    # Before 3.14 an async iterable that was cut off in the middle does not say so.
+    return part.consumed or (isinstance(part, AsyncIterablePayload) and part._cached_chunks is None)
+
+
+def _is_read_in_threads(part: Payload) -> bool:
+    return isinstance(part, IOBasePayload) and not isinstance(part, BytesIOPayload)
+
+
+def unrepeatable(request: ClientRequest) -> str | None:
+    """Why the body of a request that was sent cannot be sent again, or None if it can."""
+    body: Any = request.body
+    if not isinstance(body, Payload):
+        return None
+    parts = _parts(body)
+    if any(_is_spent(part) for part in parts):
+        return "its body can be read only once"
+    uploading = getattr(request, "_writer", None) is not None
+    if uploading and any(_is_read_in_threads(part) for part in parts):
+        return _CUT_OFF
+    return None
+
+
+async def stop_upload(request: ClientRequest) -> str | None:
+    """Wait until nobody writes the body of a request any more, its attempt being over.
+
+    The answer to an upload, or a failure, may come before its end, and the next attempt
+    must not share the body with what is left of this one.
+
+    Returns:
+        Why the body cannot be sent again after all, or None.
+    """
+    body: Any = request.body
+    if not isinstance(body, Payload):
+        return None
+    await request.close()
+    for part in _parts(body):
+        if _is_read_in_threads(part) and await _is_half_read(part):
+            return _CUT_OFF
+    return None
+
+
+async def _is_half_read(part: Payload) -> bool:
+    """Whether a thread may still be reading the file behind a payload.
+
+    aiohttp reads files in threads, which no cancellation reaches, and a read that comes
+    late would move the position under the next attempt. One that was read to its end has
+    nobody left who reads it.
+    """
+    if part._start_position is None:  # type: ignore[attr-defined]  # of IOBasePayload
+        return False
+    try:
+        # In a thread as well: a read that is under way holds the lock of the file. The next
+        # attempt goes back to the start, so that looking for one more byte does no harm.
+        return bool(await asyncio.to_thread(part._value.read, 1))
+    except (OSError, ValueError):
+        return True
+
+
+def prepare_resend(request: ClientRequest) -> None:
+    """Make a request that was attempted ready for another attempt."""
+    if "Expect" in request.headers:
+        # The future that stands for "100 Continue" is used up, or was cancelled with the writer.
+        request.update_expect_continue()

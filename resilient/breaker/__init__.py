@@ -1,0 +1,7 @@
+"""Circuit breaking: the policy, the states, and the middleware around them."""
+
+from resilient.breaker.machine import Counts, State
+from resilient.breaker.middleware import Circuit, CircuitBreaker
+from resilient.breaker.policy import BreakerPolicy
+
+__all__ = ["BreakerPolicy", "Circuit", "CircuitBreaker", "Counts", "State"]

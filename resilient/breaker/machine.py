@@ -1,0 +1,331 @@
+"""The states of a circuit: pure transitions that take the time and never ask for it.
+
+                    too many failures
+        CLOSED ───────────────────────────▶ OPEN ◀──────────┐
+          ▲                                  │ time is up    │ a probe failed
+          │ all probes went well             ▼               │
+          └────────────────────────────── HALF_OPEN ─────────┘
+
+Leave to pass is a number. All calls of one closed spell share one; each probe has its own.
+A result counts only if its number is still good, so that what was sent before the circuit
+opened, or a probe that was given up, changes nothing whenever it comes in (the generations
+of gobreaker, taken down to the single probe).
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+from typing import Final
+
+from attrs import frozen
+
+from resilient.breaker.policy import BreakerPolicy
+from resilient.outcome import Verdict
+from resilient.window import SlidingCounts
+
+__all__ = ["Change", "Counts", "Machine", "State"]
+
+CALLS, FAILURES, SLOW = range(3)
+
+# After closing, each of these many steps of the ramp admits twice as many calls as the last,
+# as TCP's slow start does: who calls seldom is never refused, a flood is let in over time.
+_RAMP_STEPS: Final = 10
+
+_FOR_GOOD: Final = math.inf
+
+
+class State(Enum):
+    """What a circuit does with a call."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@frozen
+class Change:
+    """A transition, and why; `seconds` is how long the circuit stays open, if it opened."""
+
+    before: State
+    after: State
+    reason: str
+    seconds: float | None = None
+
+
+@frozen
+class Counts:
+    """What a circuit has seen in its window; `streak` is the failures in a row."""
+
+    calls: int = 0
+    failures: int = 0
+    slow: int = 0
+    streak: int = 0
+
+
+class Machine:
+    """One circuit."""
+
+    __slots__ = (
+        "_admitted",
+        "_closed_at",
+        "_good",
+        "_leases",
+        "_now",
+        "_policy",
+        "_serial",
+        "_step",
+        "_streak",
+        "_trips",
+        "_until",
+        "_window",
+        "state",
+    )
+
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self._policy = policy
+        self.state = State.CLOSED
+        # The number that calls of this closed spell carry, and the last number given out.
+        self._serial = 1
+        self._window: SlidingCounts | None = None
+        self._streak = 0
+        # How often it has opened with no quiet spell in between.
+        self._trips = 0
+        self._until = 0.0
+        self._leases: dict[int, float] | None = None
+        self._good = 0
+        # When it closed, until it has proved itself; else None.
+        self._closed_at: float | None = None
+        self._step = 0
+        self._admitted = 0
+        self._now = -math.inf
+
+    # -- before a call
+
+    def admit(self, now: float) -> tuple[int, Change | None]:
+        """Leave to pass, as a number that the result has to carry; 0 for a refusal."""
+        if self.state is State.CLOSED:
+            if self._closed_at is None or self._may_pass(now):
+                return self._serial, None
+            return 0, None
+        now = self._forward(now)
+        change = None
+        if self.state is State.OPEN:
+            if now < self._until:
+                return 0, None
+            change = self._turn(State.HALF_OPEN, "the time is up")
+            self._leases = {}
+            self._good = 0
+        leases = self._leases
+        assert leases is not None, "half-open has leases"
+        for permit in [permit for permit, expires in leases.items() if expires <= now]:
+            del leases[permit]
+        if len(leases) + self._good >= self._policy.probes:
+            return 0, change
+        self._serial += 1
+        leases[self._serial] = now + self._policy.probe_lease
+        return self._serial, change
+
+    def retry_in(self, now: float) -> float | None:
+        """Seconds until a call may pass; 0 if one may now, None if none ever will by itself."""
+        now = max(now, self._now)
+        if self.state is State.OPEN:
+            return None if self._until == _FOR_GOOD else max(0.0, self._until - now)
+        if self.state is State.HALF_OPEN:
+            leases = self._leases or {}
+            if len(leases) + self._good < self._policy.probes or not leases:
+                return 0.0
+            return max(0.0, min(leases.values()) - now)
+        width = self._policy.ramp_up / _RAMP_STEPS
+        if self._closed_at is None or not width or self._admitted < self._allowance():
+            return 0.0
+        return max(0.0, self._closed_at + (self._step + 1) * width - now)
+
+    # -- after a call
+
+    def succeed(self, permit: int, now: float, duration: float) -> Change | None:
+        """Take in that a call went well: `record`, made quick for the commonest case."""
+        if (
+            permit == self._serial
+            and self.state is State.CLOSED
+            and self._window is not None
+            and self._policy.slow_call is None
+        ):
+            self._window.add(CALLS, now)
+            self._streak = 0
+            return None
+        return self.record(permit, Verdict.SUCCESS, now, duration=duration)
+
+    def record(
+        self,
+        permit: int,
+        verdict: Verdict,
+        now: float,
+        *,
+        duration: float = 0.0,
+        retry_after: float | None = None,
+        random: float = 0.0,
+    ) -> Change | None:
+        """Take in how a call ended.
+
+        Args:
+            permit: What `admit` gave.
+            verdict: SUCCESS and TRANSIENT (a failure) count; anything else only gives the
+                place of a probe back.
+            now: The time, in seconds.
+            duration: How long the call took, in seconds.
+            retry_after: Seconds that the server asked to be left alone for.
+            random: A number from [0, 1), which spreads the moment of the next probe.
+        """
+        if self.state is State.HALF_OPEN:
+            leases = self._leases
+            if leases is None or leases.pop(permit, None) is None:
+                return None
+        elif self.state is not State.CLOSED or permit != self._serial:
+            return None
+        if verdict is Verdict.SUCCESS:
+            failed = False
+        elif verdict is Verdict.TRANSIENT:
+            failed = True
+        else:
+            return None
+        if now > self._now:
+            self._now = now
+        slow_call = self._policy.slow_call
+        slow = slow_call is not None and duration >= slow_call
+        if self.state is State.HALF_OPEN:
+            if failed or slow:
+                reason = "a probe failed" if failed else "a probe was slow"
+                return self._open(reason, retry_after, random)
+            self._good += 1
+            if self._good < self._policy.probes:
+                return None
+            return self._close("the probes went well")
+        window = self._window
+        if window is None:
+            window = self._window = SlidingCounts(self._policy.window, 3, self._now)
+        window.add(CALLS, self._now)
+        if slow:
+            window.add(SLOW, self._now)
+        if failed:
+            window.add(FAILURES, self._now)
+            self._streak += 1
+        else:
+            self._streak = 0
+            if not slow:
+                return None
+        too_many = self._too_many(window)
+        return None if too_many is None else self._open(too_many, retry_after, random)
+
+    def _too_many(self, window: SlidingCounts) -> str | None:
+        policy = self._policy
+        calls, failures, slow = window.totals
+        if policy.consecutive_failures is not None and self._streak >= policy.consecutive_failures:
+            return f"{self._streak} failures in a row"
+        if calls < policy.minimum_calls:
+            return None
+        if failures >= policy.failure_rate * calls:
+            return f"{failures} of {calls} calls failed"
+        if policy.slow_call is not None and slow >= policy.slow_rate * calls:
+            return f"{slow} of {calls} calls were slow"
+        return None
+
+    # -- by hand
+
+    def isolate(self) -> Change | None:
+        """Refuse every call until `reset`."""
+        self._until = _FOR_GOOD
+        if self.state is State.OPEN:
+            return None
+        return self._turn(State.OPEN, "isolated by hand")
+
+    def reset(self) -> Change | None:
+        """Close, with everything forgotten."""
+        before = self.state
+        self._trips = 0
+        self._close("reset by hand")
+        self._closed_at = None
+        return None if before is State.CLOSED else Change(before, State.CLOSED, "reset by hand")
+
+    # -- looking at it
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it is open until somebody closes it."""
+        return self.state is State.OPEN and self._until == _FOR_GOOD
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing would be lost by forgetting this circuit."""
+        return (
+            self.state is State.CLOSED
+            and self._closed_at is None
+            and (self._window is None or not self._window.totals[FAILURES])
+        )
+
+    def counts(self, now: float) -> Counts:
+        """What the window holds."""
+        if self._window is None:
+            return Counts(streak=self._streak)
+        self._window.advance(max(now, self._now))
+        calls, failures, slow = self._window.totals
+        return Counts(calls, failures, slow, self._streak)
+
+    # -- transitions
+
+    def _forward(self, now: float) -> float:
+        """The time; a clock that goes back stands still here."""
+        if now > self._now:
+            self._now = now
+        return self._now
+
+    def _turn(self, after: State, reason: str, seconds: float | None = None) -> Change:
+        change = Change(self.state, after, reason, seconds)
+        self.state = after
+        # No result from before counts after.
+        self._serial += 1
+        self._leases = None
+        return change
+
+    def _open(self, reason: str, retry_after: float | None, random: float) -> Change:
+        policy = self._policy
+        # The exponent is bounded so that the power cannot overflow.
+        seconds = policy.open_for * 2.0 ** min(self._trips, 60) * (1 + random / 10)
+        seconds = min(max(seconds, retry_after or 0.0), policy.max_open_for)
+        self._trips += 1
+        self._until = self._now + seconds
+        return self._turn(State.OPEN, reason, seconds)
+
+    def _close(self, reason: str) -> Change:
+        change = self._turn(State.CLOSED, reason)
+        self._window = None
+        self._streak = 0
+        self._step = 0
+        self._admitted = 0
+        self._closed_at = self._now
+        return change
+
+    # -- letting traffic back in
+
+    def _allowance(self) -> int:
+        return self._policy.probes << self._step
+
+    def _may_pass(self, now: float) -> bool:
+        """Whether one more call may pass so soon after closing."""
+        policy = self._policy
+        assert self._closed_at is not None, "asked only after closing"
+        elapsed = self._forward(now) - self._closed_at
+        if elapsed >= policy.ramp_up:
+            if elapsed >= policy.window:
+                # It has proved itself: the next time it opens, it starts from `open_for` again.
+                self._closed_at = None
+                self._trips = 0
+            return True
+        step = int(elapsed / policy.ramp_up * _RAMP_STEPS)
+        if step > self._step:
+            self._step = step
+            self._admitted = 0
+        if self._admitted >= self._allowance():
+            return False
+        self._admitted += 1
+        return True

@@ -1,0 +1,257 @@
+"""The circuit breaker as a middleware: which circuit, what counts, who is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from attrs import define, field, frozen
+from yarl import URL
+
+from resilient.breaker.machine import Change, Counts, Machine, State
+from resilient.breaker.policy import BreakerPolicy
+from resilient.call import current
+from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
+from resilient.errors import AttemptTimeoutError, CircuitOpenError
+from resilient.events import Emitter, RefusalEvent, TransitionEvent, make_emitter
+from resilient.outcome import Outcome, Verdict, is_stale, judge_health, was_never_sent
+from resilient.pool import Prospect, prospect
+from resilient.redact import origin_of, public_url
+from resilient.retry_after import parse_retry_after
+
+__all__ = ["Circuit", "CircuitBreaker"]
+
+Key = Callable[[ClientRequest], Hashable | None]
+
+
+def origin(request: ClientRequest) -> Hashable:
+    """One circuit per origin, as text: scheme, host, and a port that is not the scheme's."""
+    return origin_of(request.url)
+
+
+@define(eq=False)
+class CircuitBreaker:
+    """Refuses calls to a server that keeps failing, until it has shown that it is back.
+
+        breaker = CircuitBreaker(BreakerPolicy(failure_rate=0.5))
+        breaker.circuit("https://api.mavio.example").isolate()
+
+    Failures are the policy's statuses, transport failures, and attempts that ran out of
+    time. Other statuses are successes. 429, a cancelled call, a pooled connection that the
+    server had closed, and waiting for a place in the pool say nothing of the server and
+    count as neither.
+
+    Args:
+        policy: When circuits open and close.
+        key: Which circuit a request belongs to; by default one per origin. None, or a hook
+            that raises, lets the request pass uncounted.
+        listeners: Told of transitions and refusals.
+        name: What events and logs call it.
+        clock: The source of time and randomness.
+
+    Raises:
+        CircuitOpenError: The call was refused; nothing was sent.
+        RuntimeError: It was used from a second event loop.
+    """
+
+    policy: BreakerPolicy = field(factory=BreakerPolicy)
+    key: Key = field(default=origin, kw_only=True)
+    _emitter: Emitter = field(
+        factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
+    )
+    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
+    _machines: dict[Hashable, Machine] = field(factory=dict, init=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    _time: Callable[[], float] = field(init=False)
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Let a request pass, or refuse it."""
+        if self._loop is not asyncio.get_running_loop():
+            self._loop = claim_loop(self, self._loop)
+            self._time = time_on(self._loop, self._clock)
+        if self.key is origin:
+            key: Hashable | None = origin_of(request.url)
+        else:
+            key = self._ask_key(request)
+            if key is None:
+                return await handler(request)
+        machine = self._machines.get(key) or self._make(key)
+        started = self._time()
+        permit, change = machine.admit(started)
+        if change is not None:
+            self._tell(key, change)
+        if not permit and not self.policy.observe:
+            raise self._refuse(request, key, machine, started)
+
+        call = current.get()
+        source = (call and call.prospect) or prospect(request)
+        before = request.response
+        try:
+            response = await handler(request)
+        except asyncio.CancelledError:
+            verdict = Verdict.NEUTRAL
+            if call is not None and call.limit is not None and call.limit.fired:
+                # An attempt that the deadline cut off took too long, like any other.
+                verdict = self._judge(AttemptTimeoutError(), request, before, source)
+            self._record(key, machine, permit, verdict, started)
+            raise
+        except Exception as error:
+            verdict = self._judge(error, request, before, source)
+            self._record(key, machine, permit, verdict, started, error)
+            raise
+        except BaseException:
+            self._record(key, machine, permit, Verdict.NEUTRAL, started)
+            raise
+        if response.status < 400:
+            ended = self._time()
+            change = machine.succeed(permit, ended, ended - started)
+            if change is not None:
+                self._tell(key, change)
+        else:
+            verdict = judge_health(response, self.policy.statuses)
+            self._record(key, machine, permit, verdict, started, response)
+        return response
+
+    def circuit(self, key: Hashable) -> Circuit:
+        """The circuit of a key, to look at or to operate; for an origin, any URL of it will do."""
+        if self.key is origin and isinstance(key, str | URL):
+            key = origin_of(URL(key))
+        return Circuit(key, self)
+
+    @property
+    def circuits(self) -> tuple[Circuit, ...]:
+        """Every circuit that is kept."""
+        return tuple(Circuit(key, self) for key in self._machines)
+
+    def _ask_key(self, request: ClientRequest) -> Hashable | None:
+        try:
+            key = self.key(request)
+            hash(key)
+        except Exception:
+            self._emitter.complain("breaker key", self.key)
+            return None
+        return key
+
+    def _make(self, key: Hashable) -> Machine:
+        if len(self._machines) >= self.policy.max_circuits:
+            # The oldest that nothing is wrong with; if something is wrong with all, the oldest.
+            quiet = (old for old, machine in self._machines.items() if machine.is_quiet)
+            del self._machines[next(quiet, next(iter(self._machines)))]
+        machine = self._machines[key] = Machine(self.policy)
+        return machine
+
+    def _judge(
+        self, error: Exception, request: ClientRequest, before: object, source: Prospect
+    ) -> Verdict:
+        """What an exception says of the server, given where its connection came from."""
+        if source is Prospect.POOLED and is_stale(error):
+            return Verdict.NEUTRAL
+        if (
+            source is Prospect.QUEUED
+            and isinstance(error, TimeoutError)
+            and was_never_sent(error, request, before)
+        ):
+            return Verdict.NEUTRAL
+        return judge_health(error, self.policy.statuses)
+
+    def _record(
+        self,
+        key: Hashable,
+        machine: Machine,
+        permit: int,
+        verdict: Verdict,
+        started: float,
+        outcome: Outcome | None = None,
+    ) -> None:
+        ended = self._time()
+        failed = verdict is Verdict.TRANSIENT
+        headers = getattr(outcome, "headers", None) if failed else None
+        change = machine.record(
+            permit,
+            verdict,
+            ended,
+            duration=ended - started,
+            retry_after=headers and parse_retry_after(headers, now=self._clock.now()),
+            random=self._clock.random() if failed else 0.0,
+        )
+        if change is not None:
+            self._tell(key, change)
+        call = current.get()
+        if call is not None and machine.state is State.OPEN and not self.policy.observe:
+            # Lets a retry further out know that waiting less would be in vain.
+            call.refused_until = ended + (machine.retry_in(ended) or 0.0)
+
+    def _refuse(
+        self, request: ClientRequest, key: Hashable, machine: Machine, now: float
+    ) -> CircuitOpenError:
+        error = CircuitOpenError(key, machine.retry_in(now), machine.state.value)
+        if self._emitter.wants(RefusalEvent.level):
+            self._emitter.emit(
+                RefusalEvent(
+                    name=self._emitter.name,
+                    method=request.method,
+                    url=str(public_url(request.url)),
+                    by="breaker",
+                    reason=str(error),
+                )
+            )
+        return error
+
+    def _tell(self, key: Hashable, change: Change) -> None:
+        self._emitter.emit(
+            TransitionEvent(
+                name=self._emitter.name,
+                key=key,
+                before=change.before.value,
+                after=change.after.value,
+                reason=change.reason,
+                seconds=change.seconds,
+            )
+        )
+
+
+@frozen
+class Circuit:
+    """One circuit of a breaker, seen from outside; always as it is now."""
+
+    key: Hashable
+    _breaker: CircuitBreaker = field(repr=False)
+
+    @property
+    def _machine(self) -> Machine:
+        # Looking at a circuit does not make one: it would be as new.
+        return self._breaker._machines.get(self.key) or Machine(self._breaker.policy)
+
+    @property
+    def state(self) -> str:
+        """One of "closed", "open", "half_open"."""
+        return self._machine.state.value
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it stays open until `reset`."""
+        return self._machine.isolated
+
+    @property
+    def counts(self) -> Counts:
+        """Calls, failures and slow calls in the window, and the failures in a row."""
+        return self._machine.counts(self._breaker._clock.time())
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until a call may pass; 0 if one may now, None while it is isolated."""
+        return self._machine.retry_in(self._breaker._clock.time())
+
+    def isolate(self) -> None:
+        """Refuse every call until `reset`."""
+        machine = self._breaker._machines.get(self.key) or self._breaker._make(self.key)
+        self._told(machine.isolate())
+
+    def reset(self) -> None:
+        """Close it, and forget what it has counted."""
+        self._told(self._machine.reset())
+
+    def _told(self, change: Change | None) -> None:
+        if change is not None:
+            self._breaker._tell(self.key, change)

@@ -1,0 +1,32 @@
+"""What may be shown of a request and of the exceptions around it.
+
+Queries and userinfo carry keys and tokens, and the text of aiohttp's exceptions repeats
+them; so nothing of theirs reaches a log, an event or an error of ours unless it comes
+from here.
+"""
+
+from __future__ import annotations
+
+from yarl import URL
+
+__all__ = ["origin_of", "public_url", "summary"]
+
+
+def origin_of(url: URL) -> str:
+    """The origin as text: scheme, host, and the port unless it is the scheme's own."""
+    # aiohttp has asked the URL for the same part, and URLs remember.
+    return f"{url.scheme}://{url.host_port_subcomponent}"
+
+
+def public_url(url: URL) -> URL:
+    """The URL without userinfo, query and fragment."""
+    return url.with_user(None).with_query(None).with_fragment(None)
+
+
+def summary(error: BaseException) -> str:
+    """An exception in a few words: its type, and what the system says of its errno."""
+    # aiohttp keeps the system's own exception inside its connector errors.
+    cause = getattr(error, "os_error", error)
+    strerror = getattr(cause, "strerror", None)
+    name = type(error).__name__
+    return f"{name} ({strerror})" if isinstance(strerror, str) and strerror else name

@@ -1,0 +1,66 @@
+"""A budget for retries: a share of the calls, so that retries cannot multiply an outage.
+
+With three attempts each, callers of a dead server triple its load just when it can bear
+the least; that alone can keep it down after what broke it is mended. A limit for each call
+cannot prevent that. A limit over all calls does: if few calls fail, all of them are tried
+again; if all fail, a tenth are.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import field, frozen
+
+from resilient.validation import at_least, fraction, positive
+from resilient.window import SlidingCounts
+
+__all__ = ["BudgetPolicy", "RetryBudget"]
+
+_CALLS: Final = 0
+_RETRIES: Final = 1
+
+
+@frozen(kw_only=True)
+class BudgetPolicy:
+    """How many retries are allowed in a sliding window.
+
+    Attributes:
+        ratio: Retries per call.
+        min_per_second: Retries per second that are allowed however few calls there are. The
+            greater of the two counts, over the whole window: at the default, thirty retries
+            in any ten seconds always pass.
+        window: Seconds over which calls and retries are counted.
+    """
+
+    ratio: float = field(default=0.1, validator=fraction())
+    min_per_second: float = field(default=3.0, validator=at_least(0.0, "a second"))
+    window: float = field(default=10.0, validator=positive())
+
+
+class RetryBudget:
+    """What a budget has counted; one for each `Retry`, or one that several were given."""
+
+    __slots__ = ("_floor", "_window", "policy")
+
+    def __init__(self, policy: BudgetPolicy) -> None:
+        self.policy = policy
+        self._floor = policy.min_per_second * policy.window
+        self._window: SlidingCounts | None = None
+
+    def count_call(self, now: float) -> None:
+        """Count a call, which earns its share of a retry."""
+        if self._window is None:
+            self._window = SlidingCounts(self.policy.window, 2, now)
+        self._window.add(_CALLS, now)
+
+    def withdraw(self, now: float) -> bool:
+        """Take one retry out of the budget, if there is one left."""
+        if self._window is None:
+            self._window = SlidingCounts(self.policy.window, 2, now)
+        self._window.advance(now)
+        calls, retries = self._window.totals
+        if retries + 1 > max(self.policy.ratio * calls, self._floor):
+            return False
+        self._window.add(_RETRIES, now)
+        return True

@@ -1,0 +1,393 @@
+"""Retry as a middleware: the loop around the questions of `decision`."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from attrs import define, field
+
+from resilient.bodies import discard, prepare_resend, stop_upload, unrepeatable
+from resilient.call import Call, call_of, remember, run_hop
+from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
+from resilient.errors import (
+    APIError,
+    AttemptTimeoutError,
+    CircuitOpenError,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    ResilientError,
+)
+from resilient.events import (
+    AttemptEvent,
+    Emitter,
+    RefusalEvent,
+    WaitEvent,
+    make_emitter,
+)
+from resilient.outcome import (
+    Outcome,
+    is_cut_off,
+    is_stale,
+    is_transport_failure,
+    session_ran_out,
+    status_of,
+    was_never_sent,
+)
+from resilient.pool import Prospect, prospect
+from resilient.redact import origin_of, public_url, summary
+from resilient.retry.budget import RetryBudget
+from resilient.retry.decision import Facts, decide, hindrance, pace
+from resilient.retry.policy import RetryPolicy
+from resilient.retry_after import parse_retry_after
+from resilient.timers import limit_at
+
+__all__ = ["Retry"]
+
+# draft-ietf-httpapi-idempotency-key-header; a caller who sends it says that repeating is safe.
+_IDEMPOTENCY_KEY = "Idempotency-Key"
+
+
+@define(eq=False)
+class Retry:
+    """Tries again what may go better next time, within a policy.
+
+        session = aiohttp.ClientSession(middlewares=[Retry(RetryPolicy(max_attempts=5))])
+
+    It works on responses and on the exceptions of middlewares inside it alike. When no more
+    is tried the last outcome comes out: a response as it is, an exception with its attempts
+    and the reason. Transport errors come out as `ConnectionFailedError` or
+    `AttemptTimeoutError`, with aiohttp's own as their cause.
+
+    Args:
+        policy: What is tried again, how often, and after how long.
+        budget: One to share with other middlewares; by default each has its own.
+        listeners: Told of attempts, waits and refusals.
+        clock: The source of time, sleep and randomness.
+
+    Raises:
+        ConnectionFailedError: The transport failed.
+        AttemptTimeoutError: An attempt ran out of time.
+        DeadlineExceededError: The total timeout of the session ran out.
+        RuntimeError: It was used from a second event loop.
+    """
+
+    policy: RetryPolicy = field(factory=RetryPolicy)
+    _budget: RetryBudget | None = field(default=None, kw_only=True)
+    _emitter: Emitter = field(
+        factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
+    )
+    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    _time: Callable[[], float] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self._budget is None and self.policy.budget is not None:
+            self._budget = RetryBudget(self.policy.budget)
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Run the request until it succeeds or no more is to be tried."""
+        call = call_of(request)
+        if call is None:
+            return await run_hop(self, request, handler)
+        if self._loop is not asyncio.get_running_loop():
+            self._loop = claim_loop(self, self._loop)
+            self._time = time_on(self._loop, self._clock)
+        policy = self.policy
+        started = self._time()
+        if self._budget is not None and not call.counted:
+            call.counted = True
+            self._budget.count_call(started)
+        if policy.idempotency_header is not None:
+            _send_key(request, call, policy)
+
+        number = 1
+        hop: _Hop | None = None
+        while True:
+            source = call.prospect = prospect(request)
+            before = request.response
+            try:
+                response = await handler(request)
+                if policy.read_body is not None:
+                    await self._read_body(response, call, policy.read_body)
+            except CircuitOpenError as error:
+                # Nothing was attempted, and waiting here is what a breaker is there to spare.
+                error._call = call
+                raise
+            except Exception as error:
+                call.failure = error
+                self._note(call, request, number, started, error)
+                hop = hop or _Hop(request, call)
+                wait, reason = await self._next(hop, number, error, before, source)
+                if wait is None:
+                    final = _surface(error, request, call, reason)
+                    if final is error:
+                        raise
+                    raise final from error
+            except BaseException as stop:
+                self._note(call, request, number, started, stop)
+                raise
+            else:
+                self._note(call, request, number, started, response)
+                status = response.status
+                if status < 400 and policy.judge is None and status not in policy.statuses:
+                    remember(response, call)
+                    return response
+                hop = hop or _Hop(request, call)
+                wait, reason = await self._next(hop, number, response, before, source)
+                if wait is None:
+                    remember(response, call)
+                    return response
+                await discard(response, self._clock)
+                await stop_upload(request)
+            await self._wait(hop, number, wait, reason)
+            number += 1
+            started = self._time()
+
+    async def _wait(self, hop: _Hop, number: int, seconds: float, reason: str) -> None:
+        call, request = hop.call, hop.request
+        call.waited(seconds, reason)
+        if self._emitter.wants(WaitEvent.level):
+            self._emitter.emit(
+                WaitEvent(
+                    name=self._emitter.name,
+                    method=request.method,
+                    url=str(public_url(request.url)),
+                    number=number,
+                    seconds=seconds,
+                    reason=reason,
+                )
+            )
+        if seconds > 0:
+            await self._clock.sleep(seconds)
+        prepare_resend(request)
+        call.refused_until = None
+
+    async def _next(
+        self,
+        hop: _Hop,
+        number: int,
+        outcome: Outcome,
+        before: ClientResponse | None,
+        source: Prospect,
+    ) -> tuple[float | None, str]:
+        """The seconds to wait before another attempt, or None for no more; and why.
+
+        Args:
+            hop: What the hop knows of its attempts.
+            number: The attempt that is over.
+            outcome: What came of it.
+            before: The request's response before it.
+            source: Where its connection was to come from.
+        """
+        policy = self.policy
+        call, request = hop.call, hop.request
+        facts = Facts(
+            outcome=outcome,
+            method=request.method,
+            number=number,
+            max_attempts=call.override.max_attempts or policy.max_attempts,
+            keyed=_is_keyed(request, policy),
+            idempotent=call.override.idempotent,
+        )
+        if isinstance(outcome, Exception):
+            facts.never_sent = was_never_sent(outcome, request, before)
+        facts.obstacle = self._obstacle(facts, request)
+        headers = _headers_of(outcome)
+        if hindrance(facts) is None:
+            facts.judged = self._ask_judge(request, outcome)
+            if policy.heed_should_retry:
+                facts.told = _told(headers)
+        answer = decide(policy, facts)
+        retry_after = parse_retry_after(
+            headers, now=self._clock.now(), reset_headers=policy.reset_headers
+        )
+        if isinstance(outcome, APIError) and outcome.retry_after is None:
+            outcome.retry_after = retry_after
+        if not answer.repeat:
+            return self._refuse(hop, answer.reason, said=answer.refused)
+
+        if (
+            source is Prospect.POOLED
+            and not hop.was_stale
+            and isinstance(outcome, Exception)
+            and is_stale(outcome)
+        ):
+            # The first failure that a closed pooled connection explains.
+            hop.was_stale = True
+            wait, reason = 0.0, f"{answer.reason} on a pooled connection"
+        else:
+            wait_or_none, why = self._pace(hop, retry_after)
+            if wait_or_none is None:
+                return self._refuse(hop, why)
+            wait, reason = wait_or_none, f"{answer.reason}; {why}" if why else answer.reason
+            if self._budget is not None and not self._budget.withdraw(self._time()):
+                return self._refuse(hop, f"{answer.reason}, but the retry budget is spent")
+        if isinstance(outcome, Exception) and not facts.never_sent:
+            in_the_way = await stop_upload(request)
+            if in_the_way is not None:
+                return self._refuse(hop, in_the_way)
+        return wait, reason
+
+    def _obstacle(self, facts: Facts, request: ClientRequest) -> str | None:
+        """Why there is no time, no session or no body for another attempt."""
+        outcome = facts.outcome
+        if (isinstance(outcome, Exception) and is_cut_off(outcome, request)) or session_ran_out(
+            request
+        ):
+            return "the total timeout of the session ran out"
+        if request.session.closed:
+            return "the session is closed"
+        return None if facts.never_sent else unrepeatable(request)
+
+    def _pace(self, hop: _Hop, retry_after: float | None) -> tuple[float | None, str]:
+        policy = self.policy
+        call = hop.call
+        if hop.waits is None:
+            hop.waits = policy.backoff.waits(self._clock.random)
+        try:
+            planned = next(hop.waits, None)
+        except Exception:
+            self._emitter.complain("wait generator", policy.backoff.wait)
+            return None, "the wait generator failed"
+        if planned is None:
+            return None, "the backoff gives no more waits"
+        now = self._time()
+        ends = [when for when in (call.deadline, call.cut_off) if when is not None]
+        left = min(ends) - now if ends else float("inf")
+        wait, why = pace(
+            planned, retry_after, policy=policy, random=self._clock.random(), left=left
+        )
+        if wait is not None and call.refused_until is not None and now + wait < call.refused_until:
+            return None, f"the circuit is open for another {call.refused_until - now:.3g} s"
+        return wait, why
+
+    def _ask_judge(self, request: ClientRequest, outcome: Outcome) -> bool | None:
+        judge = self.policy.judge
+        if judge is None:
+            return None
+        try:
+            answer = judge(request, outcome)
+            if answer is not None and not isinstance(answer, bool):
+                raise TypeError(f"a judge answers True, False or None, not {answer!r}")
+        except Exception:
+            self._emitter.complain("judge", judge)
+            return None
+        return answer
+
+    async def _read_body(self, response: ClientResponse, call: Call, limit: int) -> None:
+        length = response.content_length
+        if response.status >= 400 or length is None or length > limit or response.status == 101:
+            return
+        if call.attempt_deadline is None:
+            await response.read()
+            return
+        read = False
+        with limit_at(self._clock, call.attempt_deadline):
+            await response.read()
+            read = True
+        if not read:
+            raise AttemptTimeoutError
+
+    # -- telling
+
+    def _note(
+        self,
+        call: Call,
+        request: ClientRequest,
+        number: int,
+        started: float,
+        outcome: ClientResponse | BaseException,
+    ) -> None:
+        """Keep a record of an attempt."""
+        ended = self._time()
+        what: int | str
+        if isinstance(outcome, ClientResponse):
+            what = outcome.status
+        else:
+            status = status_of(outcome) if isinstance(outcome, Exception) else None
+            what = summary(outcome) if status is None else status
+        call.records.append((number, request.method, request.url, started, ended, what))
+        if self._emitter.wants(AttemptEvent.level):
+            self._emitter.emit(
+                AttemptEvent(
+                    name=self._emitter.name,
+                    method=request.method,
+                    url=str(public_url(request.url)),
+                    number=number,
+                    duration=ended - started,
+                    status=what if isinstance(what, int) else None,
+                    error=what if isinstance(what, str) else None,
+                )
+            )
+
+    def _refuse(self, hop: _Hop, reason: str, *, said: bool = True) -> tuple[None, str]:
+        if said and self._emitter.wants(RefusalEvent.level):
+            self._emitter.emit(
+                RefusalEvent(
+                    name=self._emitter.name,
+                    method=hop.request.method,
+                    url=str(public_url(hop.request.url)),
+                    by="retry",
+                    reason=reason,
+                )
+            )
+        return None, reason
+
+
+class _Hop:
+    """What one run of the loop keeps from a failed attempt to the next."""
+
+    __slots__ = ("call", "request", "waits", "was_stale")
+
+    def __init__(self, request: ClientRequest, call: Call) -> None:
+        self.request = request
+        self.call = call
+        self.was_stale = False
+        self.waits: Iterator[float] | None = None
+
+
+def _send_key(request: ClientRequest, call: Call, policy: RetryPolicy) -> None:
+    """Give the request the call's idempotency key for this origin; the caller's own wins."""
+    header = policy.idempotency_header
+    if header is None or header in request.headers or request.method in policy.methods:
+        return
+    if call.keys is None:
+        call.keys = {}
+    request.headers[header] = call.keys.setdefault(origin_of(request.url), str(uuid.uuid4()))
+
+
+def _is_keyed(request: ClientRequest, policy: RetryPolicy) -> bool:
+    names = {_IDEMPOTENCY_KEY, policy.idempotency_header or _IDEMPOTENCY_KEY}
+    return any(request.headers.get(name, "").strip() for name in names)
+
+
+def _headers_of(outcome: Outcome) -> Mapping[str, str]:
+    return getattr(outcome, "headers", None) or {}
+
+
+def _told(headers: Mapping[str, str]) -> bool | None:
+    """What the server says of trying again, in the header that several APIs use for it."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+
+
+def _surface(error: Exception, request: ClientRequest, call: Call, reason: str) -> Exception:
+    """The exception to raise: typed, with what was attempted and why no more was."""
+    final: Exception = error
+    if not isinstance(error, ResilientError):
+        where = f"{request.method} {public_url(request.url)}: {summary(error)}"
+        if is_cut_off(error, request):
+            final = DeadlineExceededError()
+        elif isinstance(error, TimeoutError):
+            final = AttemptTimeoutError()
+        elif is_transport_failure(error):
+            final = ConnectionFailedError(where)
+    if isinstance(final, ResilientError):
+        final._call = call
+        final.stop_reason = reason
+    if len(call.records) > 1:
+        for attempt in call.attempts():
+            final.add_note(str(attempt))
+    return final

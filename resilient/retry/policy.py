@@ -1,0 +1,136 @@
+"""What is tried again, how often, and after how long."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from aiohttp import ClientRequest, ClientResponse
+from attrs import field, frozen
+
+from resilient.errors import ConfigError
+from resilient.outcome import IDEMPOTENT_METHODS
+from resilient.retry.budget import BudgetPolicy
+from resilient.retry.schedule import Backoff
+from resilient.retry_after import ResetHeader
+from resilient.validation import (
+    as_set,
+    as_tuple,
+    at_least,
+    check,
+    each,
+    instance,
+    optional,
+    statuses,
+)
+
+__all__ = ["Judge", "RetryPolicy"]
+
+Judge = Callable[[ClientRequest, ClientResponse | Exception], bool | None]
+
+RETRY_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
+
+# An object of its own, so that a policy can tell the default from a value that was given.
+DEFAULT_MAX_RETRY_AFTER: Final = float("60")
+
+
+def _methods(value: Iterable[str]) -> frozenset[str]:
+    methods = as_set(value)
+    return as_set([each.upper() if isinstance(each, str) else each for each in methods])
+
+
+def _classes(value: type[Exception] | Iterable[type[Exception]]) -> tuple[type[Exception], ...]:
+    return (value,) if isinstance(value, type) else as_tuple(value)
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """The configuration of `Retry`. Durations are seconds.
+
+    Attributes:
+        max_attempts: Calls of the inner handler per hop, the first included.
+        statuses: Those that are worth another attempt.
+        methods: Those that may be repeated even if the request may have been carried out.
+            After 429 or 425, and when nothing was sent, any method may.
+        exceptions: Exceptions to repeat besides those of the transport.
+        codes: Error codes (of a normalised error) to repeat, whatever the status.
+        fatal_codes: Error codes never to repeat, whatever the status.
+        backoff: The waits.
+        max_retry_after: The longest that a server may ask to wait; asked for more, the call
+            fails at once with the server's own error.
+        reset_headers: Headers in which a service says when its limit is over.
+        budget: The share of calls that may be repeated; None for no such limit.
+        judge: Called with the request and what came of it; True repeats, False does not,
+            None leaves it to the rest of the policy.
+        heed_should_retry: Whether the server's `x-should-retry: true | false` decides.
+        idempotency_header: Header in which to send a key, the same for every attempt of a
+            call, so that the server can tell a repetition: "Idempotency-Key" as a rule. Sent
+            with methods that are not idempotent, which may then be repeated.
+        read_body: Bytes up to which a body whose length was declared is read within the
+            attempt, so that one which is cut short or stalls is repeated too; None for never.
+    """
+
+    max_attempts: int = field(default=3, validator=at_least(1))
+    statuses: frozenset[int] = field(
+        default=RETRY_STATUSES, converter=as_set, validator=statuses(200)
+    )
+    methods: frozenset[str] = field(
+        default=IDEMPOTENT_METHODS, converter=_methods, validator=each(str, "a set of methods")
+    )
+    exceptions: tuple[type[Exception], ...] = field(
+        default=(),
+        converter=_classes,
+        validator=check(
+            "exception classes (of Exception: cancellation is never repeated)",
+            lambda value: (
+                isinstance(value, tuple)
+                and all(isinstance(kind, type) and issubclass(kind, Exception) for kind in value)
+            ),
+        ),
+    )
+    codes: frozenset[str] = field(
+        default=frozenset(), converter=as_set, validator=each(str, "a set of error codes")
+    )
+    fatal_codes: frozenset[str] = field(
+        default=frozenset(), converter=as_set, validator=each(str, "a set of error codes")
+    )
+    backoff: Backoff = field(factory=Backoff, validator=instance(Backoff, "a Backoff"))
+    max_retry_after: float = field(
+        default=DEFAULT_MAX_RETRY_AFTER, validator=at_least(0.0, "seconds")
+    )
+    reset_headers: tuple[ResetHeader, ...] = field(
+        default=(), converter=as_tuple, validator=each(ResetHeader, "ResetHeader values")
+    )
+    budget: BudgetPolicy | None = field(
+        factory=BudgetPolicy, validator=optional(instance(BudgetPolicy, "a BudgetPolicy"))
+    )
+    judge: Judge | None = field(
+        default=None,
+        validator=optional(
+            check(
+                "a plain (not async) function of a request and its outcome",
+                lambda value: callable(value) and not inspect.iscoroutinefunction(value),
+            )
+        ),
+    )
+    heed_should_retry: bool = field(default=True, validator=instance(bool, "True or False"))
+    idempotency_header: str | None = field(
+        default=None,
+        validator=optional(
+            check(
+                "the name of a header",
+                lambda value: (
+                    isinstance(value, str)
+                    and value != ""
+                    and value.isascii()
+                    and value.replace("-", "").replace("_", "").isalnum()
+                ),
+            )
+        ),
+    )
+    read_body: int | None = field(default=None, validator=optional(at_least(0, "bytes")))
+
+    def __attrs_post_init__(self) -> None:
+        if both := self.codes & self.fatal_codes:
+            raise ConfigError.of("RetryPolicy.fatal_codes", sorted(both), "apart from codes")

@@ -1,0 +1,148 @@
+"""Putting middlewares under a session that somebody else made.
+
+aiohttp has no public way to add a middleware to a session that exists. A copy that shares
+the original's connector is one: a session in its own right, with the same connections,
+cookies and settings, and middlewares of its own. The original is not touched.
+"""
+
+from __future__ import annotations
+
+import copy
+import types
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession, ClientTimeout
+
+from resilient.call import begin, current
+from resilient.clock import SYSTEM_CLOCK
+from resilient.composition import Pipeline
+from resilient.errors import ConfigError
+from resilient.retry import Retry
+
+__all__ = ["pipeline_of", "wrap"]
+
+
+def wrap(
+    session: ClientSession,
+    *middlewares: ClientMiddlewareType,
+    close_original: bool = False,
+) -> ClientSession:
+    """A session like another, with middlewares under it.
+
+        session = resilient.wrap(existing)                     # the standard pipeline
+        session = resilient.wrap(existing, Pipeline(policy))
+        session = resilient.wrap(existing, Retry(), CircuitBreaker())
+
+    It shares the original's connections, cookies, base_url, headers, timeout and trace
+    configs. The middlewares that were there stay, inside these; a call that passes
+    `middlewares=` replaces those, and these remain. A call through it is one call for the
+    deadline, the retry budget and idempotency keys, redirects included.
+
+    Args:
+        session: The original, which is not changed and is kept alive.
+        *middlewares: What to put under it, outermost first; the standard pipeline if none.
+        close_original: Whether closing what comes back closes the original too.
+
+    Raises:
+        ConfigError: Something that is not an open session, or not a middleware.
+    """
+    if not isinstance(session, ClientSession):
+        raise ConfigError.of("wrap.session", session, "an aiohttp.ClientSession")
+    if session.closed:
+        raise ConfigError("wrap.session must be an open session, and this one is closed")
+    if len(middlewares) == 1 and isinstance(middlewares[0], Pipeline):
+        pipeline = middlewares[0]
+    else:
+        pipeline = Pipeline.of(*middlewares) if middlewares else Pipeline()
+    wrapped = copy.copy(session)
+    # object's own: aiohttp warns about attributes that it does not know in debug mode.
+    put = object.__setattr__
+    put(wrapped, "__class__", _wrapped_class(type(session)))  # type: ignore[arg-type]  # hashable
+    put(wrapped, "_resilient_pipeline", pipeline)
+    put(wrapped, "_resilient_original", session)
+    put(wrapped, "_resilient_close_original", close_original)
+    put(wrapped, "_connector_owner", False)
+    put(wrapped, "_middlewares", (pipeline, *session._middlewares))
+    if pipeline.find(Retry) is not None:
+        # aiohttp would send again on its own what Retry counts.
+        put(wrapped, "_retry_connection", False)
+    return wrapped
+
+
+def pipeline_of(session: ClientSession) -> Pipeline:
+    """The pipeline under a session, made by `wrap` or given to the session as a middleware.
+
+    Raises:
+        LookupError: There is none.
+    """
+    pipeline = getattr(session, "_resilient_pipeline", None)
+    if isinstance(pipeline, Pipeline):
+        return pipeline
+    for middleware in session._middlewares:
+        if isinstance(middleware, Pipeline):
+            return middleware
+    raise LookupError("no pipeline is under this session; resilient.wrap(session) puts one there")
+
+
+if TYPE_CHECKING:
+    _Base = ClientSession
+else:
+    # The session's class comes behind it, whichever it is; see `_wrapped_class`.
+    _Base = object
+
+
+class _Wrapped(_Base):
+    """What is different about a session that was wrapped.
+
+    A mixin in front of the class of the original, whatever that is: it is found by the
+    lookup of special methods, which no attribute of an instance is.
+    """
+
+    _resilient_pipeline: Pipeline
+    _resilient_original: ClientSession
+    _resilient_close_original: bool
+
+    def __init_subclass__(cls) -> None:
+        """Keep aiohttp's advice against subclasses to those who write one."""
+
+    def __del__(self, _warnings: object = None) -> None:
+        """It owns no connections that could leak; the original speaks for itself."""
+
+    async def _request(self, method: str, str_or_url: Any, **options: Any) -> ClientResponse:
+        given = options.get("middlewares")
+        if given is not None:
+            options["middlewares"] = (self._resilient_pipeline, *given)
+        call = begin()
+        call.spans_hops = True
+        total = _total(options.get("timeout"), self.timeout)
+        if total:
+            call.cut_off = SYSTEM_CLOCK.time() + total
+        token = current.set(call)
+        try:
+            return await super()._request(method, str_or_url, **options)
+        finally:
+            current.reset(token)
+
+    async def close(self) -> None:
+        """Close this session, and the original if that was asked for."""
+        await super().close()
+        if self._resilient_close_original:
+            await self._resilient_original.close()
+
+
+def _total(given: Any, default: ClientTimeout) -> float | None:
+    """The total timeout of a request, as aiohttp reads its argument."""
+    if isinstance(given, ClientTimeout):
+        return given.total
+    return given if isinstance(given, int | float) else default.total
+
+
+@cache
+def _wrapped_class(kind: type[ClientSession]) -> type[ClientSession]:
+    """A class for wrapped sessions of a kind, by the same name."""
+    if issubclass(kind, _Wrapped):
+        return kind
+    made = types.new_class(kind.__name__, (_Wrapped, kind))
+    made.__module__, made.__qualname__ = kind.__module__, kind.__qualname__
+    return made

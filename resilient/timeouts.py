@@ -1,0 +1,129 @@
+"""How long a call, and each of its attempts, may take until the response is handed over."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from attrs import define, field
+
+from resilient.call import Call, call_of, current, run_hop
+from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
+from resilient.errors import AttemptTimeoutError, DeadlineExceededError
+from resilient.timers import TimerQueue
+from resilient.validation import positive
+
+__all__ = ["AttemptTimeout", "Deadline"]
+
+
+@define(eq=False)
+class _Limited:
+    """What the two have in common: a duration, and the timers for it."""
+
+    seconds: float = field(validator=positive())
+    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
+    _timers: TimerQueue = field(init=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    _time: Callable[[], float] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._timers = TimerQueue(self._clock, self.seconds)
+
+    def _claim(self) -> None:
+        self._loop = claim_loop(self, self._loop)
+        self._time = time_on(self._loop, self._clock)
+
+
+@define(eq=False)
+class Deadline(_Limited):
+    """One limit over attempts, waits and the reading of error bodies.
+
+    Under `wrap` it spans the whole call, redirects included; elsewhere one hop.
+
+    Args:
+        seconds: How long it may take.
+        clock: The source of time.
+
+    Raises:
+        DeadlineExceededError: The time ran out.
+        RuntimeError: It was used from a second event loop.
+    """
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Run the request within the time that its call has left."""
+        call = call_of(request)
+        if call is None:
+            return await run_hop(self, request, handler)
+        if self._loop is not asyncio.get_running_loop():
+            self._claim()
+        now = self._time()
+        seconds = call.override.total_timeout or self.seconds
+        if call.deadline is None and seconds == self.seconds:
+            limit = self._timers.set(now)
+        else:
+            # A later hop of the call, a deadline within another, or an override.
+            when = min(now + seconds, math.inf if call.deadline is None else call.deadline)
+            if when <= now:
+                raise self._exceeded(call, seconds)
+            if when == math.inf:
+                return await handler(request)
+            limit = self._timers.set_at(when)
+        call.deadline = limit.when
+        call.limit = limit
+        try:
+            return await handler(request)
+        except asyncio.CancelledError as cancelled:
+            if self._timers.lift(limit):
+                raise self._exceeded(call, seconds) from call.failure or cancelled
+            raise
+        finally:
+            self._timers.lift(limit)
+
+    @staticmethod
+    def _exceeded(call: Call, seconds: float) -> DeadlineExceededError:
+        error = DeadlineExceededError(seconds)
+        error._call = call
+        error.stop_reason = "the deadline passed"
+        for attempt in call.attempts():
+            error.add_note(str(attempt))
+        return error
+
+
+@define(eq=False)
+class AttemptTimeout(_Limited):
+    """A limit for each attempt.
+
+    Args:
+        seconds: How long an attempt may take.
+        clock: The source of time.
+
+    Raises:
+        AttemptTimeoutError: The time ran out.
+        RuntimeError: It was used from a second event loop.
+    """
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Run the request within the time for one attempt."""
+        if self._loop is not asyncio.get_running_loop():
+            self._claim()
+        now = self._time()
+        call = current.get()
+        seconds = self.seconds if call is None else call.override.attempt_timeout or self.seconds
+        if seconds == math.inf:
+            return await handler(request)
+        if seconds == self.seconds:
+            limit = self._timers.set(now)
+        else:
+            limit = self._timers.set_at(now + seconds)
+        if call is not None:
+            call.attempt_deadline = limit.when
+        try:
+            return await handler(request)
+        except asyncio.CancelledError as cancelled:
+            if self._timers.lift(limit):
+                raise AttemptTimeoutError(seconds) from cancelled
+            raise
+        finally:
+            self._timers.lift(limit)

@@ -1,0 +1,126 @@
+"""Validators for policies: a value that makes no sense is named, with what is allowed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from attrs import Attribute
+
+from resilient.errors import ConfigError
+
+__all__ = [
+    "as_set",
+    "as_tuple",
+    "at_least",
+    "check",
+    "each",
+    "fraction",
+    "instance",
+    "optional",
+    "positive",
+    "statuses",
+]
+
+Validator = Callable[[Any, "Attribute[Any]", Any], None]
+_T = TypeVar("_T")
+
+
+def check(allowed: str, holds: Callable[[Any], bool]) -> Validator:
+    """A validator for a condition, and the words for what it allows."""
+
+    def validate(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+        if not holds(value):
+            raise ConfigError.of(f"{type(instance).__name__}.{attribute.name}", value, allowed)
+
+    validate.__doc__ = allowed
+    return validate
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def positive(unit: str = "seconds") -> Validator:
+    """A finite number above zero."""
+    return check(
+        f"a positive, finite number of {unit}",
+        lambda value: _is_number(value) and 0 < value < math.inf,
+    )
+
+
+def at_least(least: float, unit: str = "") -> Validator:
+    """A whole number if `least` is one, else any finite number; not below `least`."""
+    whole = isinstance(least, int)
+    kind = "an integer" if whole else "a finite number"
+    return check(
+        f"{kind} of at least {least:g}{unit and ' ' + unit}",
+        lambda value: (
+            _is_number(value)
+            and least <= value < math.inf
+            and (not whole or isinstance(value, int))
+        ),
+    )
+
+
+def fraction() -> Validator:
+    """Above 0, and at most 1."""
+    return check(
+        "a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1
+    )
+
+
+def instance(kind: type[Any] | tuple[type[Any], ...], words: str) -> Validator:
+    """An instance of a class."""
+    return check(words, lambda value: isinstance(value, kind))
+
+
+def optional(validator: Validator) -> Validator:
+    """None, or what `validator` allows."""
+
+    def validate(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+        if value is not None:
+            try:
+                validator(instance, attribute, value)
+            except ConfigError as error:
+                raise ConfigError(str(error).replace(" must be ", " must be None or ", 1)) from None
+
+    return validate
+
+
+def each(kind: type[Any], words: str) -> Validator:
+    """A collection of instances of a class, blank texts excepted."""
+    return check(
+        words,
+        lambda value: (
+            isinstance(value, tuple | frozenset)
+            and all(isinstance(item, kind) and item != "" for item in value)
+        ),
+    )
+
+
+def statuses(least: int) -> Validator:
+    """A set of HTTP statuses."""
+    return check(
+        f"a set of statuses from {least} to 999",
+        lambda value: (
+            isinstance(value, frozenset)
+            and all(type(status) is int and least <= status <= 999 for status in value)
+        ),
+    )
+
+
+# What is no collection is left as it is, for the validator to name.
+
+
+def as_set(value: Iterable[_T]) -> frozenset[_T]:
+    """A frozen set of what a policy was given."""
+    kinds = (list, set, tuple, frozenset, range)
+    return frozenset(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above
+
+
+def as_tuple(value: Iterable[_T]) -> tuple[_T, ...]:
+    """A tuple of what a policy was given."""
+    kinds = (list, set, tuple, frozenset)
+    return tuple(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above
