@@ -122,14 +122,14 @@ async def in_process(session: aiohttp.ClientSession, count: int, repeat: int) ->
         try:
             await raising(request)
         except Refused:
-            pass
+            return
 
     def refused(middleware: aiohttp.ClientMiddlewareType) -> Call:
         async def call() -> None:
             try:
                 await middleware(request, at_once)
             except resilient.CircuitOpenError:
-                pass
+                return
 
         return call
 

@@ -1,21 +1,22 @@
 """The context of one call: what the user asked for, over all its hops and attempts.
 
-It travels in one context variable, the only thing that aiohttp passes on from whoever
-calls `session.get` to the middlewares. Under `wrap` a call spans its redirects; a plain
-middleware meets each hop on its own and makes that a call. A request that is made while
-a hop is under way (a middleware that fetches a token, say) is a call of its own.
+It hangs on aiohttp's request object, where every middleware of a hop finds it. (A context
+variable for each hop would do as well and cost as much as a middleware.) Under `wrap` a call
+spans its redirects: it is begun by the session, waits in a context variable, and is taken
+up by each hop; a plain middleware meets each hop on its own and makes that a call. A request
+that is made while a hop is under way (a middleware that fetches a token, say) is another
+object, and so a call of its own.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 from attrs import asdict, evolve, field, frozen
 from yarl import URL
 
@@ -24,7 +25,6 @@ from resilient.validation import Validator, at_least, instance, optional, positi
 
 if TYPE_CHECKING:
     from resilient.pool import Prospect
-    from resilient.timers import Limit
 
 __all__ = ["Attempt", "Call", "attempts_of", "current", "override"]
 
@@ -105,15 +105,15 @@ class Call:
     """
 
     override: Override = _NO_OVERRIDE
-    # The request of the hop under way; None between hops and when all is done.
-    request: ClientRequest | None = None
-    # The end of a pipeline's chain, for the hop under way.
+    # The session that began the call and whose redirects it spans, if one did.
+    session: ClientSession | None = None
+    # Whether a middleware further out has taken it up for the hop under way.
+    held: bool = False
+    # The pipeline that the hop is in, and the end of its chain.
+    pipeline: object = None
     handler: ClientHandlerType | None = None
-    # Whether the call spans its redirects, that is, was begun by a wrapped session.
-    spans_hops: bool = False
-    # When the call has to be over, on the clock's scale, and the timer that sees to it.
+    # When the call has to be over, on the clock's scale.
     deadline: float | None = None
-    limit: Limit | None = None
     # When aiohttp's own total timeout will cut the call off.
     cut_off: float | None = None
     # When the attempt under way has to be over.
@@ -126,16 +126,20 @@ class Call:
     counted: bool = False
     # What the last attempt failed with, if that was an exception.
     failure: Exception | None = None
+    # What was waited after which record: seconds, and the reason.
+    waits: dict[int, tuple[float, str]] | None = None
     # Idempotency keys by origin.
     keys: dict[str, str] | None = None
 
-    def __init__(self, override: Override) -> None:
-        if override is not _NO_OVERRIDE:
+    def __init__(self, override: Override | None = None) -> None:
+        if override is not None:
             self.override = override
         # (number, method, url, started, ended, status or what went wrong)
         self.records: list[tuple[int, str, URL, float, float, int | str]] = []
-        # record index -> (seconds, reason)
-        self.waits: dict[int, tuple[float, str]] | None = None
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether the deadline is what ends the call now; timers may be early by their grain."""
+        return self.deadline is not None and now >= self.deadline - 1e-6
 
     def waited(self, seconds: float, reason: str) -> None:
         """Note the wait that follows the last attempt."""
@@ -168,53 +172,67 @@ class Call:
 
 current: Final[ContextVar[Call | None]] = ContextVar("resilient_call", default=None)
 
+# aiohttp has no slot for a context; the instances' own dictionaries cost nothing.
+KEY: Final = "_resilient_call"
+
 
 def begin() -> Call:
     """A new call, under the override of the code that makes it."""
-    outer = current.get()
-    return Call(_NO_OVERRIDE if outer is None else outer.override)
+    scope = current.get()
+    return Call() if scope is None else Call(scope.override)
 
 
-def call_of(request: ClientRequest) -> Call | None:
-    """The call whose hop this request is, or None if no middleware of ours has seen it yet."""
-    call = current.get()
-    return call if call is not None and call.request is request else None
+def call_of(request: ClientRequest) -> Call:
+    """The call that a request belongs to, to read; a new one if nothing has taken it up."""
+    call: Call | None = request.__dict__.get(KEY)
+    return _joined(request) if call is None else call
 
 
-async def run_hop(
-    middleware: ClientMiddlewareType, request: ClientRequest, handler: ClientHandlerType
-) -> ClientResponse:
-    """Run a middleware, the outermost of ours, with the call that its request belongs to."""
-    call = current.get()
-    if call is not None and call.spans_hops and call.request is None:
-        call.request = request
-        call.prospect = None
-        try:
-            return await middleware(request, handler)
-        finally:
-            call.request = None
-    call = begin()
-    call.request = request
-    token = current.set(call)
-    try:
-        return await middleware(request, handler)
-    finally:
-        current.reset(token)
-        call.request = None
+def _joined(request: ClientRequest) -> Call:
+    """The call that the request's session has begun, or a new one for this hop alone."""
+    scope = current.get()
+    if scope is None:
+        return Call()
+    return scope if scope.session is request.session else Call(scope.override)
 
 
-_KEY: Final = "_resilient_call"
+def offer(request: ClientRequest) -> Call:
+    """Hang a call on a request, unless one is held there: what the entry of a pipeline does."""
+    call: Call | None = request.__dict__.get(KEY)
+    if call is None or not call.held:
+        call = request.__dict__[KEY] = _joined(request)
+        call.pipeline = None
+    return call
+
+
+def take(request: ClientRequest) -> tuple[Call, bool]:
+    """Take up the call of a request, to write; and whether the taker has to `drop` it again.
+
+    That is the outermost of those who do, so that a request which comes in anew is a new call.
+    """
+    call: Call | None = request.__dict__.get(KEY)
+    if call is None:
+        call = request.__dict__[KEY] = _joined(request)
+    if call.held:
+        return call, False
+    call.held = True
+    return call, True
+
+
+def drop(request: ClientRequest, call: Call) -> None:
+    """Let go of a call that was taken up."""
+    call.held = False
+    request.__dict__.pop(KEY, None)
 
 
 def remember(response: ClientResponse, call: Call) -> None:
     """Let `attempts_of` find the call of a response."""
-    # aiohttp has no slot for such a thing; the instance's own dictionary costs nothing.
-    response.__dict__[_KEY] = call
+    response.__dict__[KEY] = call
 
 
 def attempts_of(response: ClientResponse) -> tuple[Attempt, ...]:
     """What was attempted for a response, oldest first; empty if no `Retry` was in its way."""
-    call: Call | None = response.__dict__.get(_KEY)
+    call: Call | None = response.__dict__.get(KEY)
     return () if call is None else call.attempts()
 
 
@@ -248,12 +266,7 @@ def override(
     """
     given = Override(max_attempts, raise_errors, total_timeout, attempt_timeout, idempotent)
     outer = current.get()
-    if outer is None:
-        scope = Call(given)
-    else:
-        # A copy: within a hop, its request goes on belonging to the same call.
-        scope = copy.copy(outer)
-        scope.override = given.over(outer.override)
+    scope = Call(given if outer is None else given.over(outer.override))
     token = current.set(scope)
     try:
         yield

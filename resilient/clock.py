@@ -92,4 +92,7 @@ def claim_loop(owner: object, held: asyncio.AbstractEventLoop | None) -> asyncio
 
 def time_on(loop: asyncio.AbstractEventLoop, clock: Clock) -> Callable[[], float]:
     """The quickest way to ask a clock for the time on a loop."""
-    return loop.time if isinstance(clock, SystemClock) else clock.time
+    if not isinstance(clock, SystemClock):
+        return clock.time
+    # asyncio's own loops ask for nothing else.
+    return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time

@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from types import FunctionType, MethodType
 from typing import Any, Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
@@ -33,7 +34,7 @@ from attrs import field, frozen
 
 from resilient.breaker import BreakerPolicy, CircuitBreaker
 from resilient.breaker.middleware import Key
-from resilient.call import call_of, current, run_hop
+from resilient.call import KEY, Call, offer
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.envelopes.policy import ErrorPolicy
@@ -189,16 +190,11 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Run a request through all of them."""
-        if call_of(request) is None:
-            return run_hop(self._enter, request, handler)
-        # Inside another pipeline, whose handler the call carries.
-        return _chain(self._middlewares, handler)(request)
-
-    def _enter(
-        self, request: ClientRequest, handler: ClientHandlerType
-    ) -> Awaitable[ClientResponse]:
-        call = current.get()
-        assert call is not None, "run_hop has begun it"
+        call = offer(request)
+        if call.pipeline is not None and call.pipeline is not self:
+            # Inside another pipeline, whose handler the call carries.
+            return _chain(self._middlewares, handler)(request)
+        call.pipeline = self
         call.handler = handler
         return self._first(request)
 
@@ -260,15 +256,17 @@ def _chain(
 
 
 def _link(middleware: ClientMiddlewareType, handler: ClientHandlerType) -> ClientHandlerType:
-    # No coroutine of its own: the middleware's is handed through.
-    return lambda request: middleware(request, handler)
+    # No coroutine of its own: the middleware's is handed through. A bound method is called
+    # more quickly than an instance.
+    is_function = isinstance(middleware, FunctionType | MethodType)
+    run: ClientMiddlewareType = middleware if is_function else getattr(middleware, "__call__")  # noqa: B004, B009 (mypy does not see it on a callable)
+    return lambda request: run(request, handler)
 
 
 def _last(request: ClientRequest) -> Awaitable[ClientResponse]:
-    """The end of a chain that was composed once: the handler that its call carries."""
-    call = current.get()
-    assert call is not None, "a chain runs within a call"
-    assert call.handler is not None, "and the pipeline has given it a handler"
+    """The end of a chain that was composed once: the handler that the call carries."""
+    call: Call = request.__dict__[KEY]
+    assert call.handler is not None, "the pipeline has set it"
     return call.handler(request)
 
 

@@ -131,7 +131,7 @@ class Emitter:
 
     def wants(self, level: int) -> bool:
         """Whether an event of that level would reach anyone."""
-        return bool(self.listeners) or logger.isEnabledFor(level)
+        return True if self.listeners else logger.isEnabledFor(level)
 
     def emit(self, event: Event) -> None:
         """Tell everyone."""

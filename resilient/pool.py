@@ -8,6 +8,7 @@ Neither shows in the exception; what the pool looked like before the attempt doe
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any
 
 from aiohttp import ClientRequest
 
@@ -25,21 +26,22 @@ class Prospect(Enum):
 def prospect(request: ClientRequest) -> Prospect:
     """Look at the pool of the request's session.
 
-    aiohttp publishes the limits of a connector, but not how much of them is in use. A
-    connector that keeps its books otherwise is taken to open a fresh connection each time.
+    aiohttp does not publish how much of a pool is in use. A connector that keeps its books
+    otherwise is taken to open a fresh connection each time.
     """
-    connector = request.session.connector
+    connector: Any = request.session.connector
     try:
-        idle = connector._conns  # type: ignore[union-attr]  # read-only, see above
+        idle = connector._conns
         if idle and idle.get(request.connection_key):
             return Prospect.POOLED
-        limit = connector.limit  # type: ignore[union-attr]  # None has no attribute, see below
-        if limit and len(connector._acquired) >= limit:  # type: ignore[union-attr]  # the same
+        limit = connector._limit
+        if limit and len(connector._acquired) >= limit:
             return Prospect.QUEUED
-        if connector.limit_per_host:  # type: ignore[union-attr]  # the same
-            key = request.connection_key
-            if connector._available_connections(key) <= 0:  # type: ignore[union-attr]  # the same
-                return Prospect.QUEUED
+        if (
+            connector._limit_per_host
+            and connector._available_connections(request.connection_key) <= 0
+        ):
+            return Prospect.QUEUED
     except AttributeError:
         pass
     return Prospect.FRESH

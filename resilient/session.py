@@ -114,7 +114,7 @@ class _Wrapped(_Base):
         if given is not None:
             options["middlewares"] = (self._resilient_pipeline, *given)
         call = begin()
-        call.spans_hops = True
+        call.session = self
         total = _total(options.get("timeout"), self.timeout)
         if total:
             call.cut_off = SYSTEM_CLOCK.time() + total

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
 
-from resilient.call import Call, call_of, current, run_hop
+from resilient.call import Call, call_of, drop, take
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
 from resilient.timers import TimerQueue
@@ -53,25 +53,19 @@ class Deadline(_Limited):
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Run the request within the time that its call has left."""
-        call = call_of(request)
-        if call is None:
-            return await run_hop(self, request, handler)
         if self._loop is not asyncio.get_running_loop():
             self._claim()
+        call, is_outermost = take(request)
+        outer = call.deadline
         now = self._time()
         seconds = call.override.total_timeout or self.seconds
-        if call.deadline is None and seconds == self.seconds:
+        if outer is None and seconds == self.seconds:
+            call.deadline = now + seconds
             limit = self._timers.set(now)
         else:
             # A later hop of the call, a deadline within another, or an override.
-            when = min(now + seconds, math.inf if call.deadline is None else call.deadline)
-            if when <= now:
-                raise self._exceeded(call, seconds)
-            if when == math.inf:
-                return await handler(request)
-            limit = self._timers.set_at(when)
-        call.deadline = limit.when
-        call.limit = limit
+            call.deadline = min(now + seconds, math.inf if outer is None else outer)
+            limit = self._timers.set_at(call.deadline)
         try:
             return await handler(request)
         except asyncio.CancelledError as cancelled:
@@ -80,6 +74,11 @@ class Deadline(_Limited):
             raise
         finally:
             self._timers.lift(limit)
+            if call.session is None or not is_outermost:
+                # Only a call that spans its redirects has one deadline for all that comes.
+                call.deadline = outer
+            if is_outermost:
+                drop(request, call)
 
     @staticmethod
     def _exceeded(call: Call, seconds: float) -> DeadlineExceededError:
@@ -108,17 +107,14 @@ class AttemptTimeout(_Limited):
         """Run the request within the time for one attempt."""
         if self._loop is not asyncio.get_running_loop():
             self._claim()
+        call = call_of(request)
         now = self._time()
-        call = current.get()
-        seconds = self.seconds if call is None else call.override.attempt_timeout or self.seconds
-        if seconds == math.inf:
-            return await handler(request)
+        seconds = call.override.attempt_timeout or self.seconds
+        call.attempt_deadline = now + seconds
         if seconds == self.seconds:
             limit = self._timers.set(now)
         else:
-            limit = self._timers.set_at(now + seconds)
-        if call is not None:
-            call.attempt_deadline = limit.when
+            limit = self._timers.set_at(call.attempt_deadline)
         try:
             return await handler(request)
         except asyncio.CancelledError as cancelled:

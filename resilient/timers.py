@@ -9,8 +9,10 @@ cancels a timer of the loop's each time: 3 to 4 us.)
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from attrs import define, field
 
@@ -18,38 +20,38 @@ from resilient.clock import Clock, TimerHandle
 
 __all__ = ["Limit", "TimerQueue", "limit_at"]
 
+Task = asyncio.Task[Any]
+
 
 class Limit:
-    """A time at which the task that set it is cancelled, unless it is lifted before."""
+    """A time at which the task that set it is cancelled, on a timer of its own."""
 
-    # What few limits come to set stands on the class.
-    fired = False
-    handle: TimerHandle | None = None
+    __slots__ = ("_cancelling", "_handle", "_task", "fired")
 
-    def __init__(self, when: float) -> None:
+    def __init__(self, clock: Clock, when: float) -> None:
         task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a limit of time can only be set inside a task")
-        self.task = task
+        assert task is not None, "a middleware runs in a task"
+        self._task = task
         # A cancellation that was under way before is not ours to take back.
-        self.cancelling = task.cancelling()
-        self.when = when
+        self._cancelling = self._task.cancelling()
+        self.fired = False
+        self._handle = clock.call_at(when, self._expire)
 
-    def expire(self) -> None:
-        """Cancel the task."""
+    def _expire(self) -> None:
         self.fired = True
-        self.task.cancel()
+        self._task.cancel()
 
-    def take_back(self) -> bool:
-        """Take back the cancellation, if there was one; whether it was the only one.
+    def lift(self) -> bool:
+        """Forget it; whether it had run out, and it alone had cancelled the task.
 
         The same rule as `asyncio.timeout`: if somebody else has cancelled the task too, the
         `CancelledError` is theirs and goes on.
         """
+        self._handle.cancel()
         if not self.fired:
             return False
         self.fired = False
-        return self.task.uncancel() <= self.cancelling
+        return self._task.uncancel() <= self._cancelling
 
 
 @define(eq=False)
@@ -58,54 +60,60 @@ class TimerQueue:
 
     _clock: Clock
     seconds: float
-    _limits: dict[Limit, None] = field(factory=dict, init=False)
+    # The tasks that are limited: until when, and how many cancellations were under way.
+    _limits: dict[Task, tuple[float, int]] = field(factory=dict, init=False)
+    _fired: dict[Task, int] = field(factory=dict, init=False)
     _handle: TimerHandle | None = field(default=None, init=False)
 
-    def set(self, now: float) -> Limit:
+    def set(self, now: float) -> Task | Limit | None:
         """Limit the current task, from `now` on."""
-        limit = Limit(now + self.seconds)
-        self._limits[limit] = None
+        task = asyncio.current_task()
+        assert task is not None, "a middleware runs in a task"
+        when = now + self.seconds
+        if task in self._limits:
+            # A request within a request of the same task.
+            return Limit(self._clock, when)
+        self._limits[task] = when, task.cancelling()
         if self._handle is None:
-            self._handle = self._clock.call_at(limit.when, self._fire)
-        return limit
+            self._handle = self._clock.call_at(when, self._fire)
+        return task
 
-    def set_at(self, when: float) -> Limit:
-        """Limit the current task to a time that is not `seconds` away, by a timer of its own."""
-        limit = Limit(when)
-        limit.handle = self._clock.call_at(when, limit.expire)
-        return limit
+    def set_at(self, when: float) -> Task | Limit | None:
+        """Limit the current task to a time that is not `seconds` away; infinity is no limit."""
+        return None if when == math.inf else Limit(self._clock, when)
 
-    def lift(self, limit: Limit) -> bool:
-        """Forget a limit; whether it had run out, and it alone had cancelled the task."""
-        self._limits.pop(limit, None)
-        if limit.handle is not None:
-            limit.handle.cancel()
-        return limit.fired and limit.take_back()
+    def lift(self, limit: Task | Limit | None) -> bool:
+        """Forget a limit; as `Limit.lift`."""
+        if limit is None:
+            return False
+        if isinstance(limit, Limit):
+            return limit.lift()
+        if self._limits.pop(limit, None) is not None or limit not in self._fired:
+            return False
+        return limit.uncancel() <= self._fired.pop(limit)
 
     def _fire(self) -> None:
         self._handle = None
         now = self._clock.time()
         due = []
-        for limit in self._limits:
-            if limit.when > now:
-                self._handle = self._clock.call_at(limit.when, self._fire)
+        for task, (when, _) in self._limits.items():
+            if when > now:
+                self._handle = self._clock.call_at(when, self._fire)
                 break
-            due.append(limit)
-        for limit in due:
-            del self._limits[limit]
-            limit.expire()
+            due.append(task)
+        for task in due:
+            _, self._fired[task] = self._limits.pop(task)
+            task.cancel()
 
 
 @contextmanager
 def limit_at(clock: Clock, when: float) -> Iterator[None]:
     """Leave the block at a time on the clock's scale, as `contextlib.suppress` would."""
-    limit = Limit(when)
-    handle = clock.call_at(when, limit.expire)
+    limit = Limit(clock, when)
     try:
         yield
     except asyncio.CancelledError:
-        if not limit.take_back():
+        if not limit.lift():
             raise
     finally:
-        handle.cancel()
-        limit.take_back()
+        limit.lift()

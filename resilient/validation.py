@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 from attrs import Attribute
 
@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 Validator = Callable[[Any, "Attribute[Any]", Any], None]
-_T = TypeVar("_T")
 
 
 def check(allowed: str, holds: Callable[[Any], bool]) -> Validator:
@@ -114,13 +113,13 @@ def statuses(least: int) -> Validator:
 # What is no collection is left as it is, for the validator to name.
 
 
-def as_set(value: Iterable[_T]) -> frozenset[_T]:
+def as_set(value: Iterable[Any]) -> frozenset[Any]:
     """A frozen set of what a policy was given."""
     kinds = (list, set, tuple, frozenset, range)
     return frozenset(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above
 
 
-def as_tuple(value: Iterable[_T]) -> tuple[_T, ...]:
+def as_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
     """A tuple of what a policy was given."""
     kinds = (list, set, tuple, frozenset)
     return tuple(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above

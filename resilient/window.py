@@ -18,32 +18,41 @@ class SlidingCounts:
     goes back between nine tenths of the span and the whole of it.
     """
 
-    __slots__ = ("_counts", "_kinds", "_offset", "_width", "edge", "totals")
+    __slots__ = ("_kinds", "_offset", "_past", "_sums", "_width", "edge", "recent")
 
     def __init__(self, span: float, kinds: int, now: float) -> None:
         self._width = span / _SLICES
         self._kinds = kinds
-        self._counts = array("I", [0]) * (kinds * _SLICES)
+        # The slices that are over, one after another in a ring, and their sums.
+        self._past = array("I", [0]) * (kinds * (_SLICES - 1))
+        self._sums = [0] * kinds
         self._offset = 0
-        # When the slice under way ends.
+        # The slice under way, and when it ends. To count a thing is to add one to it, after
+        # `advance` if its end has come.
+        self.recent = [0] * kinds
         self.edge = now + self._width
-        self.totals = [0] * kinds
 
     def add(self, kind: int, now: float) -> None:
         """Count one thing of a kind. A `now` that goes back counts where time had got to."""
         if now >= self.edge:
             self.advance(now)
-        self._counts[self._offset + kind] += 1
-        self.totals[kind] += 1
+        self.recent[kind] += 1
+
+    def totals(self, now: float) -> list[int]:
+        """How many of each kind there were."""
+        self.advance(now)
+        return [past + recent for past, recent in zip(self._sums, self.recent, strict=True)]
 
     def advance(self, now: float) -> None:
-        """Forget what is over; `totals` is exact for `now` after this."""
+        """Forget what is over."""
         if now < self.edge:
             return
         steps = math.floor((now - self.edge) / self._width) + 1
         self.edge += steps * self._width
         for _ in range(min(steps, _SLICES)):
-            self._offset = (self._offset + self._kinds) % len(self._counts)
             for kind in range(self._kinds):
-                self.totals[kind] -= self._counts[self._offset + kind]
-                self._counts[self._offset + kind] = 0
+                place = self._offset + kind
+                self._sums[kind] += self.recent[kind] - self._past[place]
+                self._past[place] = self.recent[kind]
+                self.recent[kind] = 0
+            self._offset = (self._offset + self._kinds) % len(self._past)

@@ -145,13 +145,15 @@ class Machine:
 
     def succeed(self, permit: int, now: float, duration: float) -> Change | None:
         """Take in that a call went well: `record`, made quick for the commonest case."""
+        window = self._window
         if (
             permit == self._serial
-            and self.state is State.CLOSED
-            and self._window is not None
+            and self._leases is None  # not half-open, where the last probe has this number
+            and window is not None
+            and now < window.edge
             and self._policy.slow_call is None
         ):
-            self._window.add(CALLS, now)
+            window.recent[CALLS] += 1
             self._streak = 0
             return None
         return self.record(permit, Verdict.SUCCESS, now, duration=duration)
@@ -219,7 +221,7 @@ class Machine:
 
     def _too_many(self, window: SlidingCounts) -> str | None:
         policy = self._policy
-        calls, failures, slow = window.totals
+        calls, failures, slow = window.totals(self._now)
         if policy.consecutive_failures is not None and self._streak >= policy.consecutive_failures:
             return f"{self._streak} failures in a row"
         if calls < policy.minimum_calls:
@@ -260,15 +262,14 @@ class Machine:
         return (
             self.state is State.CLOSED
             and self._closed_at is None
-            and (self._window is None or not self._window.totals[FAILURES])
+            and (self._window is None or not self._window.totals(self._now)[FAILURES])
         )
 
     def counts(self, now: float) -> Counts:
         """What the window holds."""
         if self._window is None:
             return Counts(streak=self._streak)
-        self._window.advance(max(now, self._now))
-        calls, failures, slow = self._window.totals
+        calls, failures, slow = self._window.totals(max(now, self._now))
         return Counts(calls, failures, slow, self._streak)
 
     # -- transitions

@@ -11,7 +11,7 @@ from yarl import URL
 
 from resilient.breaker.machine import Change, Counts, Machine, State
 from resilient.breaker.policy import BreakerPolicy
-from resilient.call import current
+from resilient.call import Call, call_of
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import AttemptTimeoutError, CircuitOpenError
 from resilient.events import Emitter, RefusalEvent, TransitionEvent, make_emitter
@@ -84,24 +84,24 @@ class CircuitBreaker:
         if not permit and not self.policy.observe:
             raise self._refuse(request, key, machine, started)
 
-        call = current.get()
-        source = (call and call.prospect) or prospect(request)
+        call = call_of(request)
+        source = call.prospect or prospect(request)
         before = request.response
         try:
             response = await handler(request)
         except asyncio.CancelledError:
             verdict = Verdict.NEUTRAL
-            if call is not None and call.limit is not None and call.limit.fired:
+            if call.is_overdue(self._time()):
                 # An attempt that the deadline cut off took too long, like any other.
                 verdict = self._judge(AttemptTimeoutError(), request, before, source)
-            self._record(key, machine, permit, verdict, started)
+            self._record(call, key, machine, permit, verdict, started)
             raise
         except Exception as error:
             verdict = self._judge(error, request, before, source)
-            self._record(key, machine, permit, verdict, started, error)
+            self._record(call, key, machine, permit, verdict, started, error)
             raise
         except BaseException:
-            self._record(key, machine, permit, Verdict.NEUTRAL, started)
+            self._record(call, key, machine, permit, Verdict.NEUTRAL, started)
             raise
         if response.status < 400:
             ended = self._time()
@@ -110,7 +110,7 @@ class CircuitBreaker:
                 self._tell(key, change)
         else:
             verdict = judge_health(response, self.policy.statuses)
-            self._record(key, machine, permit, verdict, started, response)
+            self._record(call, key, machine, permit, verdict, started, response)
         return response
 
     def circuit(self, key: Hashable) -> Circuit:
@@ -157,6 +157,7 @@ class CircuitBreaker:
 
     def _record(
         self,
+        call: Call,
         key: Hashable,
         machine: Machine,
         permit: int,
@@ -177,8 +178,7 @@ class CircuitBreaker:
         )
         if change is not None:
             self._tell(key, change)
-        call = current.get()
-        if call is not None and machine.state is State.OPEN and not self.policy.observe:
+        if machine.state is State.OPEN and not self.policy.observe:
             # Lets a retry further out know that waiting less would be in vain.
             call.refused_until = ended + (machine.retry_in(ended) or 0.0)
 

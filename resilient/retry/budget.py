@@ -50,16 +50,19 @@ class RetryBudget:
 
     def count_call(self, now: float) -> None:
         """Count a call, which earns its share of a retry."""
-        if self._window is None:
-            self._window = SlidingCounts(self.policy.window, 2, now)
-        self._window.add(_CALLS, now)
+        window = self._window
+        if window is not None and now < window.edge:
+            window.recent[_CALLS] += 1
+            return
+        if window is None:
+            window = self._window = SlidingCounts(self.policy.window, 2, now)
+        window.add(_CALLS, now)
 
     def withdraw(self, now: float) -> bool:
         """Take one retry out of the budget, if there is one left."""
         if self._window is None:
             self._window = SlidingCounts(self.policy.window, 2, now)
-        self._window.advance(now)
-        calls, retries = self._window.totals
+        calls, retries = self._window.totals(now)
         if retries + 1 > max(self.policy.ratio * calls, self._floor):
             return False
         self._window.add(_RETRIES, now)

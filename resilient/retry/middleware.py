@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
 
 from resilient.bodies import discard, prepare_resend, stop_upload, unrepeatable
-from resilient.call import Call, call_of, remember, run_hop
+from resilient.call import Call, call_of, drop, remember, take
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import (
     APIError,
@@ -87,11 +88,27 @@ class Retry:
         if self._budget is None and self.policy.budget is not None:
             self._budget = RetryBudget(self.policy.budget)
 
-    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    def __call__(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> Awaitable[ClientResponse]:
         """Run the request until it succeeds or no more is to be tried."""
         call = call_of(request)
-        if call is None:
-            return await run_hop(self, request, handler)
+        if call.held:
+            return self._run(request, handler, call)
+        return self._run_outermost(request, handler)
+
+    async def _run_outermost(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> ClientResponse:
+        call, _ = take(request)
+        try:
+            return await self._run(request, handler, call)
+        finally:
+            drop(request, call)
+
+    async def _run(
+        self, request: ClientRequest, handler: ClientHandlerType, call: Call
+    ) -> ClientResponse:
         if self._loop is not asyncio.get_running_loop():
             self._loop = claim_loop(self, self._loop)
             self._time = time_on(self._loop, self._clock)
@@ -281,7 +298,7 @@ class Retry:
         length = response.content_length
         if response.status >= 400 or length is None or length > limit or response.status == 101:
             return
-        if call.attempt_deadline is None:
+        if call.attempt_deadline is None or call.attempt_deadline == math.inf:
             await response.read()
             return
         read = False
