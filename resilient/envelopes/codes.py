@@ -1,0 +1,72 @@
+"""Codes for servers that send none.
+
+A server that says "Bad Request" to everything still says what is wrong, in words. A rule
+turns status and words into a code that a program can rely on:
+
+    CodeRule("slot_unavailable", status=400, message="no longer available")
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from attrs import evolve, field, frozen
+
+from resilient.envelopes.envelope import Envelope
+from resilient.errors import ConfigError
+from resilient.validation import check, optional
+
+__all__ = ["CodeRule", "refine"]
+
+# A message is as long as the server likes, and a pattern may take quadratic time over it.
+_SEARCHED = 4096
+
+_is_code = check("a text that is not blank", lambda it: isinstance(it, str) and bool(it.strip()))
+_is_status = check("a status from 100 to 999", lambda it: type(it) is int and 100 <= it <= 999)
+_is_message = check("a regular expression", lambda it: isinstance(it, str) and it != "")
+
+
+@frozen
+class CodeRule:
+    """A code for the errors of a status, a message, or both.
+
+    Attributes:
+        code: The code to give.
+        status: The status of the response; None for any.
+        message: A regular expression to search the message for, whatever the case; None
+            for any message. Only the first 4096 characters are searched.
+    """
+
+    code: str = field(validator=_is_code)
+    status: int | None = field(default=None, validator=optional(_is_status))
+    message: str | None = field(default=None, validator=optional(_is_message))
+    _pattern: re.Pattern[str] | None = field(init=False, repr=False, eq=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        if self.message is None:
+            if self.status is None:
+                raise ConfigError(f"CodeRule {self.code!r} needs a status, a message, or both")
+            return
+        try:
+            pattern = re.compile(self.message, re.IGNORECASE)
+        except (re.error, OverflowError, RecursionError) as error:
+            allowed = f"a regular expression ({error})"
+            raise ConfigError.of("CodeRule.message", self.message, allowed) from error
+        object.__setattr__(self, "_pattern", pattern)
+
+    def matches(self, status: int, message: str | None) -> bool:
+        """Whether this rule gives the code of such an error."""
+        if self.status is not None and self.status != status:
+            return False
+        if self._pattern is None:
+            return True
+        return message is not None and self._pattern.search(message, 0, _SEARCHED) is not None
+
+
+def refine(envelope: Envelope, status: int, rules: Iterable[CodeRule]) -> Envelope:
+    """The envelope with the code of the first rule that matches, or as it is."""
+    for rule in rules:
+        if rule.matches(status, envelope.message):
+            return evolve(envelope, code=rule.code)
+    return envelope

@@ -1,0 +1,75 @@
+"""What an error body says, whatever its format, and what reads it.
+
+A format of one's own is a function away:
+
+    def read_acme(status: int, headers: Mapping[str, str], body: bytes) -> Envelope | None:
+        document = json_object(body)
+        if document is None or "acmeError" not in document:
+            return None  # not ours: the next parser is asked
+        return Envelope(message=text(document["acmeError"]), code=text(document.get("nr")))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Protocol
+
+from attrs import field, frozen
+
+from resilient.envelopes.fields import MOST_DETAILS
+from resilient.envelopes.leniency import text
+from resilient.errors import FieldError
+
+__all__ = ["NOTHING", "Envelope", "EnvelopeParser"]
+
+
+def _clean(value: str | None) -> str | None:
+    return text(value)
+
+
+def _clean_details(details: Iterable[FieldError]) -> tuple[FieldError, ...]:
+    return tuple(_clean_detail(detail) for detail in islice(details, MOST_DETAILS))
+
+
+def _clean_detail(detail: FieldError) -> FieldError:
+    name, message = text(detail.field) or "", text(detail.message) or ""
+    if name is detail.field and message is detail.message:
+        return detail
+    return FieldError(name, message)
+
+
+@frozen
+class Envelope:
+    """The parsed body of an error.
+
+    Its texts are cleaned when it is made, whoever makes it: each encodes to UTF-8, a blank
+    one is None, and no more than a hundred details are kept.
+
+    Attributes:
+        message: What the server said, for a person.
+        code: What the server said, for a program.
+        request_id: The identifier to quote to the server's support.
+        details: The fields at fault.
+    """
+
+    message: str | None = field(default=None, converter=_clean)
+    code: str | None = field(default=None, converter=_clean)
+    request_id: str | None = field(default=None, converter=_clean)
+    details: tuple[FieldError, ...] = field(default=(), converter=_clean_details)
+
+
+NOTHING = Envelope()
+
+
+class EnvelopeParser(Protocol):
+    """Reads one format of error bodies; any function with these arguments is one.
+
+    Args of the call, by position: the response's status, its headers (`parse_error` hands
+    over ones that do not heed case), and its body as far as it was read. `json_object` is
+    the cheap way to the body's JSON. Returning None declines: the body is not in this
+    format, and the next parser is asked.
+    """
+
+    def __call__(self, status: int, headers: Mapping[str, str], body: bytes, /) -> Envelope | None:
+        """The envelope, or None to decline."""

@@ -1,0 +1,130 @@
+"""Error responses become typed exceptions."""
+
+from __future__ import annotations
+
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResponseError
+from attrs import define, field
+from multidict import CIMultiDict, MultiMapping
+
+from resilient.bodies import read_within
+from resilient.call import call_of
+from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.envelopes.chain import parse_error
+from resilient.envelopes.envelope import EnvelopeParser
+from resilient.envelopes.policy import ErrorPolicy
+from resilient.envelopes.resolve import resolve_parser
+from resilient.errors import (
+    APIError,
+    BadRequestError,
+    ValidationError,
+    error_class,
+    public_request_info,
+)
+from resilient.events import Emitter, make_emitter
+from resilient.outcome import is_handshake, is_malformed
+from resilient.redact import public_url
+from resilient.retry_after import parse_retry_after
+
+__all__ = ["NormalizeErrors"]
+
+
+@define(eq=False)
+class NormalizeErrors:
+    """Raises an `APIError` for each response with an error status.
+
+    The body is read within the policy's bounds, and the connection given back, before the
+    exception is raised. A response to HEAD has no body, and a body that cannot be read or
+    understood says nothing: then the status alone makes the error. An error of aiohttp's
+    that stands for a response (another middleware called `raise_for_status`) is typed too,
+    and kept as the cause.
+
+    The opening of a WebSocket is left to aiohttp, and so is everything under
+    `override(raise_errors=False)`.
+
+    Args:
+        policy: What to raise for, and how bodies are read.
+        listeners: None of its events; a parser that raises is logged through them.
+        clock: The source of time.
+
+    Raises:
+        APIError: The subclass for the status; `ValidationError` for a 400 that names fields.
+    """
+
+    policy: ErrorPolicy = field(factory=ErrorPolicy)
+    _emitter: Emitter = field(
+        factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
+    )
+    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
+    _parsers: tuple[EnvelopeParser, ...] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._parsers = tuple(resolve_parser(parser) for parser in self.policy.parsers)
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Hand over a response that is no error."""
+        try:
+            response = await handler(request)
+        except ClientResponseError as error:
+            if (
+                isinstance(error, APIError)
+                or is_malformed(error)
+                or not self._raises(request, error.status)
+            ):
+                raise
+            raise self._error(request, error.status, error.headers or CIMultiDict(), b"") from error
+        if response.status < 400 or not self._raises(request, response.status):
+            return response
+        body = await self._read(request, response)
+        raise self._error(request, response.status, response.headers, body, response.reason)
+
+    def _raises(self, request: ClientRequest, status: int) -> bool:
+        """Whether a status is raised for this request."""
+        if status < 400 or status in self.policy.ignore or is_handshake(request):
+            return False
+        return call_of(request).override.raise_errors is not False
+
+    async def _read(self, request: ClientRequest, response: ClientResponse) -> bytes:
+        seconds = self.policy.read_timeout
+        deadline = call_of(request).deadline
+        if deadline is not None:
+            # The error that is there is worth more than the time-out that would take its place.
+            seconds = min(seconds, (deadline - self._clock.time()) / 2)
+        body, _ = await read_within(
+            response, self._clock, limit=self.policy.max_body, seconds=seconds
+        )
+        return body
+
+    def _error(
+        self,
+        request: ClientRequest,
+        status: int,
+        headers: MultiMapping[str],
+        body: bytes,
+        reason: str | None = None,
+    ) -> APIError:
+        envelope = parse_error(
+            status,
+            headers,
+            body,
+            parsers=self._parsers,
+            code_rules=self.policy.code_rules,
+            request_id_headers=self.policy.request_id_headers,
+            on_error=self._complain,
+        )
+        kind = error_class(status)
+        if kind is BadRequestError and (envelope.details or envelope.code == "validation_error"):
+            kind = ValidationError
+        return kind(
+            public_request_info(public_url(request.url), request.method),
+            status=status,
+            message=envelope.message or reason or "",
+            headers=headers,
+            code=envelope.code,
+            request_id=envelope.request_id,
+            details=envelope.details,
+            retry_after=parse_retry_after(headers, now=self._clock.now()),
+            body=body,
+        )
+
+    def _complain(self, parser: EnvelopeParser, _: Exception) -> None:
+        self._emitter.complain("parser", parser)

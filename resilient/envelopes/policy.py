@@ -1,0 +1,56 @@
+"""Which responses become exceptions, and how their bodies are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import field, frozen
+
+from resilient.envelopes.codes import CodeRule
+from resilient.envelopes.envelope import EnvelopeParser
+from resilient.envelopes.headers import DEFAULT_REQUEST_ID_HEADERS
+from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
+from resilient.validation import as_set, as_tuple, at_least, each, positive, statuses
+
+__all__ = ["ErrorPolicy"]
+
+Parsers = Iterable[EnvelopeParser | str]
+
+
+def _parsers(value: Parsers | EnvelopeParser) -> tuple[EnvelopeParser | str, ...]:
+    """A tuple; a lone parser, or its name, is a chain of one."""
+    return (value,) if isinstance(value, str) or callable(value) else tuple(value)
+
+
+@frozen(kw_only=True)
+class ErrorPolicy:
+    """The configuration of `NormalizeErrors`.
+
+    Attributes:
+        parsers: Who reads the body, in this order: parsers, or their names. Built in are
+            "problem", "nested" and "flat"; an installed package adds one by an entry point
+            in the group "resilient.envelopes", and "package.module:name" names any other.
+        code_rules: Rules that give errors a code by status and message.
+        request_id_headers: Response headers that may hold the request_id.
+        ignore: Error statuses that are not raised; their responses are handed over unread.
+        max_body: Bytes of an error body that are read.
+        read_timeout: Seconds that reading it may take.
+    """
+
+    parsers: tuple[EnvelopeParser | str, ...] = field(default=DEFAULT_PARSERS, converter=_parsers)
+    code_rules: tuple[CodeRule, ...] = field(
+        default=(), converter=as_tuple, validator=each(CodeRule, "CodeRule values")
+    )
+    request_id_headers: tuple[str, ...] = field(
+        default=DEFAULT_REQUEST_ID_HEADERS,
+        converter=as_tuple,
+        validator=each(str, "names of headers"),
+    )
+    ignore: frozenset[int] = field(default=frozenset(), converter=as_set, validator=statuses(400))
+    max_body: int = field(default=65_536, validator=at_least(0, "bytes"))
+    read_timeout: float = field(default=1.0, validator=positive())
+
+    def __attrs_post_init__(self) -> None:
+        # A name that stands for nothing is found now, not when the first error comes.
+        for parser in self.parsers:
+            resolve_parser(parser)

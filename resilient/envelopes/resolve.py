@@ -1,0 +1,64 @@
+"""Parsers by name, for policies that come from a file.
+
+A name is that of a built-in parser, of an entry point that some installed distribution
+declares in the group `resilient.envelopes`, or a reference "package.module:name". There
+is no register to add to: it would be shared by everybody in the process.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import cast
+
+from resilient.envelopes.envelope import EnvelopeParser
+from resilient.envelopes.flat import parse_flat
+from resilient.envelopes.nested import parse_nested
+from resilient.envelopes.problem import parse_problem
+from resilient.errors import ConfigError
+
+__all__ = ["DEFAULT_PARSERS", "ENTRY_POINT_GROUP", "resolve_parser"]
+
+ENTRY_POINT_GROUP = "resilient.envelopes"
+
+# Built-in parsers in the order in which they are asked (the reasons: `chain`).
+_BUILT_IN = MappingProxyType({"problem": parse_problem, "nested": parse_nested, "flat": parse_flat})
+DEFAULT_PARSERS: tuple[str, ...] = tuple(_BUILT_IN)
+
+
+def resolve_parser(parser: EnvelopeParser | str) -> EnvelopeParser:
+    """The parser of that name; a parser is itself.
+
+    Raises:
+        ConfigError: There is none, it cannot be imported, or it cannot be called.
+    """
+    found: object = parser
+    if isinstance(parser, str):
+        found = _BUILT_IN.get(parser) or _load(parser)
+    if not callable(found):
+        raise ConfigError.of("a parser of error bodies", parser, "callable, or the name of one")
+    return cast("EnvelopeParser", found)
+
+
+def _load(name: str) -> object:
+    # Imported only when a policy names a parser that is not built in.
+    from importlib.metadata import entry_points
+    from pkgutil import resolve_name
+
+    declared = entry_points(group=ENTRY_POINT_GROUP)
+    try:
+        for entry_point in declared.select(name=name):
+            return entry_point.load()
+        if ":" in name:
+            return resolve_name(name)
+    except Exception as error:
+        raise ConfigError(f"the parser of error bodies {name!r} cannot be had: {error}") from error
+    raise _unknown(name, sorted({*_BUILT_IN, *declared.names}))
+
+
+def _unknown(name: str, known: list[str]) -> ConfigError:
+    from difflib import get_close_matches
+
+    allowed = f'one of {", ".join(known)}, or a reference "package.module:name"'
+    if nearest := get_close_matches(name, known, n=1):
+        allowed += f" (did you mean {nearest[0]!r}?)"
+    return ConfigError.of("a parser of error bodies", name, allowed)

@@ -1,0 +1,145 @@
+"""Whatever a server sends, `parse_error` answers with an envelope of the right types."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resilient.envelopes import (
+    CodeRule,
+    Envelope,
+    field_errors,
+    json_object,
+    parse_error,
+    parse_flat,
+    parse_nested,
+    parse_problem,
+    slug,
+    text,
+)
+from resilient.errors import FieldError
+
+NAMES = [
+    "error", "message", "errors", "statusCode", "code", "type", "title", "detail", "details",
+    "request_id", "requestId", "traceId", "status", "param", "error_description", "field",
+    "loc", "msg", "pointer", "source", "constraints", "children", "property", "fieldViolations",
+    "invalid-params", "name", "reason", "path", "target",
+]  # fmt: skip
+KEYS = st.sampled_from(NAMES)
+STRINGS = st.text(st.characters(exclude_categories=()), max_size=20)  # surrogates included
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | STRINGS
+    | st.sampled_from(["Bad Request", "invalid_grant", "about:blank", "#/a~1b/%ff", "/a/b", "#"])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS | STRINGS, inner, max_size=4),
+    max_leaves=20,
+)
+DOCUMENTS = st.dictionaries(KEYS, VALUES, max_size=6)
+STATUSES = st.integers(100, 599) | st.integers()
+HEADERS = st.dictionaries(
+    st.sampled_from(["Content-Type", "content-type", "X-Request-Id", "cf-ray"]) | STRINGS,
+    st.sampled_from(["application/problem+json", "application/json; charset=utf-8"]) | STRINGS,
+    max_size=4,
+)
+ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and bool(value.encode())
+
+
+def assert_sound(envelope: Envelope) -> None:
+    assert type(envelope) is Envelope
+    assert envelope.message is None or is_text(envelope.message)
+    assert envelope.code is None or is_text(envelope.code)
+    assert envelope.request_id is None or is_text(envelope.request_id)
+    assert_sound_details(envelope.details)
+
+
+def assert_sound_details(details: tuple[FieldError, ...]) -> None:
+    assert type(details) is tuple
+    assert len(details) <= 100
+    for detail in details:
+        assert type(detail) is FieldError
+        assert is_text(detail.field)
+        assert is_text(detail.message)
+
+
+def assert_parsed(status: int, headers: Mapping[str, str], body: bytes) -> None:
+    failures: list[Any] = []
+    rules = [CodeRule("ruled", message="a")]
+    envelope = parse_error(
+        status, headers, body, code_rules=rules, on_error=lambda *args: failures.append(args)
+    )
+    assert_sound(envelope)
+    assert envelope.message is not None
+    assert failures == []
+    for parser in (parse_nested, parse_flat, parse_problem):
+        parsed = parser(status, headers, body)
+        if parsed is not None:
+            assert_sound(parsed)
+
+
+@given(STATUSES, HEADERS, st.binary())
+def test_arbitrary_bytes(status: int, headers: dict[str, str], body: bytes) -> None:
+    assert_parsed(status, headers, body)
+    assert_parsed(status, headers, b'{"message": "' + body + b'"}')
+    document = json_object(body)
+    assert document is None or isinstance(document, dict)
+
+
+@given(STATUSES, HEADERS, DOCUMENTS)
+def test_arbitrary_values_under_the_interesting_keys(
+    status: int, headers: dict[str, str], document: dict[str, Any]
+) -> None:
+    assert_parsed(status, headers, json.dumps(document).encode())
+
+
+@given(STATUSES, HEADERS, DOCUMENTS, st.integers(0, 400), ENCODINGS)
+def test_documents_cut_short_in_any_encoding(
+    status: int, headers: dict[str, str], document: dict[str, Any], length: int, encoding: str
+) -> None:
+    assert_parsed(status, headers, json.dumps(document).encode(encoding)[:length])
+
+
+@given(DOCUMENTS, ENCODINGS)
+def test_an_object_is_decoded_whatever_its_encoding(
+    document: dict[str, Any], encoding: str
+) -> None:
+    decoded = json_object(json.dumps(document).encode(encoding))
+    assert decoded is not None
+    assert repr(decoded) == repr(json.loads(json.dumps(document)))
+
+
+@given(VALUES)
+def test_text_is_text_or_none(value: Any) -> None:
+    said = text(value)
+    assert said is None or is_text(said)
+
+
+@given(VALUES)
+def test_field_errors_are_sound(value: Any) -> None:
+    assert_sound_details(field_errors(value))
+
+
+@given(STRINGS)
+def test_a_slug_is_a_name_and_its_own_slug(phrase: str) -> None:
+    name = slug(phrase)
+    if name is not None:
+        assert is_text(name)
+        assert not any(character.isspace() for character in name)
+
+
+@given(st.lists(st.text("abc ", max_size=3), max_size=300))
+def test_details_are_bounded(fields: list[str]) -> None:
+    body = json.dumps({"errors": [{"field": field, "message": "m"} for field in fields]})
+    details = parse_error(400, {}, body.encode()).details
+    assert len(details) == min(100, sum(bool(text(field)) for field in fields[:200]))
