@@ -37,7 +37,9 @@ DEFAULT_MAX_RETRY_AFTER: Final = float("60")
 
 def _methods(value: Iterable[str]) -> frozenset[str]:
     methods = as_set(value)
-    return as_set([each.upper() if isinstance(each, str) else each for each in methods])
+    if not isinstance(methods, frozenset):
+        return methods
+    return frozenset(each.upper() if isinstance(each, str) else each for each in methods)
 
 
 def _classes(value: type[Exception] | Iterable[type[Exception]]) -> tuple[type[Exception], ...]:

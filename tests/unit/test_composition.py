@@ -1,0 +1,204 @@
+"""Policies and pipelines as values and as sequences."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+from resilient import (
+    AttemptTimeout,
+    BreakerPolicy,
+    CircuitBreaker,
+    ConfigError,
+    Deadline,
+    ErrorPolicy,
+    NormalizeErrors,
+    Pipeline,
+    PipelineWarning,
+    Policy,
+    Retry,
+    RetryPolicy,
+)
+
+STANDARD = [Deadline, Retry, CircuitBreaker, NormalizeErrors, AttemptTimeout]
+
+
+async def mine(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    return await handler(request)
+
+
+def test_the_standard_order_comes_from_a_policy_in_one_call() -> None:
+    assert [type(each) for each in Pipeline()] == STANDARD
+
+
+@pytest.mark.parametrize(
+    ("left_out", "kind"),
+    [
+        ({"total_timeout": None}, Deadline),
+        ({"retry": None}, Retry),
+        ({"breaker": None}, CircuitBreaker),
+        ({"errors": None}, NormalizeErrors),
+        ({"attempt_timeout": None}, AttemptTimeout),
+    ],
+)
+def test_none_leaves_a_part_out(left_out: dict[str, Any], kind: type) -> None:
+    rest = [each for each in STANDARD if each is not kind]
+    assert [type(each) for each in Pipeline(Policy(**left_out))] == rest
+
+
+def test_a_pipeline_is_a_sequence_and_says_what_is_in_it() -> None:
+    pipeline = Pipeline.of(Deadline(5), Retry(), mine, CircuitBreaker())
+    assert len(pipeline) == 4
+    assert pipeline[2] is mine
+    assert pipeline[1:3] == (pipeline[1], mine)
+    assert pipeline.find(Retry) is pipeline[1]
+    assert pipeline.find(NormalizeErrors) is None
+    assert pipeline.breaker is pipeline[3]
+    lines = str(pipeline).splitlines()
+    assert lines[0] == "1. Deadline: 5 s for the whole call"
+    assert "at most 3 attempts" in lines[1]
+    assert lines[2] == "3. mine"
+    assert "50% failures of at least 20 calls in 30 s" in lines[3]
+    assert repr(pipeline) == "<Pipeline Deadline > Retry > mine > CircuitBreaker>"
+
+
+def test_a_pipeline_without_a_breaker_says_so() -> None:
+    with pytest.raises(LookupError, match="no circuit breaker"):
+        _ = Pipeline.of(Retry()).breaker
+
+
+def test_pipelines_in_a_pipeline_are_taken_apart() -> None:
+    inner = Pipeline.of(CircuitBreaker(), NormalizeErrors())
+    outer = Pipeline.of(mine, inner)
+    assert list(outer) == [mine, *inner]
+
+
+@pytest.mark.parametrize(
+    ("middlewares", "says"),
+    [
+        ((Retry(), Retry()), "a Retry inside a Retry multiplies the attempts"),
+        ((Retry(), mine, Pipeline()), "a Retry inside a Retry"),
+        ((CircuitBreaker(), CircuitBreaker()), "count the same failures twice"),
+        ((NormalizeErrors(), NormalizeErrors()), "nothing left to do"),
+        ((Retry(), Deadline(1)), "a Deadline inside Retry"),
+        ((AttemptTimeout(1), Retry()), "an AttemptTimeout outside Retry"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_warned_about(
+    middlewares: tuple[Any, ...], says: str
+) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Pipeline.of(*middlewares)
+    assert any(says in str(each.message) for each in caught)
+    assert {each.category for each in caught} == {PipelineWarning}
+    assert {each.filename for each in caught} == {__file__}
+
+
+@pytest.mark.parametrize(
+    "middlewares",
+    [
+        (),
+        (Retry(), mine, CircuitBreaker()),
+        (CircuitBreaker(), Retry()),
+        (Retry(), NormalizeErrors(), CircuitBreaker()),
+    ],
+)
+def test_other_orders_are_nobodys_business(middlewares: tuple[Any, ...]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Pipeline.of(*middlewares)
+
+
+@pytest.mark.parametrize("what", [None, "retry", Retry, 3, Policy()])
+def test_what_is_no_middleware_is_refused(what: Any) -> None:
+    with pytest.raises(ConfigError, match=r"Pipeline\.of must be given middlewares"):
+        Pipeline.of(what)
+
+
+def test_a_middleware_in_the_place_of_a_policy_is_explained() -> None:
+    with pytest.raises(ConfigError, match=r"middlewares go into Pipeline\.of"):
+        Pipeline(Retry())  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"name": 3}, "Policy.name"),
+        ({"errors": RetryPolicy()}, "Policy.errors must be None or an ErrorPolicy"),
+        ({"retry": 3}, "Policy.retry must be None or a RetryPolicy"),
+        ({"breaker": True}, "Policy.breaker"),
+        ({"total_timeout": 0}, "Policy.total_timeout must be None or a positive"),
+        ({"total_timeout": "10"}, "Policy.total_timeout"),
+        ({"attempt_timeout": -1}, "Policy.attempt_timeout"),
+        (
+            {"total_timeout": 5, "attempt_timeout": 6},
+            r"Policy.attempt_timeout must be at most total_timeout \(5 s\), not 6",
+        ),
+        (
+            {"total_timeout": 30, "retry": RetryPolicy(max_retry_after=60)},
+            r"Policy.retry.max_retry_after must be at most total_timeout \(30 s\), not 60",
+        ),
+        (
+            {"attempt_timeout": 30, "breaker": BreakerPolicy(probe_lease=5)},
+            r"Policy.breaker.probe_lease must be at least attempt_timeout \(30 s\)",
+        ),
+    ],
+)
+def test_a_policy_that_contradicts_itself_names_the_field(
+    settings: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named):
+        Policy(**settings)
+
+
+def test_a_short_total_timeout_alone_is_no_contradiction() -> None:
+    Policy(total_timeout=0.5)
+
+
+def test_policies_are_values_and_sharing_one_shares_nothing() -> None:
+    policy = Policy(name="mavio")
+    assert policy == Policy(name="mavio")
+    assert hash(policy) == hash(Policy(name="mavio"))
+    one, other = Pipeline(policy), Pipeline(policy)
+    assert one != other
+    assert one.breaker is not other.breaker
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"ignore": {200}}, "ErrorPolicy.ignore must be a set of statuses from 400 to 999"),
+        ({"ignore": 404}, "ErrorPolicy.ignore"),
+        ({"max_body": -1}, "ErrorPolicy.max_body"),
+        ({"read_timeout": 0}, "ErrorPolicy.read_timeout"),
+        ({"code_rules": ["slot_unavailable"]}, "ErrorPolicy.code_rules must be CodeRule values"),
+        ({"parsers": ["nestled"]}, "nested"),
+    ],
+)
+def test_an_error_policy_that_makes_no_sense_names_the_field(
+    settings: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named):
+        ErrorPolicy(**settings)
+
+
+async def test_a_request_that_comes_in_anew_is_a_new_call() -> None:
+    pipeline = Pipeline(Policy(retry=RetryPolicy(max_attempts=1)))
+    async with aiohttp.ClientSession() as session:
+        url = session._build_url("http://a.example/")
+        loop = asyncio.get_running_loop()
+        request = ClientRequest("GET", url, loop=loop, session=session)
+
+        async def fails(_: ClientRequest) -> ClientResponse:
+            raise aiohttp.ClientPayloadError
+
+        for _ in range(2):
+            with pytest.raises(aiohttp.ClientConnectionError) as caught:
+                await pipeline(request, fails)
+            assert len(caught.value.attempts) == 1  # type: ignore[attr-defined]  # it is ours
