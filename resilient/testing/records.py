@@ -1,0 +1,66 @@
+"""What the fault server has seen, and waiting for it to see more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from attrs import define, field
+
+from resilient.testing.received import Received, Unparsable
+
+__all__ = ["Records", "Watchers"]
+
+
+@define(eq=False)
+class Records:
+    """What `FaultServer.clear` forgets; a request stays with the records it began in.
+
+    Attributes:
+        requests: Those whose head was read.
+        malformed: What was no request.
+        hits: Requests that took a step.
+        settled: Those of them that were read as far as they are going to be.
+    """
+
+    requests: list[Received] = field(factory=list)
+    malformed: list[Unparsable] = field(factory=list)
+    hits: int = 0
+    settled: int = 0
+
+
+@define(eq=False)
+class Watchers:
+    """Those who wait for something to be so; looked after at each change, without polling."""
+
+    _waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = field(
+        factory=list, init=False
+    )
+    _closed: bool = field(default=False, init=False)
+
+    async def wait(self, reached: Callable[[], bool]) -> None:
+        """Wait until it is so, if only for a moment."""
+        if reached():
+            return
+        if self._closed:
+            raise RuntimeError("the server is closed")
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        watcher = (reached, future)
+        self._waiting.append(watcher)
+        try:
+            await future
+        finally:
+            self._waiting.remove(watcher)
+
+    def changed(self) -> None:
+        """Look who has waited for this."""
+        for reached, future in self._waiting:
+            if not future.done() and reached():
+                future.set_result(None)
+
+    def close(self) -> None:
+        """Nothing will change any more: those who still wait get a `RuntimeError`."""
+        self._closed = True
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(RuntimeError("the server was closed"))

@@ -1,0 +1,84 @@
+"""Carrying out the steps that send something."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from resilient.testing.faults import Cut, Reply, Reset
+from resilient.testing.received import Received
+from resilient.testing.wire import Connection
+
+__all__ = ["cut", "send"]
+
+_TO_BE_CUT = Reply(body=b"This body will be cut short.")
+
+
+async def send(connection: Connection, received: Received, reply: Reply) -> bool:
+    """Send a response; say whether the connection may go on."""
+    # A client that waits for a 100 and gets an answer instead will not send the body.
+    unsent = reply.early and received.expects_continue and received.length != 0
+    close = unsent or not (reply.keep_alive and received.keep_alive)
+    await _send(connection, received, reply, reply.truncate, close=close)
+    return not close and reply.truncate is None
+
+
+async def cut(connection: Connection, received: Received | None, step: Cut) -> None:
+    """Send as much as comes before the cut, and cut."""
+    if received is not None and step.after in ("head", "body"):
+        reply = step.reply or _TO_BE_CUT
+        sent = len(reply.content) // 2 if step.after == "body" else 0
+        await _send(connection, received, reply, sent, close=False)
+    if isinstance(step, Reset):
+        connection.reset()
+
+
+async def _send(
+    connection: Connection, received: Received, reply: Reply, only: int | None, *, close: bool
+) -> None:
+    """Send the head, and the body or its first `only` bytes."""
+    await connection.pause(reply.delay)
+    pending = _head(reply, close=close)
+    if received.method == "HEAD" or not (reply.content or reply.chunked):
+        return await connection.write(pending)
+    if reply.body_delay:
+        await connection.write(pending)
+        await connection.pause(reply.body_delay)
+        pending = b""
+    pieces = _pieces(reply, only)
+    for piece in pieces[:-1]:
+        await connection.write(pending + piece)
+        await connection.pause(reply.chunk_delay)
+        pending = b""
+    return await connection.write(pending + pieces[-1])
+
+
+def _head(reply: Reply, *, close: bool) -> bytes:
+    reason = reply.reason
+    if reason is None:
+        try:
+            reason = HTTPStatus(reply.status).phrase
+        except ValueError:
+            reason = ""
+    lines = [f"HTTP/1.1 {reply.status:d} {reason}"]
+    lines += [f"{name}: {value}" for name, value in reply.headers]
+    given = {name.lower() for name, _ in reply.headers}
+    if reply.is_json and "content-type" not in given:
+        lines.append("Content-Type: application/json")
+    if not reply.bodiless and not given & {"content-length", "transfer-encoding"}:
+        length = f"Content-Length: {len(reply.content)}"
+        lines.append("Transfer-Encoding: chunked" if reply.chunked else length)
+    if close and "connection" not in given:
+        lines.append("Connection: close")
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+
+
+def _pieces(reply: Reply, only: int | None) -> list[bytes]:
+    """What to write after the head, one after the other; at least one, if only an empty one."""
+    content = reply.content[:only]
+    size = reply.chunk_size or (1 if reply.chunk_delay else len(content)) or 1
+    pieces = [content[i : i + size] for i in range(0, len(content), size)] or [b""]
+    if reply.chunked:
+        pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece] or [b""]
+        if only is None:
+            pieces[-1] += b"0\r\n\r\n"
+    return pieces
