@@ -1,0 +1,125 @@
+"""The demo from beginning to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from aiohttp import ClientSession
+from rich.console import Console
+
+from resilient.cli.demo.documented import FLAT, NESTED
+from resilient.cli.demo.facts import CallFacts, Comparison, DemoFacts, ErrorFacts, OutageFacts
+from resilient.cli.demo.outage import run_outage
+from resilient.cli.demo.run import Stage, make_call, meet_error, run_side, set_up
+from resilient.cli.demo.scenario import (
+    CALLS,
+    CALLS_AT_ONCE,
+    CALLS_PER_SIDE,
+    OUTAGE,
+    PACE,
+    POLICY,
+)
+from resilient.cli.demo.show import Show
+from resilient.composition import Pipeline
+from resilient.session import wrap
+
+__all__ = ["main", "play"]
+
+
+def main(seed: int) -> None:
+    """Play the demo on standard output."""
+    # Windows has another loop by default, on which the server cannot run.
+    with _quiet(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(play(seed, Console()))
+
+
+async def play(seed: int, console: Console) -> DemoFacts:
+    """Play the demo, and return what was counted.
+
+    Args:
+        seed: Of the mixture of faults.
+        console: Where to print.
+    """
+    show = Show(console)
+    async with set_up() as stage:
+        pipeline = Pipeline(POLICY)
+        session = wrap(stage.plain, pipeline)
+        show.opening(stage.server.url.authority, seed, pipeline.describe())
+        return DemoFacts(
+            calls=await _calls(show, stage, session),
+            errors=await _errors(show, stage, session),
+            outage=await _outage(show, stage),
+            comparison=await _comparison(show, stage, seed),
+        )
+
+
+async def _calls(show: Show, stage: Stage, session: ClientSession) -> tuple[CallFacts, ...]:
+    show.heading(
+        "1. Single calls",
+        "as attempts_of(response), error.attempts and error.stop_reason tell them",
+    )
+    show.columns()
+    calls = []
+    for script in CALLS:
+        facts = await make_call(stage, session, script)
+        show.call(facts)
+        calls.append(facts)
+    show.calls(calls)
+    return tuple(calls)
+
+
+async def _errors(show: Show, stage: Stage, session: ClientSession) -> tuple[ErrorFacts, ...]:
+    show.heading("2. Typed errors", "the same classes and fields for both formats")
+    nested = [await meet_error(stage, session, "/mavio/meetings", each) for each in NESTED]
+    show.errors('{"error": {"code": ..., "message": ...}}', nested)
+    flat = [await meet_error(stage, session, "/meetergo/bookings", each) for each in FLAT]
+    show.errors('{"statusCode": ..., "message": ..., "error": ...}', flat)
+    return (*nested, *flat)
+
+
+async def _outage(show: Show, stage: Stage) -> OutageFacts:
+    show.heading(
+        "3. The circuit breaker in an outage",
+        f"a call each {PACE * 1000:g} ms; the server goes down, and comes back",
+    )
+    with show.progress(sum(calls for _, _, calls in OUTAGE), "closed") as advance:
+        facts = await run_outage(stage, advance)
+    show.outage(facts)
+    return facts
+
+
+async def _comparison(show: Show, stage: Stage, seed: int) -> Comparison:
+    show.heading(
+        "4. The same calls without and with the pipeline",
+        f"{CALLS_AT_ONCE} at once; each request meets the next fault of the same mixture",
+    )
+    sides = []
+    for name, with_pipeline in (("without", False), ("with", True)):
+        with show.progress(CALLS_PER_SIDE, name) as advance:
+            sides.append(
+                await run_side(
+                    stage, with_pipeline=with_pipeline, seed=seed, progress=partial(advance, name)
+                )
+            )
+    facts = Comparison(*sides)
+    show.comparison(facts)
+    return facts
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep log lines out of the display, which shows the same."""
+    logger = logging.getLogger("resilient")
+    propagated = logger.propagate
+    handler = logging.NullHandler()
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = propagated
+        logger.removeHandler(handler)

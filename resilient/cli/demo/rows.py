@@ -1,0 +1,67 @@
+"""The rows and columns of what the demo shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from resilient.call import Attempt
+from resilient.cli.demo.facts import CallFacts, Side, Spell
+
+__all__ = ["COUNTS", "STATES", "afterwards", "grid", "outcome", "side_rows", "timeline"]
+
+STATES: Final = {"closed": "green", "half_open": "yellow", "open": "red"}
+
+COUNTS: tuple[tuple[str, Callable[[Spell], int]], ...] = (
+    ("calls", lambda spell: spell.calls),
+    ("refused", lambda spell: spell.refused),
+    ("reached", lambda spell: spell.requests),
+    ("failed", lambda spell: spell.failed),
+)
+
+
+def grid(*widths: int | None) -> Table:
+    """Columns without lines; one of no given width takes what is left."""
+    columns = Table.grid(padding=(0, 2, 0, 0))
+    for width in widths:
+        columns.add_column(width=width)
+    return columns
+
+
+def timeline() -> Table:
+    """Attempt, start, duration, outcome, and what followed."""
+    return grid(1, 5, 6, 19, None)
+
+
+def outcome(attempt: Attempt) -> Text:
+    """What an attempt came to."""
+    if attempt.status is not None:
+        return Text(str(attempt.status), "green" if attempt.status < 400 else "red")
+    # What the system said of it stands beside, in the reason.
+    return Text((attempt.error or "").partition(" (")[0], "red")
+
+
+def afterwards(attempt: Attempt, facts: CallFacts) -> Text:
+    """What followed an attempt of a call, and why."""
+    if attempt.waited is not None:
+        return Text(f"waited {attempt.waited:.3f} s: {attempt.reason}", "yellow")
+    if facts.raised is None:
+        keys = f"; {facts.requests} requests, {facts.keys} key" if facts.keyed else ""
+        return Text(f"returned{keys}", "green")
+    return Text.assemble((f"raised {facts.raised}", "bold red"), f": {facts.stop_reason}")
+
+
+def side_rows(side: Side) -> list[tuple[str, str]]:
+    """Names and figures of one side of the comparison."""
+    return [
+        ("calls", str(side.calls)),
+        ("  succeeded", str(side.succeeded)),
+        ("  failed", str(side.failed)),
+        ("requests on the wire", str(side.requests)),
+        *((f"  {name}", str(count)) for name, count in side.served),
+        ("time", f"{side.seconds:.2f} s"),
+        ("slowest call", f"{side.slowest:.2f} s"),
+    ]
