@@ -171,13 +171,9 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         Raises:
             ConfigError: Something that is not a middleware.
         """
-        flat: list[ClientMiddlewareType] = []
-        for middleware in middlewares:
-            if isinstance(middleware, Pipeline):
-                flat.extend(middleware)
-            elif callable(middleware) and not isinstance(middleware, type):
-                flat.append(middleware)
-            else:
+        flat = flatten(middlewares)
+        for middleware in flat:
+            if not callable(middleware) or isinstance(middleware, type):
                 raise ConfigError.of("Pipeline.of", middleware, "given middlewares")
         pipeline = cls.__new__(cls)
         pipeline.policy = None
@@ -268,6 +264,13 @@ def _last(request: ClientRequest) -> Awaitable[ClientResponse]:
     call: Call = request.__dict__[KEY]
     assert call.handler is not None, "the pipeline has set it"
     return call.handler(request)
+
+
+def flatten(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewareType]:
+    """The middlewares, with pipelines among them taken apart."""
+    return [
+        part for each in middlewares for part in (each if isinstance(each, Pipeline) else (each,))
+    ]
 
 
 def problems(middlewares: Iterable[object]) -> list[str]:

@@ -328,6 +328,8 @@ class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
             back in gradually).
     """
 
+    stop_reason = "the circuit is open"
+
     # No call of super().__init__: a refusal has to be cheap, and BaseException.__new__
     # has kept the arguments already.
     def __init__(self, key: Hashable, retry_after: float | None, state: str = "open") -> None:
@@ -340,8 +342,12 @@ class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
             what = f"the circuit for {self.key} has just closed and lets traffic in gradually"
         else:
             what = f"the circuit for {self.key} is {self.state}"
-        when = "isolated by hand" if self.retry_after is None else f"in {self.retry_after:.3g} s"
-        return _with_history(f"{what} (next try: {when})", self)
+        if self.retry_after is None:
+            what += ", isolated by hand"
+        else:
+            what += f", next try in {self.retry_after:.3g} s"
+        made = len(self.attempts)
+        return f"{what} [attempts before: {made}]" if made else what
 
 
 class AttemptTimeoutError(ResilientError, aiohttp.ServerTimeoutError):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import copy
 import types
+import warnings
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession, ClientT
 
 from resilient.call import begin, current
 from resilient.clock import SYSTEM_CLOCK
-from resilient.composition import Pipeline
+from resilient.composition import Pipeline, PipelineWarning, flatten, problems
 from resilient.errors import ConfigError
 from resilient.retry import Retry
 
@@ -46,6 +48,9 @@ def wrap(
 
     Raises:
         ConfigError: Something that is not an open session, or not a middleware.
+
+    Warns:
+        PipelineWarning: The middlewares make no sense together with those that were there.
     """
     if not isinstance(session, ClientSession):
         raise ConfigError.of("wrap.session", session, "an aiohttp.ClientSession")
@@ -55,6 +60,10 @@ def wrap(
         pipeline = middlewares[0]
     else:
         pipeline = Pipeline.of(*middlewares) if middlewares else Pipeline()
+    known = problems(pipeline)
+    for problem in problems(flatten((pipeline, *session._middlewares))):
+        if problem not in known:
+            warnings.warn(problem, PipelineWarning, stacklevel=2)
     wrapped = copy.copy(session)
     # object's own: aiohttp warns about attributes that it does not know in debug mode.
     put = object.__setattr__
@@ -115,14 +124,16 @@ class _Wrapped(_Base):
             options["middlewares"] = (self._resilient_pipeline, *given)
         call = begin()
         call.session = self
-        total = _total(options.get("timeout"), self.timeout)
+        total = _total(options.get("timeout", self.timeout))
         if total:
             call.cut_off = SYSTEM_CLOCK.time() + total
         token = current.set(call)
         try:
             return await super()._request(method, str_or_url, **options)
         finally:
-            current.reset(token)
+            # A coroutine that is thrown away is closed in another context.
+            with suppress(ValueError):
+                current.reset(token)
 
     async def close(self) -> None:
         """Close this session, and the original if that was asked for."""
@@ -131,11 +142,10 @@ class _Wrapped(_Base):
             await self._resilient_original.close()
 
 
-def _total(given: Any, default: ClientTimeout) -> float | None:
+def _total(timeout: Any) -> float | None:
     """The total timeout of a request, as aiohttp reads its argument."""
-    if isinstance(given, ClientTimeout):
-        return given.total
-    return given if isinstance(given, int | float) else default.total
+    total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
+    return total if isinstance(total, int | float) else None
 
 
 @cache

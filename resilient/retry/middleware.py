@@ -132,7 +132,10 @@ class Retry:
             except CircuitOpenError as error:
                 # Nothing was attempted, and waiting here is what a breaker is there to spare.
                 error._call = call
-                raise
+                if call.failure is None:
+                    raise
+                _add_notes(error, call)
+                raise error from call.failure
             except Exception as error:
                 call.failure = error
                 self._note(call, request, number, started, error)
@@ -325,7 +328,8 @@ class Retry:
             what = outcome.status
         else:
             status = status_of(outcome) if isinstance(outcome, Exception) else None
-            what = summary(outcome) if status is None else status
+            cut_off = isinstance(outcome, asyncio.CancelledError)
+            what = status or ("cut off" if cut_off else summary(outcome))
         call.records.append((number, request.method, request.url, started, ended, what))
         if self._emitter.wants(AttemptEvent.level):
             self._emitter.emit(
@@ -405,6 +409,10 @@ def _surface(error: Exception, request: ClientRequest, call: Call, reason: str) 
         final._call = call
         final.stop_reason = reason
     if len(call.records) > 1:
-        for attempt in call.attempts():
-            final.add_note(str(attempt))
+        _add_notes(final, call)
     return final
+
+
+def _add_notes(error: Exception, call: Call) -> None:
+    for attempt in call.attempts():
+        error.add_note(str(attempt))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientRequest, ClientResponse
 from attrs import field, frozen
@@ -36,9 +36,9 @@ DEFAULT_MAX_RETRY_AFTER: Final = float("60")
 
 
 def _methods(value: Iterable[str]) -> frozenset[str]:
-    methods = as_set(value)
+    methods: Any = as_set(value)
     if not isinstance(methods, frozenset):
-        return methods
+        return methods  # type: ignore[no-any-return]  # for the validator to name
     return frozenset(each.upper() if isinstance(each, str) else each for each in methods)
 
 

@@ -1,0 +1,31 @@
+"""Every block of Python in the README runs as it stands there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+README = Path(__file__).parent.parent / "README.md"
+EXAMPLES = list(Sybil([PythonCodeBlockParser()]).parse(README).examples())
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line}")
+def test_the_examples_of_the_readme_run(example: Example) -> None:
+    example.namespace.clear()
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        example.evaluate()
+    assert said.getvalue()
+
+
+def test_the_readme_shows_two_commands() -> None:
+    text = README.read_text(encoding="utf-8")
+    commands = [block.split("```")[0].strip() for block in text.split("```sh\n")[1:]]
+    assert [command.rsplit(" && ", 1)[1] for command in commands] == [
+        ".venv/bin/python -m resilient demo",
+        ".venv/bin/python -m pytest -n auto",
+    ]
