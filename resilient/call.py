@@ -198,9 +198,10 @@ def _joined(request: ClientRequest) -> Call:
 
 def offer(request: ClientRequest) -> Call:
     """Hang a call on a request, unless one is held there: what the entry of a pipeline does."""
-    call: Call | None = request.__dict__.get(KEY)
+    hung = request.__dict__
+    call: Call | None = hung.get(KEY)
     if call is None or not call.held:
-        call = request.__dict__[KEY] = _joined(request)
+        call = hung[KEY] = _joined(request)
         call.pipeline = None
     return call
 

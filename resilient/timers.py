@@ -84,13 +84,12 @@ class TimerQueue:
 
     def lift(self, limit: Task | Limit | None) -> bool:
         """Forget a limit; as `Limit.lift`."""
-        if limit is None:
+        if self._limits.pop(limit, None) is not None or limit is None:  # type: ignore[arg-type]  # in vain
             return False
         if isinstance(limit, Limit):
             return limit.lift()
-        if self._limits.pop(limit, None) is not None or limit not in self._fired:
-            return False
-        return limit.uncancel() <= self._fired.pop(limit)
+        cancelling = self._fired.pop(limit, None)
+        return cancelling is not None and limit.uncancel() <= cancelling
 
     def _fire(self) -> None:
         self._handle = None

@@ -138,7 +138,7 @@ class Retry:
                 raise error from call.failure
             except Exception as error:
                 call.failure = error
-                self._note(call, request, number, started, error)
+                self._note(call, request, number, started, status_of(error) or summary(error))
                 hop = hop or _Hop(request, call)
                 wait, reason = await self._next(hop, number, error, before, source)
                 if wait is None:
@@ -146,12 +146,12 @@ class Retry:
                     if final is error:
                         raise
                     raise final from error
-            except BaseException as stop:
-                self._note(call, request, number, started, stop)
+            except BaseException:
+                self._note(call, request, number, started, "cut off")
                 raise
             else:
-                self._note(call, request, number, started, response)
                 status = response.status
+                self._note(call, request, number, started, status)
                 if status < 400 and policy.judge is None and status not in policy.statuses:
                     remember(response, call)
                     return response
@@ -319,17 +319,10 @@ class Retry:
         request: ClientRequest,
         number: int,
         started: float,
-        outcome: ClientResponse | BaseException,
+        what: int | str,
     ) -> None:
-        """Keep a record of an attempt."""
+        """Keep a record of an attempt: its status, or what went wrong, in a few words."""
         ended = self._time()
-        what: int | str
-        if isinstance(outcome, ClientResponse):
-            what = outcome.status
-        else:
-            status = status_of(outcome) if isinstance(outcome, Exception) else None
-            cut_off = isinstance(outcome, asyncio.CancelledError)
-            what = status or ("cut off" if cut_off else summary(outcome))
         call.records.append((number, request.method, request.url, started, ended, what))
         if self._emitter.wants(AttemptEvent.level):
             self._emitter.emit(

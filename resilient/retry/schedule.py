@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Final, Literal, get_args
 
-import backoff
 from attrs import field, frozen
 
 from resilient.errors import ConfigError
@@ -26,11 +25,7 @@ __all__ = ["Backoff", "Jitter", "WaitGenerator"]
 WaitGenerator = Callable[..., Generator[float | None, Any, Any]]
 Jitter = Literal["none", "full", "equal", "decorrelated"]
 
-_NAMED: Final[Mapping[str, WaitGenerator]] = {
-    "expo": backoff.expo,
-    "fibo": backoff.fibo,
-    "constant": backoff.constant,
-}
+_NAMED: Final = ("expo", "fibo", "constant")
 
 
 @frozen(kw_only=True)
@@ -123,6 +118,9 @@ class Backoff:
     def _generator(self) -> Iterator[float | None]:
         if callable(self.wait):
             return self.wait(**self.options)
+        # Not before a call has failed: the package's decorators make its import slow.
+        import backoff
+
         if self.wait == "expo":
             return backoff.expo(base=self.factor, factor=self.base, max_value=self.cap)
         if self.wait == "constant":
