@@ -20,6 +20,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSess
 from attrs import asdict, evolve, field, frozen
 from yarl import URL
 
+from resilient.errors import ResilientError
 from resilient.redact import public_url
 from resilient.validation import Validator, at_least, instance, optional, positive
 
@@ -42,7 +43,7 @@ class Attempt:
         status: The status of the response; None where there was none.
         error: What went wrong in the place of a response, in a few words.
         waited: Seconds waited after it, or None if nothing followed.
-        reason: Why the next attempt was made.
+        reason: Why the next attempt was made, or why there was none.
     """
 
     number: int
@@ -61,7 +62,7 @@ class Attempt:
             f"attempt {self.number}: {self.method} {self.url} -> {outcome} in {self.duration:.3f} s"
         )
         if self.waited is None:
-            return line
+            return line if self.reason is None else f"{line} ({self.reason})"
         return f"{line}, then waited {self.waited:.3f} s ({self.reason})"
 
 
@@ -114,10 +115,13 @@ class Call:
     handler: ClientHandlerType | None = None
     # When the call has to be over, on the clock's scale.
     deadline: float | None = None
-    # When aiohttp's own total timeout will cut the call off.
+    # When aiohttp's own total timeout will cut the call off, on the event loop's scale.
     cut_off: float | None = None
-    # When the attempt under way has to be over.
+    # When the attempt under way has to be over; and until when its body may be read.
     attempt_deadline: float | None = None
+    read_until: float | None = None
+    # Why no more was tried.
+    stopped: str | None = None
     # Where the connection of the attempt under way was to come from, if a retry looked.
     prospect: Prospect | None = None
     # Until when a breaker inside would refuse the next attempt.
@@ -138,8 +142,12 @@ class Call:
         self.records: list[tuple[int, str, URL, float, float, int | str]] = []
 
     def is_overdue(self, now: float) -> bool:
-        """Whether the deadline is what ends the call now; timers may be early by their grain."""
-        return self.deadline is not None and now >= self.deadline - 1e-6
+        """Whether a limit of time is what ends the call, or its attempt, now."""
+        # Timers may be early by their grain.
+        return any(
+            when is not None and now >= when - 1e-6
+            for when in (self.deadline, self.attempt_deadline)
+        )
 
     def waited(self, seconds: float, reason: str) -> None:
         """Note the wait that follows the last attempt."""
@@ -154,6 +162,8 @@ class Call:
         waits = self.waits or {}
         for index, (number, method, url, started, ended, outcome) in enumerate(self.records):
             waited, reason = waits.get(index, (None, None))
+            if waited is None and index == len(self.records) - 1:
+                reason = self.stopped
             attempts.append(
                 Attempt(
                     number=number,
@@ -211,11 +221,17 @@ def take(request: ClientRequest) -> tuple[Call, bool]:
 
     That is the outermost of those who do, so that a request which comes in anew is a new call.
     """
-    call: Call | None = request.__dict__.get(KEY)
-    if call is None:
-        call = request.__dict__[KEY] = _joined(request)
-    if call.held:
+    hung = request.__dict__
+    call: Call | None = hung.get(KEY)
+    if call is not None and call.held:
         return call, False
+    if call is None:
+        call = hung[KEY] = _joined(request)
+    elif call.records:
+        # A middleware within the pipeline sends the request in again.
+        before, call = call, _joined(request)
+        call.pipeline, call.handler = before.pipeline, before.handler
+        hung[KEY] = call
     call.held = True
     return call, True
 
@@ -223,7 +239,9 @@ def take(request: ClientRequest) -> tuple[Call, bool]:
 def drop(request: ClientRequest, call: Call) -> None:
     """Let go of a call that was taken up."""
     call.held = False
-    request.__dict__.pop(KEY, None)
+    if call.handler is None:
+        # The end of a pipeline's chain finds its handler there.
+        del request.__dict__[KEY]
 
 
 def remember(response: ClientResponse, call: Call) -> None:
@@ -231,9 +249,28 @@ def remember(response: ClientResponse, call: Call) -> None:
     response.__dict__[KEY] = call
 
 
+def remembered(response: ClientResponse) -> Call | None:
+    """The call of a response, if a retry was in its way."""
+    call: Call | None = response.__dict__.get(KEY)
+    return call
+
+
+def tell_attempts(error: Exception, call: Call | None) -> None:
+    """Let an exception tell what was attempted, and why no more was."""
+    if call is None:
+        return
+    if isinstance(error, ResilientError):
+        error._call = call
+        if call.stopped is not None:
+            error.stop_reason = call.stopped
+    if len(call.records) > 1:
+        for attempt in call.attempts():
+            error.add_note(str(attempt))
+
+
 def attempts_of(response: ClientResponse) -> tuple[Attempt, ...]:
     """What was attempted for a response, oldest first; empty if no `Retry` was in its way."""
-    call: Call | None = response.__dict__.get(KEY)
+    call = remembered(response)
     return () if call is None else call.attempts()
 
 

@@ -197,8 +197,8 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
 
     def __repr__(self) -> str:
         return (
-            f"<{type(self).__name__} status={self.status} code={self.code!r} "
-            f"message={_one_line(self.message)!r} request_id={self.request_id!r}>"
+            f"<{type(self).__name__} status={self.status} code={_shown(self.code)} "
+            f"message={_shown(self.message)} request_id={_shown(self.request_id)}>"
         )
 
     def _state(self) -> dict[str, Any]:
@@ -394,6 +394,10 @@ class ConfigError(ResilientError, ValueError):
 def _with_history(message: str, error: ResilientError) -> str:
     history = error._history()
     return f"{message} [{history}]" if history else message
+
+
+def _shown(text: str | None) -> str:
+    return repr(text and _one_line(text))
 
 
 def _one_line(text: str) -> str:

@@ -138,8 +138,8 @@ class Emitter:
         for listener in self.listeners:
             try:
                 listener(event)
-            except Exception:
-                self.complain("listener", listener)
+            except Exception as error:
+                self.complain("listener", listener, error)
         if logger.isEnabledFor(event.level):
             logger.log(
                 event.level,
@@ -148,14 +148,17 @@ class Emitter:
                 extra={"resilient": {"event": event.kind, **attrs.asdict(event)}},
             )
 
-    def complain(self, role: str, hook: object) -> None:
-        """Log the exception being handled, which a hook of the user's raised; once a hook."""
+    def complain(self, role: str, hook: object, error: Exception) -> None:
+        """Log what a hook of the user's raised; once for each hook."""
         if id(hook) not in self._complained:
             self._complained.add(id(hook))
-            logger.exception(
+            # What was being handled is none of the hook's business, and may show secrets.
+            error.__context__ = None
+            logger.error(
                 "the %s %r raised; the call goes on without it, and this is said once",
                 role,
                 hook,
+                exc_info=error,
             )
 
 

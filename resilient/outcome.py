@@ -111,7 +111,9 @@ def session_ran_out(request: ClientRequest, *, unknown: bool = False) -> bool:
 
     Its timer shows in nothing public; `unknown` is the answer where its flag cannot be read.
     """
-    return bool(getattr(getattr(request, "_timer", None), "_cancelled", unknown))
+    timer = getattr(request, "_timer", None)
+    # The timer of a request without such a timeout has no flag.
+    return unknown if timer is None else bool(getattr(timer, "_cancelled", False))
 
 
 def is_cut_off(error: Exception, request: ClientRequest) -> bool:

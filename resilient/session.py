@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession, ClientTimeout
 
 from resilient.call import begin, current
-from resilient.clock import SYSTEM_CLOCK
 from resilient.composition import Pipeline, PipelineWarning, flatten, problems
 from resilient.errors import ConfigError
 from resilient.retry import Retry
 
 __all__ = ["pipeline_of", "wrap"]
+
+_PIPELINES = "_resilient_pipelines"
 
 
 def wrap(
@@ -68,7 +69,7 @@ def wrap(
     # object's own: aiohttp warns about attributes that it does not know in debug mode.
     put = object.__setattr__
     put(wrapped, "__class__", _wrapped_class(type(session)))  # type: ignore[arg-type]  # hashable
-    put(wrapped, "_resilient_pipeline", pipeline)
+    put(wrapped, _PIPELINES, (pipeline, *getattr(session, _PIPELINES, ())))
     put(wrapped, "_resilient_original", session)
     put(wrapped, "_resilient_close_original", close_original)
     put(wrapped, "_connector_owner", False)
@@ -85,10 +86,7 @@ def pipeline_of(session: ClientSession) -> Pipeline:
     Raises:
         LookupError: There is none.
     """
-    pipeline = getattr(session, "_resilient_pipeline", None)
-    if isinstance(pipeline, Pipeline):
-        return pipeline
-    for middleware in session._middlewares:
+    for middleware in (*getattr(session, _PIPELINES, ()), *session._middlewares):
         if isinstance(middleware, Pipeline):
             return middleware
     raise LookupError("no pipeline is under this session; resilient.wrap(session) puts one there")
@@ -108,7 +106,8 @@ class _Wrapped(_Base):
     lookup of special methods, which no attribute of an instance is.
     """
 
-    _resilient_pipeline: Pipeline
+    # The outermost first: a session that is wrapped twice has two.
+    _resilient_pipelines: tuple[Pipeline, ...]
     _resilient_original: ClientSession
     _resilient_close_original: bool
 
@@ -121,12 +120,12 @@ class _Wrapped(_Base):
     async def _request(self, method: str, str_or_url: Any, **options: Any) -> ClientResponse:
         given = options.get("middlewares")
         if given is not None:
-            options["middlewares"] = (self._resilient_pipeline, *given)
+            options["middlewares"] = (*self._resilient_pipelines, *given)
         call = begin()
         call.session = self
         total = _total(options.get("timeout", self.timeout))
         if total:
-            call.cut_off = SYSTEM_CLOCK.time() + total
+            call.cut_off = self._loop.time() + total
         token = current.set(call)
         try:
             return await super()._request(method, str_or_url, **options)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
 
-from resilient.call import Call, call_of, drop, take
+from resilient.call import Call, call_of, drop, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
 from resilient.timers import TimerQueue
@@ -65,6 +65,10 @@ class Deadline(_Limited):
         else:
             # A later hop of the call, a deadline within another, or an override.
             call.deadline = min(now + seconds, math.inf if outer is None else outer)
+            if call.deadline <= now:
+                if is_outermost:
+                    drop(request, call)
+                raise self._exceeded(call, seconds)
             limit = self._timers.set_at(call.deadline)
         try:
             return await handler(request)
@@ -83,10 +87,8 @@ class Deadline(_Limited):
     @staticmethod
     def _exceeded(call: Call, seconds: float) -> DeadlineExceededError:
         error = DeadlineExceededError(seconds)
-        error._call = call
-        error.stop_reason = "the deadline passed"
-        for attempt in call.attempts():
-            error.add_note(str(attempt))
+        call.stopped = "the deadline passed"
+        tell_attempts(error, call)
         return error
 
 
@@ -110,7 +112,8 @@ class AttemptTimeout(_Limited):
         call = call_of(request)
         now = self._time()
         seconds = call.override.attempt_timeout or self.seconds
-        call.attempt_deadline = now + seconds
+        outer = call.attempt_deadline
+        call.attempt_deadline = call.read_until = now + seconds
         if seconds == self.seconds:
             limit = self._timers.set(now)
         else:
@@ -123,3 +126,4 @@ class AttemptTimeout(_Limited):
             raise
         finally:
             self._timers.lift(limit)
+            call.attempt_deadline = outer

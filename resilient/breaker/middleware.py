@@ -128,8 +128,8 @@ class CircuitBreaker:
         try:
             key = self.key(request)
             hash(key)
-        except Exception:
-            self._emitter.complain("breaker key", self.key)
+        except Exception as error:
+            self._emitter.complain("breaker key", self.key, error)
             return None
         return key
 

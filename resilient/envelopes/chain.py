@@ -18,6 +18,7 @@ from resilient.envelopes.codes import CodeRule, refine
 from resilient.envelopes.document import ErrorBody
 from resilient.envelopes.envelope import NOTHING, Envelope, EnvelopeParser
 from resilient.envelopes.headers import DEFAULT_REQUEST_ID_HEADERS, any_case, header_request_id
+from resilient.envelopes.leniency import text
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
 
 __all__ = ["parse_error"]
@@ -31,12 +32,13 @@ def parse_error(
     parsers: Iterable[EnvelopeParser | str] = DEFAULT_PARSERS,
     code_rules: Iterable[CodeRule] = (),
     request_id_headers: Iterable[str] = DEFAULT_REQUEST_ID_HEADERS,
+    reason: str | None = None,
     on_error: Callable[[EnvelopeParser, Exception], object] | None = None,
 ) -> Envelope:
     """What an error response says, as far as it can be told.
 
     No response makes this raise, whatever its status, headers and body. The envelope
-    always has a message: the reason phrase of the status where the server said nothing.
+    always has a message: the reason phrase where the body said nothing.
     Its request_id comes from a header where the body has none.
 
     Args:
@@ -46,6 +48,7 @@ def parse_error(
         parsers: Whom to ask, in order; see `resolve_parser` for names.
         code_rules: Rules that give a code of their own; the first that matches counts.
         request_id_headers: Headers that may hold the request_id, the likeliest first.
+        reason: The reason phrase of the response; the status's own where it has none.
         on_error: Told of a parser that raised, or returned what is no envelope; that parser
             counts as having declined. What `on_error` itself raises comes out.
 
@@ -56,7 +59,7 @@ def parse_error(
     envelope = _first(parsers, status, headers, ErrorBody(body), on_error)
     request_id = envelope.request_id or header_request_id(headers, request_id_headers)
     if envelope.message is None or request_id is not envelope.request_id:
-        message = envelope.message or _reason_phrase(status)
+        message = envelope.message or text(reason) or _reason_phrase(status)
         envelope = evolve(envelope, message=message, request_id=request_id)
     return refine(envelope, status, code_rules)
 

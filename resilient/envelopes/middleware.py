@@ -7,7 +7,7 @@ from attrs import define, field
 from multidict import CIMultiDict, MultiMapping
 
 from resilient.bodies import read_within
-from resilient.call import call_of
+from resilient.call import call_of, remembered, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.envelopes.chain import parse_error
 from resilient.envelopes.envelope import EnvelopeParser
@@ -75,7 +75,9 @@ class NormalizeErrors:
         if response.status < 400 or not self._raises(request, response.status):
             return response
         body = await self._read(request, response)
-        raise self._error(request, response.status, response.headers, body, response.reason)
+        final = self._error(request, response.status, response.headers, body, response.reason)
+        tell_attempts(final, remembered(response))
+        raise final
 
     def _raises(self, request: ClientRequest, status: int) -> bool:
         """Whether a status is raised for this request."""
@@ -109,6 +111,7 @@ class NormalizeErrors:
             parsers=self._parsers,
             code_rules=self.policy.code_rules,
             request_id_headers=self.policy.request_id_headers,
+            reason=reason,
             on_error=self._complain,
         )
         kind = error_class(status)
@@ -117,7 +120,7 @@ class NormalizeErrors:
         return kind(
             public_request_info(public_url(request.url), request.method),
             status=status,
-            message=envelope.message or reason or "",
+            message=envelope.message or "",
             headers=headers,
             code=envelope.code,
             request_id=envelope.request_id,
@@ -126,5 +129,5 @@ class NormalizeErrors:
             body=body,
         )
 
-    def _complain(self, parser: EnvelopeParser, _: Exception) -> None:
-        self._emitter.complain("parser", parser)
+    def _complain(self, parser: EnvelopeParser, error: Exception) -> None:
+        self._emitter.complain("parser", parser, error)

@@ -11,7 +11,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
 
 from resilient.bodies import discard, prepare_resend, stop_upload, unrepeatable
-from resilient.call import Call, call_of, drop, remember, take
+from resilient.call import Call, call_of, drop, remember, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import (
     APIError,
@@ -49,6 +49,8 @@ __all__ = ["Retry"]
 
 # draft-ietf-httpapi-idempotency-key-header; a caller who sends it says that repeating is safe.
 _IDEMPOTENCY_KEY = "Idempotency-Key"
+
+_RAN_OUT = "the total timeout of the session ran out"
 
 
 @define(eq=False)
@@ -131,10 +133,10 @@ class Retry:
                     await self._read_body(response, call, policy.read_body)
             except CircuitOpenError as error:
                 # Nothing was attempted, and waiting here is what a breaker is there to spare.
-                error._call = call
                 if call.failure is None:
+                    error._call = call
                     raise
-                _add_notes(error, call)
+                tell_attempts(error, call)
                 raise error from call.failure
             except Exception as error:
                 call.failure = error
@@ -142,7 +144,8 @@ class Retry:
                 hop = hop or _Hop(request, call)
                 wait, reason = await self._next(hop, number, error, before, source)
                 if wait is None:
-                    final = _surface(error, request, call, reason)
+                    call.stopped = reason
+                    final = _surface(error, request, call)
                     if final is error:
                         raise
                     raise final from error
@@ -158,10 +161,15 @@ class Retry:
                 hop = hop or _Hop(request, call)
                 wait, reason = await self._next(hop, number, response, before, source)
                 if wait is None:
+                    call.stopped = reason
                     remember(response, call)
                     return response
                 await discard(response, self._clock)
                 await stop_upload(request)
+                if session_ran_out(request):
+                    # Meanwhile; the response is gone.
+                    call.stopped = _RAN_OUT
+                    raise _surface(TimeoutError(), request, call)
             await self._wait(hop, number, wait, reason)
             number += 1
             started = self._time()
@@ -246,6 +254,10 @@ class Retry:
             if self._budget is not None and not self._budget.withdraw(self._time()):
                 return self._refuse(hop, f"{answer.reason}, but the retry budget is spent")
         if isinstance(outcome, Exception) and not facts.never_sent:
+            left_open = request.response
+            if left_open is not None and not left_open.closed:
+                # Another middleware made an exception of a response, and dropped it.
+                await discard(left_open, self._clock)
             in_the_way = await stop_upload(request)
             if in_the_way is not None:
                 return self._refuse(hop, in_the_way)
@@ -257,7 +269,7 @@ class Retry:
         if (isinstance(outcome, Exception) and is_cut_off(outcome, request)) or session_ran_out(
             request
         ):
-            return "the total timeout of the session ran out"
+            return _RAN_OUT
         if request.session.closed:
             return "the session is closed"
         return None if facts.never_sent else unrepeatable(request)
@@ -269,14 +281,15 @@ class Retry:
             hop.waits = policy.backoff.waits(self._clock.random)
         try:
             planned = next(hop.waits, None)
-        except Exception:
-            self._emitter.complain("wait generator", policy.backoff.wait)
+        except Exception as error:
+            self._emitter.complain("wait generator", policy.backoff.wait, error)
             return None, "the wait generator failed"
         if planned is None:
             return None, "the backoff gives no more waits"
         now = self._time()
-        ends = [when for when in (call.deadline, call.cut_off) if when is not None]
-        left = min(ends) - now if ends else float("inf")
+        left = math.inf if call.deadline is None else call.deadline - now
+        if call.cut_off is not None:
+            left = min(left, call.cut_off - asyncio.get_running_loop().time())
         wait, why = pace(
             planned, retry_after, policy=policy, random=self._clock.random(), left=left
         )
@@ -292,8 +305,8 @@ class Retry:
             answer = judge(request, outcome)
             if answer is not None and not isinstance(answer, bool):
                 raise TypeError(f"a judge answers True, False or None, not {answer!r}")
-        except Exception:
-            self._emitter.complain("judge", judge)
+        except Exception as error:
+            self._emitter.complain("judge", judge, error)
             return None
         return answer
 
@@ -301,11 +314,11 @@ class Retry:
         length = response.content_length
         if response.status >= 400 or length is None or length > limit or response.status == 101:
             return
-        if call.attempt_deadline is None or call.attempt_deadline == math.inf:
+        if call.read_until is None or call.read_until == math.inf:
             await response.read()
             return
         read = False
-        with limit_at(self._clock, call.attempt_deadline):
+        with limit_at(self._clock, call.read_until):
             await response.read()
             read = True
         if not read:
@@ -387,25 +400,16 @@ def _told(headers: Mapping[str, str]) -> bool | None:
     return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
 
 
-def _surface(error: Exception, request: ClientRequest, call: Call, reason: str) -> Exception:
+def _surface(error: Exception, request: ClientRequest, call: Call) -> Exception:
     """The exception to raise: typed, with what was attempted and why no more was."""
     final: Exception = error
     if not isinstance(error, ResilientError):
-        where = f"{request.method} {public_url(request.url)}: {summary(error)}"
         if is_cut_off(error, request):
             final = DeadlineExceededError()
         elif isinstance(error, TimeoutError):
             final = AttemptTimeoutError()
         elif is_transport_failure(error):
-            final = ConnectionFailedError(where)
-    if isinstance(final, ResilientError):
-        final._call = call
-        final.stop_reason = reason
-    if len(call.records) > 1:
-        _add_notes(final, call)
+            where = f"{request.method} {public_url(request.url)}"
+            final = ConnectionFailedError(f"{where}: {summary(error)}")
+    tell_attempts(final, call)
     return final
-
-
-def _add_notes(error: Exception, call: Call) -> None:
-    for attempt in call.attempts():
-        error.add_note(str(attempt))

@@ -191,7 +191,11 @@ class Cut(_Step):
 
 @frozen(repr=False)
 class Reset(Cut):
-    """Cut the connection with a TCP RST (SO_LINGER of zero): "connection reset by peer"."""
+    """Cut the connection with a TCP RST (SO_LINGER of zero): "connection reset by peer".
+
+    What has been sent and not arrived is lost with it, so of a body beyond the size of the
+    system's buffers the client may see less than half.
+    """
 
 
 @frozen(repr=False)
