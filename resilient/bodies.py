@@ -83,37 +83,47 @@ def _is_read_in_threads(part: Payload) -> bool:
     return isinstance(part, IOBasePayload) and not isinstance(part, BytesIOPayload)
 
 
-def unrepeatable(request: ClientRequest) -> str | None:
-    """Why the body of a request that was sent cannot be sent again, or None if it can."""
+async def unrepeatable(request: ClientRequest, *, is_over: bool) -> str | None:
+    """Why the body of a request that was sent cannot be sent again, or None if it can.
+
+    Args:
+        request: The request.
+        is_over: Whether its attempt failed, so that what still writes the body is being
+            stopped; otherwise a response is there, and the upload may be under way.
+    """
     body: Any = request.body
     if not isinstance(body, Payload):
         return None
     parts = _parts(body)
     if any(_is_spent(part) for part in parts):
         return "its body can be read only once"
-    uploading = getattr(request, "_writer", None) is not None
-    if uploading and any(_is_read_in_threads(part) for part in parts):
+    files = [part for part in parts if _is_read_in_threads(part)]
+    if is_over:
+        await stop_upload(request)
+    elif files and _writer(request) is not None:
         return _CUT_OFF
+    for part in files:
+        if await _is_half_read(part):
+            return _CUT_OFF
     return None
 
 
-async def stop_upload(request: ClientRequest) -> str | None:
+async def stop_upload(request: ClientRequest) -> None:
     """Wait until nobody writes the body of a request any more, its attempt being over.
 
     The answer to an upload, or a failure, may come before its end, and the next attempt
     must not share the body with what is left of this one.
-
-    Returns:
-        Why the body cannot be sent again after all, or None.
     """
-    body: Any = request.body
-    if not isinstance(body, Payload):
-        return None
-    await request.close()
-    for part in _parts(body):
-        if _is_read_in_threads(part) and await _is_half_read(part):
-            return _CUT_OFF
-    return None
+    writer = _writer(request)
+    if writer is not None:
+        # Not request.close(): in a task that is being cancelled, it takes the writer's
+        # cancellation for the task's.
+        await asyncio.wait([writer])
+
+
+def _writer(request: ClientRequest) -> asyncio.Task[None] | None:
+    writer: asyncio.Task[None] | None = getattr(request, "_writer", None)
+    return None if writer is None or writer.done() else writer
 
 
 async def _is_half_read(part: Payload) -> bool:

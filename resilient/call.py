@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+from aiohttp import ClientRequest, ClientResponse, ClientSession
 from attrs import asdict, evolve, field, frozen
 from yarl import URL
 
@@ -108,11 +108,6 @@ class Call:
     override: Override = _NO_OVERRIDE
     # The session that began the call and whose redirects it spans, if one did.
     session: ClientSession | None = None
-    # Whether a middleware further out has taken it up for the hop under way.
-    held: bool = False
-    # The pipeline that the hop is in, and the end of its chain.
-    pipeline: object = None
-    handler: ClientHandlerType | None = None
     # When the call has to be over, on the clock's scale.
     deadline: float | None = None
     # When aiohttp's own total timeout will cut the call off, on the event loop's scale.
@@ -143,9 +138,9 @@ class Call:
 
     def is_overdue(self, now: float) -> bool:
         """Whether a limit of time is what ends the call, or its attempt, now."""
-        # Timers may be early by their grain.
+        # Timers may be early by their grain, which is a millisecond in some event loops.
         return any(
-            when is not None and now >= when - 1e-6
+            when is not None and now >= when - 0.002
             for when in (self.deadline, self.attempt_deadline)
         )
 
@@ -206,42 +201,21 @@ def _joined(request: ClientRequest) -> Call:
     return scope if scope.session is request.session else Call(scope.override)
 
 
-def offer(request: ClientRequest) -> Call:
-    """Hang a call on a request, unless one is held there: what the entry of a pipeline does."""
-    hung = request.__dict__
-    call: Call | None = hung.get(KEY)
-    if call is None or not call.held:
-        call = hung[KEY] = _joined(request)
-        call.pipeline = None
-    return call
-
-
 def take(request: ClientRequest) -> tuple[Call, bool]:
     """Take up the call of a request, to write; and whether the taker has to `drop` it again.
 
     That is the outermost of those who do, so that a request which comes in anew is a new call.
     """
-    hung = request.__dict__
-    call: Call | None = hung.get(KEY)
-    if call is not None and call.held:
+    call: Call | None = request.__dict__.get(KEY)
+    if call is not None:
         return call, False
-    if call is None:
-        call = hung[KEY] = _joined(request)
-    elif call.records:
-        # A middleware within the pipeline sends the request in again.
-        before, call = call, _joined(request)
-        call.pipeline, call.handler = before.pipeline, before.handler
-        hung[KEY] = call
-    call.held = True
+    call = request.__dict__[KEY] = _joined(request)
     return call, True
 
 
-def drop(request: ClientRequest, call: Call) -> None:
+def drop(request: ClientRequest) -> None:
     """Let go of a call that was taken up."""
-    call.held = False
-    if call.handler is None:
-        # The end of a pipeline's chain finds its handler there.
-        del request.__dict__[KEY]
+    del request.__dict__[KEY]
 
 
 def remember(response: ClientResponse, call: Call) -> None:

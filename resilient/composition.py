@@ -34,7 +34,6 @@ from attrs import field, frozen
 
 from resilient.breaker import BreakerPolicy, CircuitBreaker
 from resilient.breaker.middleware import Key
-from resilient.call import KEY, Call, offer
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.envelopes.policy import ErrorPolicy
@@ -122,7 +121,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         clock: The source of time, sleep and randomness.
     """
 
-    __slots__ = ("_first", "_middlewares", "policy")
+    __slots__ = ("_first", "_middlewares", "_slot", "policy")
 
     def __init__(
         self,
@@ -158,8 +157,12 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
-        # Composed once: building the chain for each request costs as much as a middleware.
-        self._first = _chain(self._middlewares, _last)
+        # Building the chain for each request costs as much as a middleware.
+        handler: ClientHandlerType = self._last
+        for middleware in reversed(self._middlewares):
+            handler = _link(middleware, handler)
+        self._first = handler
+        self._slot = f"_resilient_{id(self)}"
 
     @classmethod
     def of(cls, *middlewares: ClientMiddlewareType) -> Self:
@@ -186,13 +189,13 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Run a request through all of them."""
-        call = offer(request)
-        if call.pipeline is not None and call.pipeline is not self:
-            # Inside another pipeline, whose handler the call carries.
-            return _chain(self._middlewares, handler)(request)
-        call.pipeline = self
-        call.handler = handler
+        # The chain is composed once; the request carries the handler at its end.
+        request.__dict__[self._slot] = handler
         return self._first(request)
+
+    def _last(self, request: ClientRequest) -> Awaitable[ClientResponse]:
+        handler: ClientHandlerType = request.__dict__[self._slot]
+        return handler(request)
 
     def find(self, kind: type[_M]) -> _M | None:
         """The first middleware of a kind, or None."""
@@ -242,28 +245,12 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         return self is other
 
 
-def _chain(
-    middlewares: Sequence[ClientMiddlewareType], handler: ClientHandlerType
-) -> ClientHandlerType:
-    """Middlewares around a handler, as a handler."""
-    for middleware in reversed(middlewares):
-        handler = _link(middleware, handler)
-    return handler
-
-
 def _link(middleware: ClientMiddlewareType, handler: ClientHandlerType) -> ClientHandlerType:
     # No coroutine of its own: the middleware's is handed through. A bound method is called
     # more quickly than an instance.
     is_function = isinstance(middleware, FunctionType | MethodType)
     run: ClientMiddlewareType = middleware if is_function else getattr(middleware, "__call__")  # noqa: B004, B009 (mypy does not see it on a callable)
     return lambda request: run(request, handler)
-
-
-def _last(request: ClientRequest) -> Awaitable[ClientResponse]:
-    """The end of a chain that was composed once: the handler that the call carries."""
-    call: Call = request.__dict__[KEY]
-    assert call.handler is not None, "the pipeline has set it"
-    return call.handler(request)
 
 
 def flatten(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewareType]:

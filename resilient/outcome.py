@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import ClientRequest, ClientResponse
 from aiohttp.http_exceptions import HttpProcessingError
 
-from resilient.errors import AttemptTimeoutError, CircuitOpenError
+from resilient.errors import APIError, AttemptTimeoutError, CircuitOpenError
 
 __all__ = [
     "IDEMPOTENT_METHODS",
@@ -75,6 +75,9 @@ def was_never_sent(error: Exception, request: ClientRequest, before: object) -> 
     """
     if isinstance(error, AttemptTimeoutError) and request.response is before:
         return True
+    if isinstance(error, APIError) and error.__cause__ is not None:
+        # The status is that of a proxy that refused to connect, if so.
+        return isinstance(error.__cause__, aiohttp.ClientHttpProxyError)
     return isinstance(
         error,
         aiohttp.ClientConnectorError

@@ -67,7 +67,7 @@ class Deadline(_Limited):
             call.deadline = min(now + seconds, math.inf if outer is None else outer)
             if call.deadline <= now:
                 if is_outermost:
-                    drop(request, call)
+                    drop(request)
                 raise self._exceeded(call, seconds)
             limit = self._timers.set_at(call.deadline)
         try:
@@ -82,7 +82,7 @@ class Deadline(_Limited):
                 # Only a call that spans its redirects has one deadline for all that comes.
                 call.deadline = outer
             if is_outermost:
-                drop(request, call)
+                drop(request)
 
     @staticmethod
     def _exceeded(call: Call, seconds: float) -> DeadlineExceededError:

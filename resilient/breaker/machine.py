@@ -256,14 +256,13 @@ class Machine:
         """Whether it is open until somebody closes it."""
         return self.state is State.OPEN and self._until == _FOR_GOOD
 
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nothing would be lost by forgetting this circuit."""
-        return (
-            self.state is State.CLOSED
-            and self._closed_at is None
-            and (self._window is None or not self._window.totals(self._now)[FAILURES])
-        )
+    def importance(self, now: float) -> int:
+        """How much would be lost by forgetting this circuit; 0 if nothing."""
+        if self.isolated:
+            return 3
+        if self.state is not State.CLOSED:
+            return 2
+        return 1 if self._closed_at is not None or self.counts(now).failures else 0
 
     def counts(self, now: float) -> Counts:
         """What the window holds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Hashable
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -15,7 +16,14 @@ from resilient.call import Call, call_of
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import AttemptTimeoutError, CircuitOpenError
 from resilient.events import Emitter, RefusalEvent, TransitionEvent, make_emitter
-from resilient.outcome import Outcome, Verdict, is_stale, judge_health, was_never_sent
+from resilient.outcome import (
+    Outcome,
+    Verdict,
+    is_stale,
+    judge_health,
+    session_ran_out,
+    was_never_sent,
+)
 from resilient.pool import Prospect, prospect
 from resilient.redact import origin_of, public_url
 from resilient.retry_after import parse_retry_after
@@ -87,12 +95,15 @@ class CircuitBreaker:
         call = call_of(request)
         source = call.prospect or prospect(request)
         before = request.response
+        if source is Prospect.QUEUED:
+            # Nobody can tell how long it waits for the pool: it is never slow.
+            started = math.inf
         try:
             response = await handler(request)
         except asyncio.CancelledError:
             verdict = Verdict.NEUTRAL
-            if call.is_overdue(self._time()):
-                # An attempt that the deadline cut off took too long, like any other.
+            if call.is_overdue(self._time()) or session_ran_out(request):
+                # An attempt that a limit further out cut off took too long, like any other.
                 verdict = self._judge(AttemptTimeoutError(), request, before, source)
             self._record(call, key, machine, permit, verdict, started)
             raise
@@ -135,11 +146,21 @@ class CircuitBreaker:
 
     def _make(self, key: Hashable) -> Machine:
         if len(self._machines) >= self.policy.max_circuits:
-            # The oldest that nothing is wrong with; if something is wrong with all, the oldest.
-            quiet = (old for old, machine in self._machines.items() if machine.is_quiet)
-            del self._machines[next(quiet, next(iter(self._machines)))]
+            self._forget_one()
         machine = self._machines[key] = Machine(self.policy)
         return machine
+
+    def _forget_one(self) -> None:
+        """Forget the oldest circuit among the least important."""
+        now = self._clock.time()
+        least = 4
+        for key, machine in self._machines.items():
+            importance = machine.importance(now)
+            if importance < least:
+                least, victim = importance, key
+                if least == 0:
+                    break
+        del self._machines[victim]
 
     def _judge(
         self, error: Exception, request: ClientRequest, before: object, source: Prospect
@@ -180,7 +201,8 @@ class CircuitBreaker:
             self._tell(key, change)
         if machine.state is State.OPEN and not self.policy.observe:
             # Lets a retry further out know that waiting less would be in vain.
-            call.refused_until = ended + (machine.retry_in(ended) or 0.0)
+            seconds = machine.retry_in(ended)
+            call.refused_until = math.inf if seconds is None else ended + seconds
 
     def _refuse(
         self, request: ClientRequest, key: Hashable, machine: Machine, now: float

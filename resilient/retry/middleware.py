@@ -11,7 +11,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
 
 from resilient.bodies import discard, prepare_resend, stop_upload, unrepeatable
-from resilient.call import Call, call_of, drop, remember, take, tell_attempts
+from resilient.call import Call, drop, remember, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import (
     APIError,
@@ -29,6 +29,7 @@ from resilient.events import (
     make_emitter,
 )
 from resilient.outcome import (
+    IDEMPOTENT_METHODS,
     Outcome,
     is_cut_off,
     is_stale,
@@ -94,19 +95,16 @@ class Retry:
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Run the request until it succeeds or no more is to be tried."""
-        call = call_of(request)
-        if call.held:
-            return self._run(request, handler, call)
-        return self._run_outermost(request, handler)
+        call, is_outermost = take(request)
+        run = self._run(request, handler, call)
+        return self._and_drop(request, run) if is_outermost else run
 
-    async def _run_outermost(
-        self, request: ClientRequest, handler: ClientHandlerType
-    ) -> ClientResponse:
-        call, _ = take(request)
+    @staticmethod
+    async def _and_drop(request: ClientRequest, run: Awaitable[ClientResponse]) -> ClientResponse:
         try:
-            return await self._run(request, handler, call)
+            return await run
         finally:
-            drop(request, call)
+            drop(request)
 
     async def _run(
         self, request: ClientRequest, handler: ClientHandlerType, call: Call
@@ -222,11 +220,11 @@ class Retry:
         )
         if isinstance(outcome, Exception):
             facts.never_sent = was_never_sent(outcome, request, before)
-        facts.obstacle = self._obstacle(facts, request)
+        facts.obstacle = await self._obstacle(facts, request)
         headers = _headers_of(outcome)
         if hindrance(facts) is None:
             facts.judged = self._ask_judge(request, outcome)
-            if policy.heed_should_retry:
+            if policy.heed_should_retry and (status_of(outcome) or 0) >= 400:
                 facts.told = _told(headers)
         answer = decide(policy, facts)
         retry_after = parse_retry_after(
@@ -253,17 +251,9 @@ class Retry:
             wait, reason = wait_or_none, f"{answer.reason}; {why}" if why else answer.reason
             if self._budget is not None and not self._budget.withdraw(self._time()):
                 return self._refuse(hop, f"{answer.reason}, but the retry budget is spent")
-        if isinstance(outcome, Exception) and not facts.never_sent:
-            left_open = request.response
-            if left_open is not None and not left_open.closed:
-                # Another middleware made an exception of a response, and dropped it.
-                await discard(left_open, self._clock)
-            in_the_way = await stop_upload(request)
-            if in_the_way is not None:
-                return self._refuse(hop, in_the_way)
         return wait, reason
 
-    def _obstacle(self, facts: Facts, request: ClientRequest) -> str | None:
+    async def _obstacle(self, facts: Facts, request: ClientRequest) -> str | None:
         """Why there is no time, no session or no body for another attempt."""
         outcome = facts.outcome
         if (isinstance(outcome, Exception) and is_cut_off(outcome, request)) or session_ran_out(
@@ -272,7 +262,14 @@ class Retry:
             return _RAN_OUT
         if request.session.closed:
             return "the session is closed"
-        return None if facts.never_sent else unrepeatable(request)
+        if facts.never_sent or facts.number >= facts.max_attempts:
+            return None
+        failed = isinstance(outcome, Exception)
+        left_open = request.response
+        if failed and left_open is not None and not left_open.closed:
+            # Another middleware made an exception of a response, and dropped it.
+            await discard(left_open, self._clock)
+        return await unrepeatable(request, is_over=failed)
 
     def _pace(self, hop: _Hop, retry_after: float | None) -> tuple[float | None, str]:
         policy = self.policy
@@ -294,6 +291,8 @@ class Retry:
             planned, retry_after, policy=policy, random=self._clock.random(), left=left
         )
         if wait is not None and call.refused_until is not None and now + wait < call.refused_until:
+            if call.refused_until == math.inf:
+                return None, "the circuit is isolated by hand"
             return None, f"the circuit is open for another {call.refused_until - now:.3g} s"
         return wait, why
 
@@ -379,7 +378,10 @@ class _Hop:
 def _send_key(request: ClientRequest, call: Call, policy: RetryPolicy) -> None:
     """Give the request the call's idempotency key for this origin; the caller's own wins."""
     header = policy.idempotency_header
-    if header is None or header in request.headers or request.method in policy.methods:
+    if header is None or header in request.headers:
+        return
+    if request.method in IDEMPOTENT_METHODS & policy.methods:
+        # It is repeated without, and harmlessly so.
         return
     if call.keys is None:
         call.keys = {}

@@ -63,8 +63,8 @@ class Connection(asyncio.Protocol):
             return
         self._buffer += data
         _wake(self._arrival)
-        if len(self._buffer) > _HIGH_WATER:
-            self._open().pause_reading()
+        if len(self._buffer) > _HIGH_WATER and self._transport is not None:
+            self._transport.pause_reading()
 
     def eof_received(self) -> bool:
         """Note that the client has closed its side; the other one stays open."""
@@ -157,12 +157,14 @@ class Connection(asyncio.Protocol):
     def _take(self, most: int) -> bytes:
         taken = bytes(self._buffer[:most])
         del self._buffer[:most]
+        if self._transport is not None and not self._transport.is_closing():
+            # Also when all is read: it is by reading that one learns of the client's leaving.
+            self._transport.resume_reading()
         return taken
 
     async def _more(self) -> None:
         if self._gone.done():
             raise ClientGone
-        self._open().resume_reading()
         self._arrival = asyncio.get_running_loop().create_future()
         await self._arrival
 
