@@ -224,7 +224,7 @@ async def dead_server(calls: int, *, breaker: bool) -> Row:
     """Requests that reach a server that only says 503, with three attempts each."""
     hits = 0
 
-    async def handle(_: web.Request) -> web.Response:
+    async def handle(_: web.BaseRequest) -> web.Response:
         nonlocal hits
         hits += 1
         return web.Response(status=503)
@@ -254,7 +254,7 @@ async def dead_server(calls: int, *, breaker: bool) -> Row:
 class serving:  # noqa: N801 (used as a function)
     """A server in this process."""
 
-    def __init__(self, handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
+    def __init__(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
         self._runner = web.ServerRunner(web.Server(handle))
 
     async def __aenter__(self) -> URL:
@@ -271,7 +271,7 @@ class serving:  # noqa: N801 (used as a function)
 async def measure(quick: bool) -> list[Row]:
     count, repeat = (2_000, 5) if quick else (20_000, 15)
 
-    async def ok(_: web.Request) -> web.Response:
+    async def ok(_: web.BaseRequest) -> web.Response:
         return web.Response(text="ok")
 
     rows = []

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import ClassVar
 
 import attrs
+from aiohttp import ClientError
 from attrs import field, frozen
 
 __all__ = [
@@ -152,14 +153,23 @@ class Emitter:
         """Log what a hook of the user's raised; once for each hook."""
         if id(hook) not in self._complained:
             self._complained.add(id(hook))
-            # What was being handled is none of the hook's business, and may show secrets.
-            error.__context__ = None
+            _cut_chain(error)
             logger.error(
                 "the %s %r raised; the call goes on without it, and this is said once",
                 role,
                 hook,
                 exc_info=error,
             )
+
+
+def _cut_chain(error: BaseException | None) -> None:
+    """Take aiohttp's exceptions out of what led to one of a hook's: their text has the URL."""
+    while error is not None:
+        if isinstance(error.__context__, ClientError):
+            error.__context__ = None
+        if isinstance(error.__cause__, ClientError):
+            error.__cause__ = None
+        error = error.__cause__ or error.__context__
 
 
 def make_emitter(listeners: Iterable[Listener] | Emitter, name: str = "") -> Emitter:

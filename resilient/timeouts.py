@@ -9,7 +9,7 @@ from collections.abc import Callable
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
 
-from resilient.call import Call, call_of, drop, take, tell_attempts
+from resilient.call import Call, drop, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
 from resilient.timers import TimerQueue
@@ -109,7 +109,7 @@ class AttemptTimeout(_Limited):
         """Run the request within the time for one attempt."""
         if self._loop is not asyncio.get_running_loop():
             self._claim()
-        call = call_of(request)
+        call, is_outermost = take(request)
         now = self._time()
         seconds = call.override.attempt_timeout or self.seconds
         outer = call.attempt_deadline
@@ -127,3 +127,5 @@ class AttemptTimeout(_Limited):
         finally:
             self._timers.lift(limit)
             call.attempt_deadline = outer
+            if is_outermost:
+                drop(request)

@@ -70,7 +70,7 @@ class TimerQueue:
         task = asyncio.current_task()
         assert task is not None, "a middleware runs in a task"
         when = now + self.seconds
-        if task in self._limits:
+        if task in self._limits or task in self._fired:
             # A request within a request of the same task.
             return Limit(self._clock, when)
         self._limits[task] = when, task.cancelling()

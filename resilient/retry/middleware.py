@@ -113,6 +113,8 @@ class Retry:
             self._loop = claim_loop(self, self._loop)
             self._time = time_on(self._loop, self._clock)
         policy = self.policy
+        # A hop before this one may have left them.
+        call.failure = call.stopped = None
         started = self._time()
         if self._budget is not None and not call.counted:
             call.counted = True
