@@ -133,7 +133,7 @@ class Retry:
                     await self._read_body(response, call, policy.read_body)
             except CircuitOpenError as error:
                 # Nothing was attempted, and waiting here is what a breaker is there to spare.
-                if call.failure is None:
+                if number == 1:
                     error._call = call
                     raise
                 tell_attempts(error, call)

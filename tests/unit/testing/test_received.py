@@ -106,6 +106,22 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
         assert {request.connection for request in server.requests} == {1}
 
 
+async def test_a_client_that_shuts_down_its_sending_side_gets_what_comes_at_once() -> None:
+    async with FaultServer(Reply(204), Reply(delay=600)) as server:
+        request = b"GET / HTTP/1.1\r\n\r\n"
+        assert await say(server, request) == b"HTTP/1.1 204 No Content\r\n\r\n"
+        assert await say(server, request) == b""
+
+
+async def test_what_goes_out_is_what_was_scripted() -> None:
+    async with FaultServer(then=Reply(299, body=b"abc", headers={"x-A": "b"})) as server:
+        head = b"HTTP/1.1 299 \r\nx-A: b\r\nContent-Length: 3\r\n"
+        assert await say(server, b"GET / HTTP/1.1\r\n\r\n") == head + b"\r\nabc"
+        assert await say(server, b"HEAD / HTTP/1.1\r\n\r\n") == head + b"\r\n"
+        closed = await say(server, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert closed == head + b"Connection: close\r\n\r\nabc"
+
+
 @pytest.mark.parametrize("version", [b"HTTP/1.0\r\n", b"HTTP/1.1\r\nConnection: x, Close\r\n"])
 async def test_a_client_that_wants_the_connection_closed(version: bytes) -> None:
     async with FaultServer() as server:
