@@ -7,7 +7,6 @@ on its own.
 import asyncio
 import errno
 import selectors
-import time
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -621,26 +620,6 @@ class _SkippingLoop(asyncio.SelectorEventLoop):
         if not ready and timeout:
             self._now += timeout
         return ready
-
-
-def test_a_loop_in_virtual_time_skips_the_delays() -> None:
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        steps = (Reply(delay=30), Reply(body=b"abc", body_delay=10, chunk_delay=20), Hang(40))
-        async with FaultServer(*steps) as server, Session() as session:
-            assert await post(session, server) == 200
-            assert loop.time() == pytest.approx(30)
-            assert await post(session, server) == 200
-            assert loop.time() == pytest.approx(80)
-            with pytest.raises(aiohttp.ServerDisconnectedError):
-                await post(session, server)
-            assert loop.time() == pytest.approx(120)
-            assert [request.time for request in server.requests] == pytest.approx([0, 30, 80])
-
-    began = time.monotonic()
-    with asyncio.Runner(loop_factory=_SkippingLoop) as runner:
-        runner.run(run())
-    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(
