@@ -25,9 +25,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from types import FunctionType, MethodType
-from typing import Any, Self, TypeVar, overload
+from typing import Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 from attrs import field, frozen
@@ -39,6 +39,7 @@ from resilient.envelopes.middleware import NormalizeErrors
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.errors import ConfigError
 from resilient.events import Emitter, Listener
+from resilient.order import describe, name_of, problems
 from resilient.retry import Retry, RetryBudget, RetryPolicy
 from resilient.retry.policy import DEFAULT_MAX_RETRY_AFTER
 from resilient.timeouts import AttemptTimeout, Deadline
@@ -215,12 +216,12 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
     def describe(self) -> str:
         """What is in it, outermost first, a line each."""
-        return "\n".join(f"{place}. {_describe(each)}" for place, each in enumerate(self, 1))
+        return "\n".join(f"{place}. {describe(each)}" for place, each in enumerate(self, 1))
 
     __str__ = describe
 
     def __repr__(self) -> str:
-        return f"<Pipeline {' > '.join(_name(each) for each in self._middlewares)}>"
+        return f"<Pipeline {' > '.join(name_of(each) for each in self._middlewares)}>"
 
     @overload
     def __getitem__(self, index: int) -> ClientMiddlewareType: ...
@@ -258,52 +259,3 @@ def flatten(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewar
     return [
         part for each in middlewares for part in (each if isinstance(each, Pipeline) else (each,))
     ]
-
-
-def problems(middlewares: Iterable[object]) -> list[str]:
-    """What makes no sense in an order, in words."""
-    found = []
-    kinds = [type(each) for each in middlewares]
-
-    def misplaced(outer: type[object], inner: type[object]) -> bool:
-        """Whether `outer` stands inside `inner`."""
-        return outer in kinds and inner in kinds and kinds.index(outer) > kinds.index(inner)
-
-    if kinds.count(Retry) > 1:
-        found.append("a Retry inside a Retry multiplies the attempts: three by three are nine")
-    if kinds.count(CircuitBreaker) > 1:
-        found.append("two CircuitBreakers in a row count the same failures twice")
-    if kinds.count(NormalizeErrors) > 1:
-        found.append("of two NormalizeErrors the outer one has nothing left to do")
-    if misplaced(Deadline, Retry):
-        found.append("a Deadline inside Retry limits no wait; AttemptTimeout limits attempts")
-    if misplaced(Retry, AttemptTimeout):
-        found.append("an AttemptTimeout outside Retry cuts its waits off; Deadline does that")
-    return found
-
-
-def _name(middleware: object) -> str:
-    return getattr(middleware, "__name__", type(middleware).__name__)
-
-
-_DESCRIPTIONS: dict[type[Any], Callable[[Any], str]] = {
-    Deadline: lambda each: f"{each.seconds:g} s for the whole call",
-    AttemptTimeout: lambda each: f"{each.seconds:g} s for each attempt",
-    Retry: lambda each: (
-        f"at most {each.policy.max_attempts} attempts; "
-        f"statuses {', '.join(map(str, sorted(each.policy.statuses)))}; "
-        f"{each.policy.backoff.wait} backoff from {each.policy.backoff.base:g} s "
-        f"to {each.policy.backoff.cap:g} s, {each.policy.backoff.jitter} jitter"
-    ),
-    CircuitBreaker: lambda each: (
-        f"opens at {each.policy.failure_rate:.0%} failures of at least "
-        f"{each.policy.minimum_calls} calls in {each.policy.window:g} s, "
-        f"for {each.policy.open_for:g} to {each.policy.max_open_for:g} s"
-    ),
-    NormalizeErrors: lambda each: f"parsers {', '.join(map(str, each.policy.parsers))}",
-}
-
-
-def _describe(middleware: object) -> str:
-    describe = _DESCRIPTIONS.get(type(middleware))
-    return _name(middleware) if describe is None else f"{_name(middleware)}: {describe(middleware)}"

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
-from aiohttp import ClientError
+from aiohttp import ClientError, ClientRequest
 from attrs import field, frozen
+
+from resilient.redact import public_url
 
 __all__ = [
     "AttemptEvent",
@@ -148,6 +150,17 @@ class Emitter:
                 event,
                 extra={"resilient": {"event": event.kind, **attrs.asdict(event)}},
             )
+
+    def tell(
+        self,
+        kind: type[AttemptEvent] | type[WaitEvent] | type[RefusalEvent],
+        request: ClientRequest,
+        **facts: Any,
+    ) -> None:
+        """Tell everyone of something about a request, if anyone is there."""
+        if self.wants(kind.level):
+            url = str(public_url(request.url))
+            self.emit(kind(name=self.name, method=request.method, url=url, **facts))
 
     def complain(self, role: str, hook: object, error: Exception) -> None:
         """Log what a hook of the user's raised; once for each hook."""

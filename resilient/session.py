@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession, ClientTimeout
 
 from resilient.call import begin, current
-from resilient.composition import Pipeline, PipelineWarning, flatten, problems
+from resilient.composition import Pipeline, PipelineWarning, flatten
 from resilient.errors import ConfigError
+from resilient.order import problems
 from resilient.retry import Retry
 
 __all__ = ["pipeline_of", "wrap"]

@@ -25,7 +25,7 @@ from resilient.outcome import (
     was_never_sent,
 )
 from resilient.pool import Prospect, prospect
-from resilient.redact import origin_of, public_url
+from resilient.redact import origin_of
 from resilient.retry_after import parse_retry_after
 
 __all__ = ["Circuit", "CircuitBreaker"]
@@ -209,15 +209,7 @@ class CircuitBreaker:
     ) -> CircuitOpenError:
         error = CircuitOpenError(key, machine.retry_in(now), machine.state.value)
         if self._emitter.wants(RefusalEvent.level):
-            self._emitter.emit(
-                RefusalEvent(
-                    name=self._emitter.name,
-                    method=request.method,
-                    url=str(public_url(request.url)),
-                    by="breaker",
-                    reason=str(error),
-                )
-            )
+            self._emitter.tell(RefusalEvent, request, by="breaker", reason=str(error))
         return error
 
     def _tell(self, key: Hashable, change: Change) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
@@ -17,9 +16,6 @@ from resilient.errors import (
     APIError,
     AttemptTimeoutError,
     CircuitOpenError,
-    ConnectionFailedError,
-    DeadlineExceededError,
-    ResilientError,
 )
 from resilient.events import (
     AttemptEvent,
@@ -29,27 +25,24 @@ from resilient.events import (
     make_emitter,
 )
 from resilient.outcome import (
-    IDEMPOTENT_METHODS,
     Outcome,
     is_cut_off,
     is_stale,
-    is_transport_failure,
     session_ran_out,
     status_of,
     was_never_sent,
 )
 from resilient.pool import Prospect, prospect
-from resilient.redact import origin_of, public_url, summary
+from resilient.redact import summary
 from resilient.retry.budget import RetryBudget
 from resilient.retry.decision import Facts, decide, hindrance, pace
+from resilient.retry.idempotency import is_keyed, send_key
 from resilient.retry.policy import RetryPolicy
+from resilient.retry.surface import headers_of, surface, told
 from resilient.retry_after import parse_retry_after
 from resilient.timers import limit_at
 
 __all__ = ["Retry"]
-
-# draft-ietf-httpapi-idempotency-key-header; a caller who sends it says that repeating is safe.
-_IDEMPOTENCY_KEY = "Idempotency-Key"
 
 _RAN_OUT = "the total timeout of the session ran out"
 
@@ -120,7 +113,7 @@ class Retry:
             call.counted = True
             self._budget.count_call(started)
         if policy.idempotency_header is not None:
-            _send_key(request, call, policy)
+            send_key(request, call, policy)
 
         number = 1
         hop: _Hop | None = None
@@ -145,7 +138,7 @@ class Retry:
                 wait, reason = await self._next(hop, number, error, before, source)
                 if wait is None:
                     call.stopped = reason
-                    final = _surface(error, request, call)
+                    final = surface(error, request, call)
                     if final is error:
                         raise
                     raise final from error
@@ -169,7 +162,7 @@ class Retry:
                 if session_ran_out(request):
                     # Meanwhile; the response is gone.
                     call.stopped = _RAN_OUT
-                    raise _surface(TimeoutError(), request, call)
+                    raise surface(TimeoutError(), request, call)
             await self._wait(hop, number, wait, reason)
             number += 1
             started = self._time()
@@ -177,17 +170,7 @@ class Retry:
     async def _wait(self, hop: _Hop, number: int, seconds: float, reason: str) -> None:
         call, request = hop.call, hop.request
         call.waited(seconds, reason)
-        if self._emitter.wants(WaitEvent.level):
-            self._emitter.emit(
-                WaitEvent(
-                    name=self._emitter.name,
-                    method=request.method,
-                    url=str(public_url(request.url)),
-                    number=number,
-                    seconds=seconds,
-                    reason=reason,
-                )
-            )
+        self._emitter.tell(WaitEvent, request, number=number, seconds=seconds, reason=reason)
         if seconds > 0:
             await self._clock.sleep(seconds)
         prepare_resend(request)
@@ -217,17 +200,17 @@ class Retry:
             method=request.method,
             number=number,
             max_attempts=call.override.max_attempts or policy.max_attempts,
-            keyed=_is_keyed(request, policy),
+            keyed=is_keyed(request, policy),
             idempotent=call.override.idempotent,
         )
         if isinstance(outcome, Exception):
             facts.never_sent = was_never_sent(outcome, request, before)
         facts.obstacle = await self._obstacle(facts, request)
-        headers = _headers_of(outcome)
+        headers = headers_of(outcome)
         if hindrance(facts) is None:
             facts.judged = self._ask_judge(request, outcome)
             if policy.heed_should_retry and (status_of(outcome) or 0) >= 400:
-                facts.told = _told(headers)
+                facts.told = told(headers)
         answer = decide(policy, facts)
         retry_after = parse_retry_after(
             headers, now=self._clock.now(), reset_headers=policy.reset_headers
@@ -339,29 +322,18 @@ class Retry:
         ended = self._time()
         call.records.append((number, request.method, request.url, started, ended, what))
         if self._emitter.wants(AttemptEvent.level):
-            self._emitter.emit(
-                AttemptEvent(
-                    name=self._emitter.name,
-                    method=request.method,
-                    url=str(public_url(request.url)),
-                    number=number,
-                    duration=ended - started,
-                    status=what if isinstance(what, int) else None,
-                    error=what if isinstance(what, str) else None,
-                )
+            self._emitter.tell(
+                AttemptEvent,
+                request,
+                number=number,
+                duration=ended - started,
+                status=what if isinstance(what, int) else None,
+                error=what if isinstance(what, str) else None,
             )
 
     def _refuse(self, hop: _Hop, reason: str, *, said: bool = True) -> tuple[None, str]:
-        if said and self._emitter.wants(RefusalEvent.level):
-            self._emitter.emit(
-                RefusalEvent(
-                    name=self._emitter.name,
-                    method=hop.request.method,
-                    url=str(public_url(hop.request.url)),
-                    by="retry",
-                    reason=reason,
-                )
-            )
+        if said:
+            self._emitter.tell(RefusalEvent, hop.request, by="retry", reason=reason)
         return None, reason
 
 
@@ -375,45 +347,3 @@ class _Hop:
         self.call = call
         self.was_stale = False
         self.waits: Iterator[float] | None = None
-
-
-def _send_key(request: ClientRequest, call: Call, policy: RetryPolicy) -> None:
-    """Give the request the call's idempotency key for this origin; the caller's own wins."""
-    header = policy.idempotency_header
-    if header is None or header in request.headers:
-        return
-    if request.method in IDEMPOTENT_METHODS & policy.methods:
-        # It is repeated without, and harmlessly so.
-        return
-    if call.keys is None:
-        call.keys = {}
-    request.headers[header] = call.keys.setdefault(origin_of(request.url), str(uuid.uuid4()))
-
-
-def _is_keyed(request: ClientRequest, policy: RetryPolicy) -> bool:
-    names = {_IDEMPOTENCY_KEY, policy.idempotency_header or _IDEMPOTENCY_KEY}
-    return any(request.headers.get(name, "").strip() for name in names)
-
-
-def _headers_of(outcome: Outcome) -> Mapping[str, str]:
-    return getattr(outcome, "headers", None) or {}
-
-
-def _told(headers: Mapping[str, str]) -> bool | None:
-    """What the server says of trying again, in the header that several APIs use for it."""
-    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
-
-
-def _surface(error: Exception, request: ClientRequest, call: Call) -> Exception:
-    """The exception to raise: typed, with what was attempted and why no more was."""
-    final: Exception = error
-    if not isinstance(error, ResilientError):
-        if is_cut_off(error, request):
-            final = DeadlineExceededError()
-        elif isinstance(error, TimeoutError):
-            final = AttemptTimeoutError()
-        elif is_transport_failure(error):
-            where = f"{request.method} {public_url(request.url)}"
-            final = ConnectionFailedError(f"{where}: {summary(error)}")
-    tell_attempts(final, call)
-    return final

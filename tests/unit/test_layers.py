@@ -32,6 +32,7 @@ LEVELS = [
     ("resilient.bodies", 1),
     ("resilient.window", 1),
     ("resilient.timeouts", 2),
+    ("resilient.order", 3),
     ("resilient.composition", 3),
     ("resilient.session", 4),
     ("resilient.testing", 5),

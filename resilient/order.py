@@ -1,0 +1,69 @@
+"""Orders of middlewares: what makes no sense in one, and how to put one into words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from resilient.breaker import CircuitBreaker
+from resilient.envelopes.middleware import NormalizeErrors
+from resilient.retry import Retry
+from resilient.timeouts import AttemptTimeout, Deadline
+
+__all__ = ["describe", "name_of", "problems"]
+
+
+def problems(middlewares: Iterable[object]) -> list[str]:
+    """What makes no sense in an order, in words."""
+    found = []
+    kinds = [type(each) for each in middlewares]
+
+    def misplaced(outer: type[object], inner: type[object]) -> bool:
+        """Whether `outer` stands inside `inner`."""
+        return outer in kinds and inner in kinds and kinds.index(outer) > kinds.index(inner)
+
+    if kinds.count(Retry) > 1:
+        found.append("a Retry inside a Retry multiplies the attempts: three by three are nine")
+    if kinds.count(CircuitBreaker) > 1:
+        found.append("two CircuitBreakers in a row count the same failures twice")
+    if kinds.count(NormalizeErrors) > 1:
+        found.append("of two NormalizeErrors the outer one has nothing left to do")
+    if misplaced(Deadline, Retry):
+        found.append("a Deadline inside Retry limits no wait; AttemptTimeout limits attempts")
+    if misplaced(Retry, AttemptTimeout):
+        found.append("an AttemptTimeout outside Retry cuts its waits off; Deadline does that")
+    return found
+
+
+def name_of(thing: object) -> str:
+    """What to call a middleware, or another callable: its own name, or that of its class."""
+    return str(getattr(thing, "__name__", type(thing).__name__))
+
+
+def _named(thing: object) -> str:
+    return thing if isinstance(thing, str) else name_of(thing)
+
+
+_DESCRIPTIONS: dict[type[Any], Callable[[Any], str]] = {
+    Deadline: lambda each: f"{each.seconds:g} s for the whole call",
+    AttemptTimeout: lambda each: f"{each.seconds:g} s for each attempt",
+    Retry: lambda each: (
+        f"at most {each.policy.max_attempts} attempts; "
+        f"statuses {', '.join(map(str, sorted(each.policy.statuses)))}; "
+        f"{_named(each.policy.backoff.wait)} backoff from {each.policy.backoff.base:g} s "
+        f"to {each.policy.backoff.cap:g} s, {each.policy.backoff.jitter} jitter"
+    ),
+    CircuitBreaker: lambda each: (
+        f"opens at {each.policy.failure_rate:.0%} failures of at least "
+        f"{each.policy.minimum_calls} calls in {each.policy.window:g} s, "
+        f"for {each.policy.open_for:g} to {each.policy.max_open_for:g} s"
+    ),
+    NormalizeErrors: lambda each: f"parsers {', '.join(map(_named, each.policy.parsers))}",
+}
+
+
+def describe(middleware: object) -> str:
+    """A middleware and its settings, in a line."""
+    settings = _DESCRIPTIONS.get(type(middleware))
+    name = name_of(middleware)
+    return name if settings is None else f"{name}: {settings(middleware)}"
