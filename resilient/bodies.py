@@ -6,12 +6,21 @@ import asyncio
 from typing import Any, Final
 
 from aiohttp import ClientError, ClientRequest, ClientResponse, MultipartWriter
+from aiohttp.multipart import BodyPartReaderPayload
 from aiohttp.payload import AsyncIterablePayload, BytesIOPayload, IOBasePayload, Payload
 
 from resilient.clock import Clock
 from resilient.timers import limit_at
 
-__all__ = ["discard", "prepare_resend", "read_within", "stop_upload", "unrepeatable"]
+__all__ = [
+    "discard",
+    "prepare_resend",
+    "read_within",
+    "settle",
+    "stop_upload",
+    "unrepeatable",
+    "was_read",
+]
 
 # What may be read of a response that nobody wants, to give its connection back: bytes, seconds.
 _DRAIN_LIMIT: Final = 65_536
@@ -75,21 +84,29 @@ def _parts(body: Payload) -> list[Payload]:
 
 
 def _is_spent(part: Payload) -> bool:
-    # Before 3.14 an async iterable that was cut off in the middle does not say so.
-    return part.consumed or (isinstance(part, AsyncIterablePayload) and part._cached_chunks is None)
+    if isinstance(part, AsyncIterablePayload):
+        # Before 3.14 one that was cut off in the middle does not say so.
+        return part._cached_chunks is None
+    return part.consumed or isinstance(part, BodyPartReaderPayload)
+
+
+def was_read(request: ClientRequest) -> bool:
+    """Whether the body of a request that is yet to be sent was read before, and is gone.
+
+    Before 3.14 aiohttp follows a redirect with what an earlier hop has left of it: nothing.
+    """
+    body: Any = request.body
+    return isinstance(body, Payload) and any(part.consumed for part in _parts(body))
 
 
 def _is_read_in_threads(part: Payload) -> bool:
     return isinstance(part, IOBasePayload) and not isinstance(part, BytesIOPayload)
 
 
-async def unrepeatable(request: ClientRequest, *, is_over: bool) -> str | None:
-    """Why the body of a request that was sent cannot be sent again, or None if it can.
+def unrepeatable(request: ClientRequest) -> str | None:
+    """Why the body of a request that was sent cannot be sent again, or None if it may be.
 
-    Args:
-        request: The request.
-        is_over: Whether its attempt failed, so that what still writes the body is being
-            stopped; otherwise a response is there, and the upload may be under way.
+    For a body in a file, `settle` has the last word.
     """
     body: Any = request.body
     if not isinstance(body, Payload):
@@ -97,7 +114,24 @@ async def unrepeatable(request: ClientRequest, *, is_over: bool) -> str | None:
     parts = _parts(body)
     if any(_is_spent(part) for part in parts):
         return "its body can be read only once"
-    files = [part for part in parts if _is_read_in_threads(part)]
+    return None
+
+
+async def settle(request: ClientRequest, *, is_over: bool) -> str | None:
+    """Make sure that nobody reads the files of a body any more, before it is sent again.
+
+    Args:
+        request: The request.
+        is_over: Whether its attempt failed, so that what still writes the body is being
+            stopped; otherwise a response is there, and the upload may be under way.
+
+    Returns:
+        Why the body cannot be sent again after all, or None.
+    """
+    body: Any = request.body
+    if not isinstance(body, Payload):
+        return None
+    files = [part for part in _parts(body) if _is_read_in_threads(part)]
     if is_over:
         await stop_upload(request)
     elif files and _writer(request) is not None:

@@ -7,6 +7,8 @@ from here.
 
 from __future__ import annotations
 
+import os
+
 from yarl import URL
 
 __all__ = ["origin_of", "public_url", "summary"]
@@ -25,8 +27,12 @@ def public_url(url: URL) -> URL:
 
 def summary(error: BaseException) -> str:
     """An exception in a few words: its type, and what the system says of its errno."""
-    # aiohttp keeps the system's own exception inside its connector errors.
-    cause = getattr(error, "os_error", error)
-    strerror = getattr(cause, "strerror", None)
+    # aiohttp keeps the system's own exception in its connector errors. The text of its other
+    # ones may be aiohttp's, with the URL.
+    own = getattr(error, "os_error", None)
+    errno = getattr(error, "errno", None)
+    strerror = getattr(own, "strerror", None)
+    if strerror is None and isinstance(errno, int) and errno > 0:
+        strerror = os.strerror(errno)
     name = type(error).__name__
     return f"{name} ({strerror})" if isinstance(strerror, str) and strerror else name

@@ -6,10 +6,17 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterator
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from aiohttp import ClientHandlerType, ClientPayloadError, ClientRequest, ClientResponse
 from attrs import define, field
 
-from resilient.bodies import discard, prepare_resend, stop_upload, unrepeatable
+from resilient.bodies import (
+    discard,
+    prepare_resend,
+    settle,
+    stop_upload,
+    unrepeatable,
+    was_read,
+)
 from resilient.call import Call, drop, remember, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import (
@@ -112,6 +119,8 @@ class Retry:
         if self._budget is not None and not call.counted:
             call.counted = True
             self._budget.count_call(started)
+        if was_read(request):
+            raise ClientPayloadError("the body was read before and cannot be sent again")
         if policy.idempotency_header is not None:
             send_key(request, call, policy)
 
@@ -205,7 +214,7 @@ class Retry:
         )
         if isinstance(outcome, Exception):
             facts.never_sent = was_never_sent(outcome, request, before)
-        facts.obstacle = await self._obstacle(facts, request)
+        facts.obstacle = self._obstacle(facts, request)
         headers = headers_of(outcome)
         if hindrance(facts) is None:
             facts.judged = self._ask_judge(request, outcome)
@@ -220,13 +229,14 @@ class Retry:
         if not answer.repeat:
             return self._refuse(hop, answer.reason, said=answer.refused)
 
-        if (
+        # The first failure that a closed pooled connection explains.
+        stale = (
             source is Prospect.POOLED
             and not hop.was_stale
             and isinstance(outcome, Exception)
             and is_stale(outcome)
-        ):
-            # The first failure that a closed pooled connection explains.
+        )
+        if stale:
             hop.was_stale = True
             wait, reason = 0.0, f"{answer.reason} on a pooled connection"
         else:
@@ -234,11 +244,16 @@ class Retry:
             if wait_or_none is None:
                 return self._refuse(hop, why)
             wait, reason = wait_or_none, f"{answer.reason}; {why}" if why else answer.reason
-            if self._budget is not None and not self._budget.withdraw(self._time()):
-                return self._refuse(hop, f"{answer.reason}, but the retry budget is spent")
+        in_the_way = None if facts.never_sent else await self._settle(request, outcome)
+        if in_the_way is not None:
+            return self._refuse(hop, in_the_way)
+        # A connection that was closed before costs the server nothing.
+        if self._budget is not None and not stale and not self._budget.withdraw(self._time()):
+            return self._refuse(hop, f"{answer.reason}, but the retry budget is spent")
         return wait, reason
 
-    async def _obstacle(self, facts: Facts, request: ClientRequest) -> str | None:
+    @staticmethod
+    def _obstacle(facts: Facts, request: ClientRequest) -> str | None:
         """Why there is no time, no session or no body for another attempt."""
         outcome = facts.outcome
         if (isinstance(outcome, Exception) and is_cut_off(outcome, request)) or session_ran_out(
@@ -247,14 +262,16 @@ class Retry:
             return _RAN_OUT
         if request.session.closed:
             return "the session is closed"
-        if facts.never_sent or facts.number >= facts.max_attempts:
-            return None
+        return None if facts.never_sent else unrepeatable(request)
+
+    async def _settle(self, request: ClientRequest, outcome: Outcome) -> str | None:
+        """Put an end to an attempt; why its body cannot be sent again after all, or None."""
         failed = isinstance(outcome, Exception)
         left_open = request.response
         if failed and left_open is not None and not left_open.closed:
             # Another middleware made an exception of a response, and dropped it.
             await discard(left_open, self._clock)
-        return await unrepeatable(request, is_over=failed)
+        return await settle(request, is_over=failed)
 
     def _pace(self, hop: _Hop, retry_after: float | None) -> tuple[float | None, str]:
         policy = self.policy
