@@ -148,7 +148,7 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
     """
 
     # A plain attribute in the place of aiohttp's deprecated integer property.
-    code: str | None = None  # type: ignore[assignment]
+    code: str | None = None  # type: ignore[assignment]  # see above
 
     def __init__(
         self,

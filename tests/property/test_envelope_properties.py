@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from resilient.envelopes import (
     text,
 )
 from resilient.errors import FieldError
+
+pytestmark = pytest.mark.slow
 
 NAMES = [
     "error", "message", "errors", "statusCode", "code", "type", "title", "detail", "details",

@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from resilient.retry_after import ResetHeader, parse_retry_after
+
+pytestmark = pytest.mark.slow
 
 BOUND = 2.0**31
 NAMES = [

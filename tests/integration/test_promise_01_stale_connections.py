@@ -1,0 +1,126 @@
+"""Promise 1, stale connections: one that the server has closed gets a second attempt at once.
+
+It is the race for which aiohttp has its hidden second request: the server closes an idle
+connection just when the client takes it out of its pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from resilient import (
+    Backoff,
+    BudgetPolicy,
+    CircuitBreaker,
+    ConnectionFailedError,
+    Retry,
+    RetryPolicy,
+)
+from resilient.testing import Answer, Disconnect, FaultServer, Reply, Reset
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+
+
+def retry(clock: FakeClock, attempts: int, budget: BudgetPolicy | None = None) -> Retry:
+    backoff = Backoff(base=1, jitter="none")
+    return Retry(RetryPolicy(max_attempts=attempts, backoff=backoff, budget=budget), clock=clock)
+
+
+@pytest.mark.parametrize("fault", [Disconnect("accept"), Reset("accept")], ids=str)
+@pytest.mark.parametrize("budget", [None, BudgetPolicy(ratio=0.01, min_per_second=0)], ids=str)
+@pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "wrapped"])
+async def test_a_stale_pooled_connection_gets_one_second_attempt_at_once(
+    wrapped: bool,
+    fault: Answer,
+    budget: BudgetPolicy | None,
+    open_session: OpenSession,
+    fetch: Fetch,
+    clock: FakeClock,
+) -> None:
+    async with FaultServer() as server:
+        session = open_session(retry(clock, 3, budget), wrapped=wrapped)
+        assert await fetch(session, "GET", server.url) == 200
+        server.script(fault)
+        assert await fetch(session, "GET", server.url) == 200
+        assert server.hits == 3
+    assert clock.sleeps == []
+
+
+async def test_a_stale_connection_costs_no_budget_and_says_nothing_of_the_server(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    broke = BudgetPolicy(ratio=0.001, min_per_second=0)
+    breaker = CircuitBreaker(clock=clock)
+    session = open_session(retry(clock, 3, broke), breaker)
+    async with FaultServer() as server:
+        assert await fetch(session, "GET", server.url) == 200
+        server.script(Disconnect("accept"))
+        assert await fetch(session, "GET", server.url) == 200
+        counts = breaker.circuit(server.url).counts
+        assert (counts.calls, counts.failures) == (2, 0)
+
+
+async def test_a_stale_connection_of_a_post_is_not_repeated(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    session = open_session(retry(clock, 3))
+    async with FaultServer() as server:
+        assert await fetch(session, "POST", server.url) == 200
+        server.script(Disconnect("accept"))
+        assert type(await fetch(session, "POST", server.url)) is ConnectionFailedError
+        assert server.hits == 2
+
+
+async def test_with_one_attempt_a_stale_connection_gets_no_second(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    session = open_session(retry(clock, 1))
+    async with FaultServer() as server:
+        assert await fetch(session, "GET", server.url) == 200
+        server.script(Disconnect("accept"))
+        assert type(await fetch(session, "GET", server.url)) is ConnectionFailedError
+        assert server.hits == 2
+
+
+async def test_only_the_first_failure_on_a_pooled_connection_is_excused(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    session = open_session(retry(clock, 3))
+    async with FaultServer(then=Reply(delay=0.01)) as server:
+        await asyncio.gather(*(fetch(session, "GET", server.url) for _ in range(2)))
+        assert server.total_connections == 2
+        server.script(Disconnect("accept"), Disconnect("accept"))
+        assert await fetch(session, "GET", server.url) == 200
+        assert server.hits == 5
+    assert clock.sleeps == [1.0]
+
+
+@pytest.mark.parametrize("fault", [Disconnect(), Reset()], ids=str)
+async def test_a_failure_on_a_fresh_connection_is_waited_for(
+    fault: Answer, open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    session = open_session(retry(clock, 3))
+    async with FaultServer(fault) as server:
+        assert await fetch(session, "GET", server.url) == 200
+    assert clock.sleeps == [1.0]
+
+
+async def test_a_pool_of_closed_connections_does_not_make_a_fresh_one_stale(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    breaker = CircuitBreaker(clock=clock)
+    session = open_session(retry(clock, 3), breaker)
+    async with FaultServer() as server:
+        assert await fetch(session, "GET", server.url) == 200
+        await server.stop_listening()
+        await server.resume_listening()
+        await fetch(session, "HEAD", "http://127.0.0.1:1")  # the loop sees the connection close
+        clock.sleeps.clear()
+        server.script(Disconnect())
+        assert await fetch(session, "GET", server.url) == 200
+        assert breaker.circuit(server.url).counts.failures == 1
+    assert clock.sleeps == [1.0]

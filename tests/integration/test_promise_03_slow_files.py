@@ -1,0 +1,141 @@
+"""Promise 3, files: aiohttp reads them in threads, which nothing stops."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from resilient import Backoff, NormalizeErrors, Retry, RetryPolicy
+from resilient.testing import FaultServer, Reply
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+
+# More than the sockets' buffers hold, so that it is still being read when the answer comes.
+LONG = bytes(range(251)) * 25_000
+
+
+async def pausing(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+    """Another's middleware, which does something else before it hands the answer on."""
+    response: aiohttp.ClientResponse = await handler(request)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return response
+
+
+INNER: dict[str, tuple[Any, ...]] = {
+    "raw": (),
+    "normalised": (NormalizeErrors(),),
+    "raw, others inside": (pausing,),
+    "normalised, others inside": (NormalizeErrors(), pausing),
+    "normalised, others outside": (pausing, NormalizeErrors()),
+}
+inner = pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
+
+
+class SlowFile(io.RawIOBase):
+    """A file on a slow disk: its second read takes until `go_on` is set, in its thread.
+
+    Like a raw file it has no lock that would make one reader wait for another.
+    """
+
+    def __init__(self, content: bytes, patience: float = 0.3) -> None:
+        self.content = content
+        self.position = 0
+        self.reads = 0
+        self.reading = 0
+        self.overlapped = False
+        self.patience = patience
+        self.go_on = threading.Event()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.position
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.overlapped |= self.reading > 0
+        self.position = offset
+        return offset
+
+    def read(self, size: int = -1) -> bytes:
+        self.reads += 1
+        self.reading += 1
+        if self.reads == 2:
+            self.go_on.wait(self.patience)
+        part = self.content[self.position :][: size if size >= 0 else None]
+        self.position += len(part)
+        self.reading -= 1
+        return part
+
+
+class LockedFile(SlowFile):
+    """One that lets a second reader wait for the first, as buffered files do."""
+
+    def __init__(self, content: bytes, patience: float = 0.3) -> None:
+        super().__init__(content, patience)
+        self._lock = threading.Lock()
+
+    def read(self, size: int = -1) -> bytes:
+        with self._lock:
+            return super().read(size)
+
+
+def retry(clock: FakeClock) -> Retry:
+    backoff = Backoff(base=1, jitter="none")
+    return Retry(RetryPolicy(max_attempts=3, backoff=backoff, budget=None), clock=clock)
+
+
+@inner
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("body", [b"", b"x" * 5000], ids=["empty", "body"])
+@pytest.mark.parametrize("part", [False, True], ids=["alone", "in a form"])
+async def test_a_file_that_a_thread_still_reads_is_not_sent_again(
+    part: bool,
+    status: int,
+    body: bytes,
+    inner: Any,
+    open_session: OpenSession,
+    fetch: Fetch,
+    clock: FakeClock,
+) -> None:
+    session = open_session(retry(clock), *inner)
+    file = SlowFile(LONG)
+    async with FaultServer(Reply(status, body=body, early=True, delay=0.02)) as server:
+        outcome = await fetch(session, "PUT", server.url, data={"file": file} if part else file)
+        reads = file.reads
+        file.go_on.set()
+        assert server.hits == 1
+    assert reads >= 2  # or the answer was so early that there was nothing to see
+    assert not file.overlapped
+    if isinstance(outcome, Exception):
+        expected = "its upload was cut off while a file was being read"
+        assert getattr(outcome, "stop_reason", None) == expected
+    else:
+        assert outcome == status
+
+
+@inner
+@pytest.mark.parametrize("body", [b"", b"x" * 5000], ids=["empty", "body"])
+async def test_what_is_not_repeated_does_not_wait_for_a_thread_that_reads_a_file(
+    body: bytes, inner: Any, open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    file = LockedFile(LONG, patience=2)
+    session = open_session(retry(clock), *inner)
+    async with FaultServer(Reply(404, body=body, early=True, delay=0.02)) as server:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await fetch(session, "PUT", server.url, data=file)
+        took = loop.time() - started
+        file.go_on.set()
+        assert took < 1
+        assert server.hits == 1

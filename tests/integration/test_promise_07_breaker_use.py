@@ -1,0 +1,298 @@
+"""Promise 7: whose circuit it is, who may turn it, who is told; and a retry around it."""
+
+import asyncio
+import logging
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+import resilient
+from resilient import (
+    BreakerPolicy,
+    CircuitBreaker,
+    CircuitOpenError,
+    Pipeline,
+    RefusalEvent,
+    Retry,
+    ServiceUnavailableError,
+    TransitionEvent,
+)
+from resilient.testing import FaultServer, Received, Reply
+from tests.integration.support import (
+    HandClock,
+    Recorder,
+    client,
+    fault_server,
+    policy,
+    retry_policy,
+    status_of,
+    wrapped,
+)
+
+DOWN = Reply(503)
+EAGER = BreakerPolicy(minimum_calls=1)  # one failure opens it
+
+
+async def flood(session: aiohttp.ClientSession, server: FaultServer, callers: int) -> list[Any]:
+    calls = (status_of(session, server.url) for _ in range(callers))
+    async with asyncio.timeout(5):
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+
+def by_path(request: ClientRequest) -> str:
+    return request.url.path
+
+
+# -- whose circuit
+
+
+async def test_each_origin_has_a_circuit_of_its_own() -> None:
+    breaker = CircuitBreaker(EAGER)
+    async with fault_server(DOWN) as one, fault_server() as two, client(breaker) as session:
+        assert await status_of(session, one.url / "a") == 503
+        with pytest.raises(CircuitOpenError):
+            await session.get(one.url / "b" % {"c": "d"})
+        assert await status_of(session, two.url / "a") == 200
+        assert [(circuit.key, circuit.state) for circuit in breaker.circuits] == [
+            (str(one.url), "open"),
+            (str(two.url), "closed"),
+        ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://api.mavio.example", "https://api.mavio.example:443/meetings?page=2",
+     "HTTPS://me:secret@API.Mavio.example/"],
+)  # fmt: skip
+def test_any_url_of_an_origin_names_its_circuit(url: str) -> None:
+    breaker = CircuitBreaker()
+    breaker.circuit(url).isolate()
+    assert breaker.circuit("https://api.mavio.example").isolated
+    assert "secret" not in repr(breaker.circuits)
+    for other in ("http://api.mavio.example", "https://api.mavio.example:8443"):
+        assert not breaker.circuit(other).isolated
+
+
+async def test_a_key_of_the_users_own_says_which_circuit() -> None:
+    async with fault_server() as server, client(CircuitBreaker(EAGER, key=by_path)) as session:
+        server.route("/a", DOWN)
+        assert await status_of(session, server.url / "a") == 503
+        with pytest.raises(CircuitOpenError) as caught:
+            await session.get(server.url / "a")
+        assert caught.value.key == "/a"
+        assert await status_of(session, server.url / "b") == 200
+
+
+async def test_a_pipeline_takes_a_key_too() -> None:
+    pipeline = Pipeline(policy(breaker=EAGER), key=lambda request: ("tenant", request.method))
+    async with fault_server(DOWN) as server, client(pipeline) as session:
+        with pytest.raises(ServiceUnavailableError):
+            await session.get(server.url)
+        with pytest.raises(CircuitOpenError):
+            await session.get(server.url)
+        assert (await session.post(server.url)).status == 200
+        assert pipeline.breaker.circuit(("tenant", "GET")).state == "open"
+
+
+@pytest.mark.parametrize("answer", [None, ["not", "hashable"], KeyError("no such tenant")])
+async def test_a_call_without_a_key_passes_uncounted_and_a_broken_hook_is_logged_once(
+    answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def key(request: ClientRequest) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    breaker = CircuitBreaker(EAGER, key=key)
+    async with fault_server(*[DOWN] * 5) as server, client(breaker) as session:
+        for _ in range(5):
+            assert await status_of(session, server.url) == 503
+    assert breaker.circuits == ()
+    complaints = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(complaints) == (answer is not None)
+    assert all("breaker key" in record.getMessage() for record in complaints)
+
+
+# -- how many circuits
+
+
+async def test_no_more_circuits_are_kept_than_max_circuits_and_the_healthy_go_first() -> None:
+    few = BreakerPolicy(minimum_calls=1, max_circuits=4)
+    breaker = CircuitBreaker(few, key=by_path)
+    async with fault_server() as server, client(breaker) as session:
+        server.route("/down", then=DOWN)
+        await status_of(session, server.url / "down")
+        for number in range(50):
+            await status_of(session, server.url / str(number))
+            assert len(breaker.circuits) <= 4
+        assert [circuit.key for circuit in breaker.circuits] == ["/down", "/47", "/48", "/49"]
+        with pytest.raises(CircuitOpenError):
+            await session.get(server.url / "down")
+
+
+async def test_a_circuit_whose_failures_are_long_past_goes_before_one_that_is_open() -> None:
+    clock = HandClock()
+    few = BreakerPolicy(minimum_calls=2, open_for=500, max_open_for=500, max_circuits=2)
+    breaker = CircuitBreaker(few, key=by_path, clock=clock)
+    async with fault_server() as server, client(breaker) as session:
+        server.route("/down", then=DOWN)
+        server.route("/once", DOWN)
+        for path in ("down", "down", "once"):
+            await status_of(session, server.url / path)
+        clock.advance(100)  # three windows
+        await status_of(session, server.url / "new")
+        with pytest.raises(CircuitOpenError):
+            await session.get(server.url / "down")
+
+
+async def test_an_isolated_circuit_is_not_forgotten_while_there_are_others() -> None:
+    few = BreakerPolicy(max_circuits=2)
+    breaker = CircuitBreaker(few, key=by_path)
+    async with fault_server(then=DOWN) as server, client(breaker) as session:
+        breaker.circuit("/isolated").isolate()
+        for number in range(5):
+            await status_of(session, server.url / str(number))
+        with pytest.raises(CircuitOpenError):
+            await session.get(server.url / "isolated")
+
+
+# -- a retry around it
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+async def test_a_retry_stops_early_with_the_servers_own_error_when_the_circuit_opens(
+    wrap: bool,
+) -> None:
+    clock = HandClock()
+    pipeline = Pipeline(policy(breaker=EAGER), clock=clock)
+    async with (
+        fault_server(then=DOWN) as server,
+        (wrapped if wrap else client)(pipeline) as session,
+    ):
+        with pytest.raises(ServiceUnavailableError) as caught:
+            await session.get(server.url)
+        assert "the circuit is open for another 5.25 s" in (caught.value.stop_reason or "")
+        assert (server.hits, clock.slept) == (1, [])
+
+
+async def test_a_retry_that_waits_as_long_as_the_circuit_is_open_is_its_probe() -> None:
+    clock = HandClock()
+    pipeline = Pipeline(policy(breaker=EAGER), clock=clock)
+    sorry = Reply(503, headers={"Retry-After": "30"})
+    async with fault_server(sorry) as server, client(pipeline) as session:
+        assert await status_of(session, server.url) == 200
+        assert (server.hits, len(clock.slept)) == (2, 1)
+        assert clock.slept[0] >= 30
+
+
+async def test_a_retry_stops_early_too_when_the_circuit_was_isolated_meanwhile() -> None:
+    clock = HandClock()
+    pipeline = Pipeline(policy(), clock=clock)
+
+    def isolated(received: Received) -> Reply:
+        pipeline.breaker.circuit(server.url).isolate()
+        return DOWN
+
+    async with fault_server(isolated) as server, client(pipeline) as session:
+        with pytest.raises(ServiceUnavailableError):
+            await session.get(server.url)
+        assert (server.hits, clock.slept) == (1, [])
+
+
+async def test_the_circuit_of_a_request_made_on_the_way_does_not_stop_the_retry() -> None:
+    breaker = CircuitBreaker(EAGER)
+    async with fault_server(then=DOWN) as tokens, client(breaker) as token_session:
+
+        async def auth(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+            try:
+                await status_of(token_session, tokens.url)
+            except CircuitOpenError:
+                request.headers["Authorization"] = "stale"
+            return await handler(request)
+
+        async with FaultServer(DOWN) as server, client(Retry(retry_policy()), auth) as session:
+            assert await status_of(session, server.url) == 200
+            assert (server.hits, tokens.hits) == (2, 1)
+
+
+# -- by hand, and for those who watch
+
+
+async def test_isolate_and_reset_while_it_is_running() -> None:
+    async with fault_server() as server, wrapped(Pipeline(policy())) as session:
+        circuit = resilient.pipeline_of(session).breaker.circuit(server.url / "any" % {"q": "1"})
+        assert await status_of(session, server.url) == 200
+        circuit.isolate()
+        assert (circuit.state, circuit.isolated, circuit.retry_after) == ("open", True, None)
+        with pytest.raises(CircuitOpenError, match="isolated by hand") as caught:
+            await session.get(server.url)
+        assert caught.value.retry_after is None
+        assert server.hits == 1
+        circuit.reset()
+        assert (circuit.state, circuit.isolated, circuit.retry_after) == ("closed", False, 0)
+        assert (await flood(session, server, 50)).count(200) == 50
+
+
+async def test_observing_refuses_nothing_and_reports_everything() -> None:
+    clock, told = HandClock(), Recorder()
+    observing = BreakerPolicy(minimum_calls=2, observe=True)
+    breaker = CircuitBreaker(observing, clock=clock, listeners=[told])
+    async with fault_server(*[DOWN] * 100) as server, client(breaker) as session:
+        assert (await flood(session, server, 100)).count(503) == 100
+        assert breaker.circuit(server.url).state == "open"
+        clock.advance(6)
+        assert (await flood(session, server, 100)).count(200) == 100
+        breaker.circuit(server.url).isolate()
+        assert await status_of(session, server.url) == 200
+    assert [event.after for event in told.events if isinstance(event, TransitionEvent)] == [
+        "open", "half_open", "closed", "open",
+    ]  # fmt: skip
+    assert not [event for event in told.events if isinstance(event, RefusalEvent)]
+
+
+async def test_listeners_are_told_of_transitions_and_refusals() -> None:
+    clock, told = HandClock(drawn=0.0), Recorder()
+
+    def rude(_: object) -> None:
+        raise ValueError("a listener may not stop a call")
+
+    pipeline = Pipeline(
+        policy(name="mavio", breaker=EAGER, retry=None), clock=clock, listeners=[rude, told]
+    )
+    async with fault_server(DOWN) as server, client(pipeline) as session:
+        with pytest.raises(ServiceUnavailableError):
+            await session.get(server.url)
+        with pytest.raises(CircuitOpenError):
+            await session.get(server.url / "secret" % {"token": "s3cret"})
+        clock.advance(5)
+        await flood(session, server, 3)
+        key = str(server.url.origin())
+    opened, refusal, *rest = told.events
+    assert opened == TransitionEvent(
+        name="mavio", key=key, before="closed", after="open", reason="1 of 1 calls failed",
+        seconds=5.0,
+    )  # fmt: skip
+    assert isinstance(refusal, RefusalEvent)
+    assert (refusal.name, refusal.method, refusal.by) == ("mavio", "GET", "breaker")
+    assert "s3cret" not in str(told.events)
+    assert [str(event) for event in rest] == [
+        f"the circuit for {key} is half_open (the time is up)",
+        f"the circuit for {key} is closed (the probes went well)",
+    ]
+
+
+async def test_its_state_belongs_to_one_event_loop() -> None:
+    breaker = CircuitBreaker()
+    async with fault_server() as server, client(breaker) as session:
+        assert await status_of(session, server.url) == 200
+
+        async def elsewhere() -> None:
+            async with client(breaker) as other:
+                await other.get(server.url)
+
+        with pytest.raises(RuntimeError, match="CircuitBreaker belongs to another event loop"):
+            await asyncio.to_thread(asyncio.run, elsewhere())
+        assert await status_of(session, server.url) == 200
+        assert server.hits == 2
