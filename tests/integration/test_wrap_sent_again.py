@@ -1,7 +1,9 @@
 """`wrap` and pipelines: a middleware of others may send its request in a second time."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
@@ -12,6 +14,7 @@ from resilient import (
     NormalizeErrors,
     NotFoundError,
     Pipeline,
+    ResilientError,
     Retry,
     attempts_of,
     pipeline_of,
@@ -121,3 +124,18 @@ async def test_each_time_has_all_its_attempts() -> None:
         async with client(Pipeline.of(again, Retry(retry_policy()))) as session:
             assert await status_of(session, server.url) == 200
         assert server.hits == 6
+
+
+@pytest.mark.parametrize("under", [client, wrapped])
+async def test_a_body_that_is_spent_is_refused_by_an_error_of_ours(under: Any) -> None:
+    """Not sent empty; and every exception that the package raises has one base."""
+
+    async def once() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    async with fault_server(Reply(401)) as server:
+        async with under(Pipeline.of(again, Retry(retry_policy()))) as session:
+            with pytest.raises(aiohttp.ClientError) as caught:
+                await session.post(server.url, data=once())
+        assert [request.body for request in server.requests] == [b"x"]
+    assert isinstance(caught.value, ResilientError)

@@ -34,10 +34,6 @@ def shut(machine: Machine) -> bool:
     return machine.isolated
 
 
-def quiet(machine: Machine) -> bool:
-    return machine.importance(100.0) == 0
-
-
 def admitted(machine: Machine, now: float, callers: int = 5_000) -> int:
     return sum(bool(machine.admit(now)[0]) for _ in range(callers))
 
@@ -190,7 +186,7 @@ def test_reset_closes_it_from_any_state_with_everything_forgotten(state: str) ->
         Counts(),
         0,
     )
-    assert quiet(machine)
+    assert machine.importance(CLOSED) == 0
     assert admitted(machine, CLOSED, 1000) == 1000  # no ramp: somebody knows better
     machine.record(machine.admit(CLOSED)[0], Verdict.TRANSIENT, CLOSED)
     change = machine.record(machine.admit(CLOSED)[0], Verdict.TRANSIENT, CLOSED)
@@ -245,15 +241,24 @@ def test_counts_are_of_the_window_and_the_streak_is_of_all_time() -> None:
     assert machine.counts(10.0) == Counts(calls=1)
 
 
-def test_quiet_is_a_circuit_that_would_not_be_missed() -> None:
-    machine = Machine(BreakerPolicy(minimum_calls=2))
-    assert quiet(machine)
-    machine.succeed(machine.admit(0.0)[0], 0.0, 0.0)
-    assert quiet(machine)
-    machine.record(machine.admit(0.0)[0], Verdict.NEUTRAL, 0.0)
-    assert quiet(machine)
+def test_what_would_be_missed_least_is_a_circuit_without_a_failure_in_its_window() -> None:
+    machine = Machine(BreakerPolicy(minimum_calls=3, window=10))
+    assert machine.importance(0.0) == 0
+    for verdict in (Verdict.SUCCESS, Verdict.NEUTRAL):
+        machine.record(machine.admit(0.0)[0], verdict, 0.0)
+        assert machine.importance(0.0) == 0
     machine.record(machine.admit(0.0)[0], Verdict.TRANSIENT, 0.0)
-    assert not quiet(machine)
-    machine.record(machine.admit(0.0)[0], Verdict.TRANSIENT, 0.0)
-    assert not quiet(machine)
-    assert not quiet(closed_again())
+    assert [machine.importance(now) for now in (0.0, 9.0, 10.0, 1e9)] == [1, 1, 0, 0]
+    machine.record(machine.admit(20.0)[0], Verdict.TRANSIENT, 20.0)
+    assert machine.importance(20.0) == 1
+
+
+def test_what_would_be_missed_most_is_a_circuit_that_was_isolated() -> None:
+    machine = closed_again()
+    assert machine.importance(CLOSED) == 1  # it is on its ramp
+    machine.record(machine.admit(CLOSED)[0], Verdict.TRANSIENT, CLOSED)
+    assert machine.importance(CLOSED) == 2
+    assert machine.admit(CLOSED + 60)[0]
+    assert machine.importance(CLOSED + 60) == 2
+    machine.isolate()
+    assert machine.importance(CLOSED + 60) == 3
