@@ -262,7 +262,8 @@ def override(
         with resilient.override(max_attempts=1, raise_errors=False):
             async with session.get(url) as response: ...
 
-    What is not given stays as it is, in a nested block too. A task that is started in the
+    What is not given stays as it is, in a nested block too; what the policy has left out
+    (a deadline, say) is not there to be changed. A task that is started in the
     block takes the settings along, as with every context variable.
 
     Args:

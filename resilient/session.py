@@ -12,7 +12,7 @@ import types
 import warnings
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession, ClientTimeout
 
@@ -24,14 +24,16 @@ from resilient.retry import Retry
 
 __all__ = ["pipeline_of", "wrap"]
 
+_S = TypeVar("_S", bound=ClientSession)
+
 _PIPELINES = "_resilient_pipelines"
 
 
 def wrap(
-    session: ClientSession,
+    session: _S,
     *middlewares: ClientMiddlewareType,
     close_original: bool = False,
-) -> ClientSession:
+) -> _S:
     """A session like another, with middlewares under it.
 
         session = resilient.wrap(existing)                     # the standard pipeline
@@ -137,7 +139,8 @@ class _Wrapped(_Base):
 
     async def close(self) -> None:
         """Close this session, and the original if that was asked for."""
-        await super().close()
+        # Not the original's own close(), which may close what the two share.
+        self.detach()
         if self._resilient_close_original:
             await self._resilient_original.close()
 

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterator
 
-from aiohttp import ClientHandlerType, ClientPayloadError, ClientRequest, ClientResponse
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
 
 from resilient.bodies import (
@@ -23,6 +23,7 @@ from resilient.errors import (
     APIError,
     AttemptTimeoutError,
     CircuitOpenError,
+    ConnectionFailedError,
 )
 from resilient.events import (
     AttemptEvent,
@@ -40,7 +41,7 @@ from resilient.outcome import (
     was_never_sent,
 )
 from resilient.pool import Prospect, prospect
-from resilient.redact import summary
+from resilient.redact import public_url, summary
 from resilient.retry.budget import RetryBudget
 from resilient.retry.decision import Facts, decide, hindrance, pace
 from resilient.retry.idempotency import is_keyed, send_key
@@ -120,7 +121,8 @@ class Retry:
             call.counted = True
             self._budget.count_call(started)
         if was_read(request):
-            raise ClientPayloadError("the body was read before and cannot be sent again")
+            where = f"{request.method} {public_url(request.url)}"
+            raise ConnectionFailedError(f"{where}: its body was read before and is gone")
         if policy.idempotency_header is not None:
             send_key(request, call, policy)
 

@@ -108,11 +108,11 @@ class Backoff:
 
     def _planned(self) -> Iterator[float]:
         """What the generator says, within [0, cap]."""
-        for seconds in self._generator():
-            # The protocol's first value is None.
-            if seconds is None:
+        for place, planned in enumerate(self._generator()):
+            # The protocol's first value is None; another one says nothing.
+            if planned is None and place == 0:
                 continue
-            seconds = float(seconds)
+            seconds = math.nan if planned is None else float(planned)
             yield self.cap if math.isnan(seconds) else min(max(0.0, seconds), self.cap)
 
     def _generator(self) -> Iterator[float | None]:

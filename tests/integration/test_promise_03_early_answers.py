@@ -137,8 +137,9 @@ async def test_an_async_generator_that_was_cut_off_is_not_sent_again(
         assert outcome == early.status
 
 
+@inner
 async def test_the_upload_of_one_attempt_is_over_before_the_next_begins(
-    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+    inner: Any, open_session: OpenSession, fetch: Fetch, clock: FakeClock
 ) -> None:
     class Watched(aiohttp.BytesIOPayload):
         writers = 0
@@ -153,9 +154,15 @@ async def test_the_upload_of_one_attempt_is_over_before_the_next_begins(
                 self.writers -= 1
 
     body = Watched(io.BytesIO(LONG))
-    session = open_session(retry(clock))
-    async with FaultServer(EARLY["at once"], EARLY["with a body that comes late"]) as server:
+    clock.draw = 0.0  # no wait at all
+    session = open_session(Retry(RetryPolicy(budget=None), clock=clock), *inner)
+    async with FaultServer(Reply(delay=0.01), Reply(delay=0.01)) as server:
+        # A connection is there for the next attempt to begin within the same turn of the loop.
+        await asyncio.gather(*(fetch(session, "GET", server.url) for _ in range(2)))
+        server.script(EARLY["at once"])
         assert await fetch(session, "PUT", server.url, data=body) == 200
+        assert server.total_connections == 2
+        assert clock.sleeps == []
     assert body.most == 1
 
 

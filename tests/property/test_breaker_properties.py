@@ -34,9 +34,8 @@ policies = st.builds(
     ramp_up=st.sampled_from([0.0, 5.0, 10.0, 20.0]),
 )
 verdicts = st.sampled_from([Verdict.SUCCESS, Verdict.TRANSIENT, *Verdict])
-NONE = st.none()
 durations = st.sampled_from([0.0, 0.875, 1.0, 50.0])
-waits = NONE | st.sampled_from([0.0, 7.5, 19.0, 1e9])
+waits = st.none() | st.sampled_from([0.0, 7.5, 19.0, 1e9])
 draws = st.sampled_from([0.0, 0.5])
 
 
@@ -157,16 +156,17 @@ class AgainstModel(RuleBasedStateMachine):
     def call(self, callers: int) -> None:
         for _ in range(callers):
             before = self.machine.counts(self.now)
-            permit, change = self.machine.admit(self.now)
+            permit, _ = self.machine.admit(self.now)
             call = self.model.admit(self.now)
             assert bool(permit) == (call is not None)
             assert self.machine.counts(self.now) == before
-            assert change is None or change.after.value == "half_open"
             if permit:
                 self.out.append((permit, call))
 
     @precondition(lambda self: self.out)
-    @rule(which=st.integers(0), verdict=verdicts | NONE, took=durations, wait=waits, draw=draws)
+    @rule(
+        which=st.integers(0), verdict=verdicts | st.none(), took=durations, wait=waits, draw=draws
+    )
     def answer(
         self, which: int, verdict: Verdict | None, took: float, wait: float | None, draw: float
     ) -> None:
@@ -233,7 +233,6 @@ steps = st.lists(
         st.tuples(st.just("time"), st.floats(-1e4, 1e4)),
         st.tuples(st.just("time"), st.sampled_from([-1e9, -9.0, 0.5, 3.0, 5.0, 8.0, 20.0, 1e9])),
         st.tuples(st.just("call"), st.integers(1, 20)),
-        st.tuples(st.just("answer"), st.integers(0), verdicts, durations, waits, draws),
         st.tuples(st.just("answer"), st.integers(0), verdicts, durations, waits, draws),
         st.tuples(st.just("fail all")),
         st.tuples(st.sampled_from(["isolate", "reset"])),

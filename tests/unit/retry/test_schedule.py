@@ -105,6 +105,14 @@ def test_a_generator_that_ends_ends_the_waits() -> None:
     assert list(Backoff(wait=twice, jitter="none").waits(low)) == [1, 2]
 
 
+def test_a_generator_that_says_nothing_waits_as_long_as_may_be() -> None:
+    def mute() -> Generator[float | None, Any, None]:
+        while True:
+            yield None
+
+    assert take(Backoff(wait=mute, cap=9, jitter="none").waits(low), 2) == [9, 9]
+
+
 def test_what_a_generator_gives_is_kept_within_bounds() -> None:
     def wild() -> Generator[float | None, Any, None]:
         yield None
