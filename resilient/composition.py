@@ -159,11 +159,11 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
         # Building the chain for each request costs as much as a middleware.
-        handler: ClientHandlerType = self._last
+        slot = self._slot = f"_resilient_{id(self)}"
+        handler: ClientHandlerType = lambda request: request.__dict__[slot](request)  # noqa: E731 (a link like the others)
         for middleware in reversed(self._middlewares):
             handler = _link(middleware, handler)
         self._first = handler
-        self._slot = f"_resilient_{id(self)}"
 
     @classmethod
     def of(cls, *middlewares: ClientMiddlewareType) -> Self:
@@ -193,10 +193,6 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         # The chain is composed once; the request carries the handler at its end.
         request.__dict__[self._slot] = handler
         return self._first(request)
-
-    def _last(self, request: ClientRequest) -> Awaitable[ClientResponse]:
-        handler: ClientHandlerType = request.__dict__[self._slot]
-        return handler(request)
 
     def find(self, kind: type[_M]) -> _M | None:
         """The first middleware of a kind, or None."""

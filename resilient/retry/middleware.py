@@ -120,7 +120,7 @@ class Retry:
         if self._budget is not None and not call.counted:
             call.counted = True
             self._budget.count_call(started)
-        if was_read(request):
+        if request.body and was_read(request):
             where = f"{request.method} {public_url(request.url)}"
             raise ConnectionFailedError(f"{where}: its body was read before and is gone")
         if policy.idempotency_header is not None:

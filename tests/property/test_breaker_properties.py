@@ -10,7 +10,7 @@ import pytest
 from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from resilient import BreakerPolicy
 from resilient.breaker import Counts
@@ -34,6 +34,7 @@ policies = st.builds(
     ramp_up=st.sampled_from([0.0, 5.0, 10.0, 20.0]),
 )
 verdicts = st.sampled_from([Verdict.SUCCESS, Verdict.TRANSIENT, *Verdict])
+LOST = st.none()
 durations = st.sampled_from([0.0, 0.875, 1.0, 50.0])
 waits = st.none() | st.sampled_from([0.0, 7.5, 19.0, 1e9])
 draws = st.sampled_from([0.0, 0.5])
@@ -163,14 +164,11 @@ class AgainstModel(RuleBasedStateMachine):
             if permit:
                 self.out.append((permit, call))
 
-    @precondition(lambda self: self.out)
-    @rule(
-        which=st.integers(0), verdict=verdicts | st.none(), took=durations, wait=waits, draw=draws
-    )
+    @rule(which=st.integers(0), verdict=verdicts | LOST, took=durations, wait=waits, draw=draws)
     def answer(
         self, which: int, verdict: Verdict | None, took: float, wait: float | None, draw: float
     ) -> None:
-        permit, call = self.out.pop(which % len(self.out))
+        permit, call = self.out.pop(which % len(self.out)) if self.out else (0, None)
         if verdict is None:  # lost
             return
         before = self.machine.state.value
@@ -186,23 +184,26 @@ class AgainstModel(RuleBasedStateMachine):
         assert (change is not None) == (before != after)
         assert change is None or (change.before.value, change.after.value) == (before, after)
 
-    @precondition(lambda self: self.out)
-    @rule(which=st.integers(0), verdict=verdicts, count=st.integers(2, 9))
-    def answer_many(self, which: int, verdict: Verdict, count: int) -> None:
-        for _ in range(min(count, len(self.out))):
-            self.answer(which, verdict, 0.0, None, 0.0)
-
-    @rule(callers=st.integers(1, 9), verdict=verdicts)
-    def outage(self, callers: int, verdict: Verdict) -> None:
-        """Fail as often as it takes, and let the first answers at half-open come in."""
+    @rule(callers=st.integers(1, 9), verdict=verdicts | LOST, took=durations)
+    def outage(self, callers: int, verdict: Verdict | None, took: float) -> None:
+        """Fail as often as it takes; then half-open, with calls of before still out."""
         for _ in range(5):
-            self.call(1)
-            if self.out:
-                self.answer(-1, Verdict.TRANSIENT, 0.0, None, 0.0)
+            self.call(2)
+            self.answer(-1, Verdict.TRANSIENT, 0.0, None, 0.0)
         self.let_time_pass(160)
         self.call(callers)
-        if self.out:
-            self.answer(-1, verdict, 0.0, None, 0.0)
+        self.answer(-1 if callers % 2 else 0, verdict, took, None, 0.0)
+
+    @rule(eighths=st.integers(0, 80))
+    def recovery(self, eighths: int) -> None:
+        """All goes well until it is closed; then a flood, somewhere on the ramp."""
+        self.let_time_pass(160)
+        self.call(9)
+        while self.out:
+            self.answer(-1, Verdict.SUCCESS, 0.0, None, 0.0)
+        self.let_time_pass(eighths)
+        self.call(60)
+        del self.out[5:]
 
     @rule()
     def isolate(self) -> None:
@@ -292,8 +293,8 @@ def check_that_a_call_will_pass(machine: Machine, policy: BreakerPolicy, latest:
         assert wait is None
         assert not passes(latest + 1e12)
         return
-    ends = {"open": policy.max_open_for, "half_open": policy.probe_lease, "closed": policy.ramp_up}
-    longest = ends[machine.state.value]
+    ends = {"open": policy.max_open_for, "half_open": policy.probe_lease}
+    longest = ends.get(machine.state.value, policy.ramp_up)
     assert passes(latest + longest + 1e-3)
     assert wait is not None
     assert 0 <= wait <= longest + 1e-3
