@@ -238,8 +238,10 @@ def tell_attempts(error: Exception, call: Call | None) -> None:
         if call.stopped is not None:
             error.stop_reason = call.stopped
     if len(call.records) > 1:
+        said = getattr(error, "__notes__", ())
         for attempt in call.attempts():
-            error.add_note(str(attempt))
+            if str(attempt) not in said:
+                error.add_note(str(attempt))
 
 
 def attempts_of(response: ClientResponse) -> tuple[Attempt, ...]:

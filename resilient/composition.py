@@ -34,11 +34,12 @@ from attrs import field, frozen
 
 from resilient.breaker import BreakerPolicy, CircuitBreaker
 from resilient.breaker.middleware import Key
+from resilient.breaker.policy import DEFAULT_PROBE_LEASE
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.errors import ConfigError
-from resilient.events import Emitter, Listener
+from resilient.events import Listener, make_emitter
 from resilient.order import describe, name_of, problems
 from resilient.retry import Retry, RetryBudget, RetryPolicy
 from resilient.retry.policy import DEFAULT_MAX_RETRY_AFTER
@@ -92,7 +93,11 @@ class Policy:
             if asked is not DEFAULT_MAX_RETRY_AFTER and asked > total:
                 raise ConfigError.of("Policy.retry.max_retry_after", asked, within)
         lease = math.inf if self.breaker is None else self.breaker.probe_lease
-        if self.attempt_timeout is not None and self.attempt_timeout > lease:
+        if (
+            self.attempt_timeout is not None
+            and lease is not DEFAULT_PROBE_LEASE
+            and self.attempt_timeout > lease
+        ):
             raise ConfigError.of(
                 "Policy.breaker.probe_lease",
                 lease,
@@ -117,8 +122,9 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     Args:
         policy: What the standard order is made from.
         listeners: Told of what happens.
-        key: Which circuit a request belongs to; by default one per origin.
-        budget: A retry budget to share with other pipelines.
+        key: Which circuit a request belongs to, if there is a breaker; by default one per
+            origin.
+        budget: A retry budget to share with other pipelines, if there is a retry.
         clock: The source of time, sleep and randomness.
     """
 
@@ -138,17 +144,15 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             raise ConfigError.of(
                 "Pipeline.policy", policy, "a Policy (middlewares go into Pipeline.of)"
             )
-        emitter = Emitter(tuple(listeners), policy.name)
+        emitter = make_emitter(listeners, policy.name)
         parts: list[ClientMiddlewareType] = []
         if policy.total_timeout is not None:
             parts.append(Deadline(policy.total_timeout, clock=clock))
         if policy.retry is not None:
             parts.append(Retry(policy.retry, budget=budget, listeners=emitter, clock=clock))
         if policy.breaker is not None:
-            breaker = CircuitBreaker(policy.breaker, listeners=emitter, clock=clock)
-            if key is not None:
-                breaker.key = key
-            parts.append(breaker)
+            own_key = {} if key is None else {"key": key}
+            parts.append(CircuitBreaker(policy.breaker, listeners=emitter, clock=clock, **own_key))
         if policy.errors is not None:
             parts.append(NormalizeErrors(policy.errors, listeners=emitter, clock=clock))
         if policy.attempt_timeout is not None:
@@ -182,8 +186,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         pipeline = cls.__new__(cls)
         pipeline.policy = None
         pipeline._compose(flat)
-        for problem in problems(flat):
-            warnings.warn(problem, PipelineWarning, stacklevel=2)
+        warn(problems(flat), stacklevel=3)
         return pipeline
 
     def __call__(
@@ -248,6 +251,12 @@ def _link(middleware: ClientMiddlewareType, handler: ClientHandlerType) -> Clien
     is_function = isinstance(middleware, FunctionType | MethodType)
     run: ClientMiddlewareType = middleware if is_function else getattr(middleware, "__call__")  # noqa: B004, B009 (mypy does not see it on a callable)
     return lambda request: run(request, handler)
+
+
+def warn(found: Iterable[str], stacklevel: int) -> None:
+    """Warn of what makes no sense, at the line that asked for it."""
+    for problem in found:
+        warnings.warn(problem, PipelineWarning, stacklevel=stacklevel)
 
 
 def flatten(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewareType]:

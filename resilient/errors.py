@@ -328,7 +328,7 @@ class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
             back in gradually).
     """
 
-    stop_reason = "the circuit is open"
+    stop_reason = "the circuit breaker refused"
 
     # No call of super().__init__: a refusal has to be cheap, and BaseException.__new__
     # has kept the arguments already.

@@ -7,6 +7,7 @@ here. Each record of the logger carries the event's fields as `record.resilient`
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, ClassVar
@@ -15,7 +16,9 @@ import attrs
 from aiohttp import ClientError, ClientRequest
 from attrs import field, frozen
 
+from resilient.errors import ConfigError
 from resilient.redact import public_url
+from resilient.validation import as_tuple
 
 __all__ = [
     "AttemptEvent",
@@ -124,11 +127,21 @@ Event = AttemptEvent | WaitEvent | RefusalEvent | TransitionEvent
 Listener = Callable[[Event], object]
 
 
+def _check_listeners(_: Any, __: Any, listeners: Any) -> None:
+    if not isinstance(listeners, tuple):
+        raise ConfigError.of("listeners", listeners, "a list of functions")
+    for listener in listeners:
+        if not callable(listener) or inspect.iscoroutinefunction(listener):
+            raise ConfigError.of("listeners", listener, "plain (not async) functions of an event")
+
+
 @attrs.define(eq=False)
 class Emitter:
     """Gives events to listeners and to the logger, and survives what they raise."""
 
-    listeners: tuple[Listener, ...] = ()
+    listeners: tuple[Listener, ...] = field(
+        default=(), converter=as_tuple, validator=_check_listeners
+    )
     name: str = ""
     _complained: set[int] = field(factory=set, init=False)
 
@@ -187,4 +200,4 @@ def _cut_chain(error: BaseException | None) -> None:
 
 def make_emitter(listeners: Iterable[Listener] | Emitter, name: str = "") -> Emitter:
     """An emitter for listeners; one that is made already is shared."""
-    return listeners if isinstance(listeners, Emitter) else Emitter(tuple(listeners), name)
+    return listeners if isinstance(listeners, Emitter) else Emitter(listeners, name)

@@ -16,7 +16,9 @@ __all__ = ["describe", "name_of", "problems"]
 def problems(middlewares: Iterable[object]) -> list[str]:
     """What makes no sense in an order, in words."""
     found = []
-    kinds = [type(each) for each in middlewares]
+    known = (Retry, CircuitBreaker, NormalizeErrors, Deadline, AttemptTimeout)
+    # A subclass counts as what it extends.
+    kinds = [next((kind for kind in known if isinstance(each, kind)), None) for each in middlewares]
 
     def misplaced(outer: type[object], inner: type[object]) -> bool:
         """Whether `outer` stands inside `inner`."""
@@ -52,11 +54,19 @@ _DESCRIPTIONS: dict[type[Any], Callable[[Any], str]] = {
         f"statuses {', '.join(map(str, sorted(each.policy.statuses)))}; "
         f"{_named(each.policy.backoff.wait)} backoff from {each.policy.backoff.base:g} s "
         f"to {each.policy.backoff.cap:g} s, {each.policy.backoff.jitter} jitter"
+        + (f"; sends {each.policy.idempotency_header}" if each.policy.idempotency_header else "")
+        + ("; asks a judge" if each.policy.judge else "")
     ),
     CircuitBreaker: lambda each: (
         f"opens at {each.policy.failure_rate:.0%} failures of at least "
         f"{each.policy.minimum_calls} calls in {each.policy.window:g} s, "
         f"for {each.policy.open_for:g} to {each.policy.max_open_for:g} s"
+        + (
+            f"; or after {each.policy.consecutive_failures} failures in a row"
+            if each.policy.consecutive_failures
+            else ""
+        )
+        + ("; only observes" if each.policy.observe else "")
     ),
     NormalizeErrors: lambda each: f"parsers {', '.join(map(_named, each.policy.parsers))}",
 }

@@ -44,7 +44,6 @@ class Verdict(Enum):
     SUCCESS = "success"
     TRANSIENT = "transient"  # may go better next time
     THROTTLED = "throttled"  # the server asks for less
-    FATAL = "fatal"  # would fail again
     NEUTRAL = "neutral"  # says nothing of the server
 
 

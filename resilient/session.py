@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession, ClientTimeout
 
 from resilient.call import begin, current
-from resilient.composition import Pipeline, PipelineWarning, flatten
+from resilient.composition import Pipeline, PipelineWarning, flatten, warn
 from resilient.errors import ConfigError
 from resilient.order import problems
 from resilient.retry import Retry
@@ -60,14 +60,17 @@ def wrap(
         raise ConfigError.of("wrap.session", session, "an aiohttp.ClientSession")
     if session.closed:
         raise ConfigError("wrap.session must be an open session, and this one is closed")
+    said: list[str] = []
     if len(middlewares) == 1 and isinstance(middlewares[0], Pipeline):
         pipeline = middlewares[0]
+        said = problems(pipeline)  # when it was made
     else:
-        pipeline = Pipeline.of(*middlewares) if middlewares else Pipeline()
-    known = problems(pipeline)
-    for problem in problems(flatten((pipeline, *session._middlewares))):
-        if problem not in known:
-            warnings.warn(problem, PipelineWarning, stacklevel=2)
+        with warnings.catch_warnings():
+            # Said below, at the caller's line.
+            warnings.simplefilter("ignore", PipelineWarning)
+            pipeline = Pipeline.of(*middlewares) if middlewares else Pipeline()
+    found = problems(flatten((pipeline, *session._middlewares)))
+    warn((problem for problem in found if problem not in said), stacklevel=3)
     wrapped = copy.copy(session)
     # object's own: aiohttp warns about attributes that it does not know in debug mode.
     put = object.__setattr__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,6 +20,7 @@ __all__ = [
     "fraction",
     "instance",
     "optional",
+    "plain_function",
     "positive",
     "statuses",
 ]
@@ -31,7 +33,7 @@ def check(allowed: str, holds: Callable[[Any], bool]) -> Validator:
 
     def validate(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         if not holds(value):
-            raise ConfigError.of(f"{type(instance).__name__}.{attribute.name}", value, allowed)
+            raise ConfigError.of(f"{type(instance).__name__}.{attribute.alias}", value, allowed)
 
     validate.__doc__ = allowed
     return validate
@@ -86,6 +88,14 @@ def optional(validator: Validator) -> Validator:
                 raise ConfigError(str(error).replace(" must be ", " must be None or ", 1)) from None
 
     return validate
+
+
+def plain_function(words: str) -> Validator:
+    """A callable that is no coroutine function: nobody would await what it returns."""
+    return check(
+        f"a plain (not async) function {words}",
+        lambda value: callable(value) and not inspect.iscoroutinefunction(value),
+    )
 
 
 def each(kind: type[Any], words: str) -> Validator:

@@ -127,7 +127,10 @@ class Machine:
         return self._serial, change
 
     def retry_in(self, now: float) -> float | None:
-        """Seconds until a call may pass; 0 if one may now, None if none ever will by itself."""
+        """Seconds until a call may pass; 0 if one may now, None if none ever will by itself.
+
+        While every probe is out that is when the first of their leases ends, at the latest.
+        """
         now = max(now, self._now)
         if self.state is State.OPEN:
             return None if self._until == _FOR_GOOD else max(0.0, self._until - now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Hashable
+from itertools import islice
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field, frozen
@@ -14,7 +15,7 @@ from resilient.breaker.machine import Change, Counts, Machine, State
 from resilient.breaker.policy import BreakerPolicy
 from resilient.call import Call, call_of
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
-from resilient.errors import AttemptTimeoutError, CircuitOpenError
+from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConfigError
 from resilient.events import Emitter, RefusalEvent, TransitionEvent, make_emitter
 from resilient.outcome import (
     Outcome,
@@ -27,8 +28,12 @@ from resilient.outcome import (
 from resilient.pool import Prospect, prospect
 from resilient.redact import origin_of
 from resilient.retry_after import parse_retry_after
+from resilient.validation import instance, plain_function
 
 __all__ = ["Circuit", "CircuitBreaker"]
+
+# How many circuits are looked at to find one to forget: enough, and quick.
+_OLDEST = 64
 
 Key = Callable[[ClientRequest], Hashable | None]
 
@@ -55,7 +60,6 @@ class CircuitBreaker:
         key: Which circuit a request belongs to; by default one per origin. None, or a hook
             that raises, lets the request pass uncounted.
         listeners: Told of transitions and refusals.
-        name: What events and logs call it.
         clock: The source of time and randomness.
 
     Raises:
@@ -63,8 +67,10 @@ class CircuitBreaker:
         RuntimeError: It was used from a second event loop.
     """
 
-    policy: BreakerPolicy = field(factory=BreakerPolicy)
-    key: Key = field(default=origin, kw_only=True)
+    policy: BreakerPolicy = field(
+        factory=BreakerPolicy, validator=instance(BreakerPolicy, "a BreakerPolicy")
+    )
+    key: Key = field(default=origin, kw_only=True, validator=plain_function("of a request"))
     _emitter: Emitter = field(
         factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
     )
@@ -95,9 +101,6 @@ class CircuitBreaker:
         call = call_of(request)
         source = call.prospect or prospect(request)
         before = request.response
-        if source is Prospect.QUEUED:
-            # Nobody can tell how long it waits for the pool: it is never slow.
-            started = math.inf
         try:
             response = await handler(request)
         except asyncio.CancelledError:
@@ -116,7 +119,12 @@ class CircuitBreaker:
             raise
         if response.status < 400:
             ended = self._time()
-            change = machine.succeed(permit, ended, ended - started)
+            duration = ended - started
+            if source is Prospect.QUEUED and self._is_slow(duration):
+                # Nobody can tell how much of that was waiting for the pool.
+                change = machine.record(permit, Verdict.NEUTRAL, ended)
+            else:
+                change = machine.succeed(permit, ended, duration)
             if change is not None:
                 self._tell(key, change)
         else:
@@ -125,9 +133,16 @@ class CircuitBreaker:
         return response
 
     def circuit(self, key: Hashable) -> Circuit:
-        """The circuit of a key, to look at or to operate; for an origin, any URL of it will do."""
-        if self.key is origin and isinstance(key, str | URL):
-            key = origin_of(URL(key))
+        """The circuit of a key, to look at or to operate; for an origin, any URL of it will do.
+
+        Raises:
+            ConfigError: What should be a URL has no scheme or no host.
+        """
+        if self.key is origin:
+            url = URL(key) if isinstance(key, str) else key
+            if not isinstance(url, URL) or not url.absolute or not url.host:
+                raise ConfigError.of("CircuitBreaker.circuit", key, "a URL with scheme and host")
+            key = origin_of(url)
         return Circuit(key, self)
 
     @property
@@ -150,11 +165,14 @@ class CircuitBreaker:
         machine = self._machines[key] = Machine(self.policy)
         return machine
 
+    def _is_slow(self, duration: float) -> bool:
+        return self.policy.slow_call is not None and duration >= self.policy.slow_call
+
     def _forget_one(self) -> None:
-        """Forget the oldest circuit among the least important."""
+        """Forget the least important of the oldest circuits."""
         now = self._clock.time()
         least = 4
-        for key, machine in self._machines.items():
+        for key, machine in islice(self._machines.items(), _OLDEST):
             importance = machine.importance(now)
             if importance < least:
                 least, victim = importance, key
@@ -258,7 +276,7 @@ class Circuit:
         return self._machine.retry_in(self._breaker._clock.time())
 
     def isolate(self) -> None:
-        """Refuse every call until `reset`."""
+        """Refuse every call until `reset`; with `observe`, only say so."""
         machine = self._breaker._machines.get(self.key) or self._breaker._make(self.key)
         self._told(machine.isolate())
 

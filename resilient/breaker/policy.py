@@ -19,6 +19,9 @@ from resilient.validation import (
 
 __all__ = ["BreakerPolicy"]
 
+# An object of its own, so that a policy can tell the default from a value that was given.
+DEFAULT_PROBE_LEASE: Final = float("60")
+
 FAILURE_STATUSES: Final = frozenset({500, 502, 503, 504})
 
 
@@ -65,7 +68,7 @@ class BreakerPolicy:
     open_for: float = field(default=5.0, validator=positive())
     max_open_for: float = field(default=60.0, validator=positive())
     probes: int = field(default=3, validator=at_least(1))
-    probe_lease: float = field(default=60.0, validator=positive())
+    probe_lease: float = field(default=DEFAULT_PROBE_LEASE, validator=positive())
     ramp_up: float = field(default=5.0, validator=at_least(0.0, "seconds"))
     statuses: frozenset[int] = field(
         default=FAILURE_STATUSES, converter=as_set, validator=statuses(400)

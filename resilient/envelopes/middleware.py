@@ -24,6 +24,7 @@ from resilient.events import Emitter, make_emitter
 from resilient.outcome import is_handshake, is_malformed
 from resilient.redact import public_url
 from resilient.retry_after import parse_retry_after
+from resilient.validation import instance
 
 __all__ = ["NormalizeErrors"]
 
@@ -43,14 +44,16 @@ class NormalizeErrors:
 
     Args:
         policy: What to raise for, and how bodies are read.
-        listeners: None of its events; a parser that raises is logged through them.
+        listeners: Taken as the other middlewares take them; nothing here is told to them.
         clock: The source of time.
 
     Raises:
         APIError: The subclass for the status; `ValidationError` for a 400 that names fields.
     """
 
-    policy: ErrorPolicy = field(factory=ErrorPolicy)
+    policy: ErrorPolicy = field(
+        factory=ErrorPolicy, validator=instance(ErrorPolicy, "an ErrorPolicy")
+    )
     _emitter: Emitter = field(
         factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
     )

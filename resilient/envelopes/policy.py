@@ -19,7 +19,7 @@ Parsers = Iterable[EnvelopeParser | str]
 
 def _parsers(value: Parsers | EnvelopeParser) -> tuple[EnvelopeParser | str, ...]:
     """A tuple; a lone parser, or its name, is a chain of one."""
-    return (value,) if isinstance(value, str) or callable(value) else tuple(value)
+    return (value,) if isinstance(value, str) or callable(value) else as_tuple(value)
 
 
 @frozen(kw_only=True)
@@ -37,7 +37,11 @@ class ErrorPolicy:
         read_timeout: Seconds that reading it may take.
     """
 
-    parsers: tuple[EnvelopeParser | str, ...] = field(default=DEFAULT_PARSERS, converter=_parsers)
+    parsers: tuple[EnvelopeParser | str, ...] = field(
+        default=DEFAULT_PARSERS,
+        converter=_parsers,
+        validator=each(object, "a list of parsers or their names"),
+    )
     code_rules: tuple[CodeRule, ...] = field(
         default=(), converter=as_tuple, validator=each(CodeRule, "CodeRule values")
     )

@@ -85,15 +85,27 @@ def decide(policy: RetryPolicy, facts: Facts) -> Answer:
         return Answer(facts.judged, f"{what}; the judge hook {verb}")
     if in_the_way is None and facts.told is not None:
         return Answer(facts.told, f"{what}; the server said x-should-retry: {facts.told}".lower())
-    if not _worth_repeating(policy, facts.outcome):
-        return Answer(False, f"{what} is not repeated")
-    if in_the_way is not None:
+    if in_the_way is not None and _might_be_repeated(policy, facts):
         return Answer(False, in_the_way, refused=True)
+    if not _worth_repeating(policy, facts.outcome):
+        return Answer(False, f"{what} is not repeated" if _failed(facts.outcome) else "")
     if not _may_repeat(policy, facts):
         return Answer(
             False, f"{what}, and the {facts.method} may have been carried out", refused=True
         )
     return Answer(True, what)
+
+
+def _failed(outcome: Outcome) -> bool:
+    return isinstance(outcome, Exception) or outcome.status >= 400
+
+
+def _might_be_repeated(policy: RetryPolicy, facts: Facts) -> bool:
+    """Whether somebody might want another attempt, were there nothing in its way."""
+    if facts.told is not None:
+        return facts.told
+    asked = policy.judge is not None and _failed(facts.outcome)
+    return asked or _worth_repeating(policy, facts.outcome)
 
 
 def _may_repeat(policy: RetryPolicy, facts: Facts) -> bool:

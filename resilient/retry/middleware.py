@@ -49,6 +49,7 @@ from resilient.retry.policy import RetryPolicy
 from resilient.retry.surface import headers_of, surface, told
 from resilient.retry_after import parse_retry_after
 from resilient.timers import limit_at
+from resilient.validation import instance, optional
 
 __all__ = ["Retry"]
 
@@ -79,8 +80,14 @@ class Retry:
         RuntimeError: It was used from a second event loop.
     """
 
-    policy: RetryPolicy = field(factory=RetryPolicy)
-    _budget: RetryBudget | None = field(default=None, kw_only=True)
+    policy: RetryPolicy = field(
+        factory=RetryPolicy, validator=instance(RetryPolicy, "a RetryPolicy")
+    )
+    _budget: RetryBudget | None = field(
+        default=None,
+        kw_only=True,
+        validator=optional(instance(RetryBudget, "a RetryBudget (a policy goes into RetryPolicy)")),
+    )
     _emitter: Emitter = field(
         factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
     )
@@ -165,7 +172,7 @@ class Retry:
                 hop = hop or _Hop(request, call)
                 wait, reason = await self._next(hop, number, response, before, source)
                 if wait is None:
-                    call.stopped = reason
+                    call.stopped = reason or None
                     remember(response, call)
                     return response
                 await discard(response, self._clock)
@@ -220,8 +227,8 @@ class Retry:
         headers = headers_of(outcome)
         if hindrance(facts) is None:
             facts.judged = self._ask_judge(request, outcome)
-            if policy.heed_should_retry and (status_of(outcome) or 0) >= 400:
-                facts.told = told(headers)
+        if policy.heed_should_retry and (status_of(outcome) or 0) >= 400:
+            facts.told = told(headers)
         answer = decide(policy, facts)
         retry_after = parse_retry_after(
             headers, now=self._clock.now(), reset_headers=policy.reset_headers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from resilient.validation import (
     each,
     instance,
     optional,
+    plain_function,
     statuses,
 )
 
@@ -57,7 +57,7 @@ class RetryPolicy:
             After 429 or 425, and when nothing was sent, any method may.
         exceptions: Exceptions to repeat besides those of the transport.
         codes: Error codes (of a normalised error) to repeat, whatever the status.
-        fatal_codes: Error codes never to repeat, whatever the status.
+        fatal_codes: Error codes not to repeat, whatever the status.
         backoff: The waits.
         max_retry_after: The longest that a server may ask to wait; asked for more, the call
             fails at once with the server's own error.
@@ -68,7 +68,8 @@ class RetryPolicy:
         heed_should_retry: Whether the server's `x-should-retry: true | false` decides.
         idempotency_header: Header in which to send a key, the same for every attempt of a
             call, so that the server can tell a repetition: "Idempotency-Key" as a rule. Sent
-            with methods that are not idempotent, which may then be repeated.
+            with requests that may not be repeated without: their method is not idempotent,
+            or not among `methods`.
         read_body: Bytes up to which a body whose length was declared is read within the
             attempt, so that one which is cut short or stalls is repeated too; None for never.
     """
@@ -109,12 +110,7 @@ class RetryPolicy:
     )
     judge: Judge | None = field(
         default=None,
-        validator=optional(
-            check(
-                "a plain (not async) function of a request and its outcome",
-                lambda value: callable(value) and not inspect.iscoroutinefunction(value),
-            )
-        ),
+        validator=optional(plain_function("of a request and its outcome")),
     )
     heed_should_retry: bool = field(default=True, validator=instance(bool, "True or False"))
     idempotency_header: str | None = field(

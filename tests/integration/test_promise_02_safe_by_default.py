@@ -138,12 +138,19 @@ async def test_a_refused_connection_may_be_tried_again_whatever_the_method(
 async def test_an_attempt_that_ran_out_of_time_in_the_queue_of_the_pool_may_be_repeated(
     said: bool | None, open_session: OpenSession, fetch: Fetch, clock: FakeClock
 ) -> None:
+    async def let_time_pass() -> None:
+        while True:
+            await asyncio.sleep(0.005)
+            clock.advance(60)
+
     connector = aiohttp.TCPConnector(limit=1)
     retry = Retry(policy(), clock=clock)
-    session = open_session(retry, AttemptTimeout(0.02, clock=clock), connector=connector)
+    session = open_session(retry, AttemptTimeout(60, clock=clock), connector=connector)
     async with FaultServer(Reply(body=b"x", body_delay=60)) as server:
         async with session.get(server.url), idempotent(said):
+            passing = asyncio.create_task(let_time_pass())
             outcome = await fetch(session, "POST", server.url)
+            passing.cancel()
         assert type(outcome) is AttemptTimeoutError
         assert len(outcome.attempts) == 2
         assert server.hits == 1
@@ -154,10 +161,10 @@ async def test_a_time_out_of_connecting_may_be_repeated(
 ) -> None:
     timeout = aiohttp.ClientTimeout(connect=0.02)
     connector = aiohttp.TCPConnector(limit=1)
-    session = open_session(Retry(policy(), clock=clock), timeout=timeout, connector=connector)
+    session = open_session(Retry(policy(), clock=clock), connector=connector)
     async with FaultServer(Reply(body=b"x", body_delay=60)) as server:
         async with session.get(server.url):
-            outcome = await fetch(session, "POST", server.url)
+            outcome = await fetch(session, "POST", server.url, timeout=timeout)
         assert type(outcome) is AttemptTimeoutError
         assert len(outcome.attempts) == 2
 
@@ -168,28 +175,30 @@ async def test_a_time_out_of_reading_may_not(
     timeout = aiohttp.ClientTimeout(sock_read=0.02)
     session = open_session(Retry(policy(), clock=clock), timeout=timeout)
     async with FaultServer(then=Hang()) as server:
-        assert type(await fetch(session, "POST", server.url)) is AttemptTimeoutError
-        assert server.hits == 1
-        assert type(await fetch(session, "PUT", server.url)) is AttemptTimeoutError
-        assert server.hits == 3
+        for method, attempts in (("POST", 1), ("PUT", 2)):
+            outcome = await fetch(session, method, server.url)
+            assert type(outcome) is AttemptTimeoutError
+            assert len(outcome.attempts) == attempts
 
 
 async def test_a_time_out_of_another_middleware_is_an_attempt_that_failed(
     open_session: OpenSession, fetch: Fetch, clock: FakeClock
 ) -> None:
     """A session without a total timeout, so that this cannot be what ran out."""
+    limits = [0.02, 60, 0.02, 0.02]
 
     async def impatient(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
-        async with asyncio.timeout(0.02):
+        async with asyncio.timeout(limits.pop(0)):
             response: aiohttp.ClientResponse = await handler(request)
             return response
 
     timeout = aiohttp.ClientTimeout(total=None)
     session = open_session(Retry(policy(), clock=clock), impatient, timeout=timeout)
-    async with FaultServer(Hang()) as server:
+
+    async with FaultServer(Hang(), Reply(), then=Hang()) as server:
         assert await fetch(session, "GET", server.url) == 200
-        server.script(Hang(), Hang())
         assert type(await fetch(session, "GET", server.url)) is AttemptTimeoutError
+        assert limits == []
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ async def test_during_an_attempt(raw: bool, open_session: OpenSession, held: Hel
         await cancel(task)
         assert held(call.session) == 0
         assert call.counts(server) == (0, 0)
-        await asyncio.wait_for(server.wait_for(connections=0), 1)
+        await asyncio.wait_for(server.wait_for(connections=0), 5)
         assert server.hits == 1
 
 
@@ -117,7 +117,7 @@ async def test_while_an_error_body_is_drained(
         assert held(call.session) == 1
         await cancel(task)
         assert held(call.session) == 0
-        await asyncio.wait_for(server.wait_for(connections=0), 1)
+        await asyncio.wait_for(server.wait_for(connections=0), 5)
         assert server.hits == 1
         assert call.counts(server)[1] <= 1
 
@@ -181,23 +181,22 @@ async def test_while_a_body_is_read_within_the_attempt(
         await asyncio.sleep(0.02)
         await cancel(task)
         assert held(session) == 0
-        await asyncio.wait_for(server.wait_for(connections=0), 1)
+        await asyncio.wait_for(server.wait_for(connections=0), 5)
 
 
-@pytest.mark.parametrize("seconds", [0.02])
 async def test_aiohttps_own_time_limit_ends_attempts_and_waits_alike(
-    seconds: float, open_session: OpenSession, held: Held
+    open_session: OpenSession, held: Held
 ) -> None:
-    timeout = aiohttp.ClientTimeout(total=seconds)
+    timeout = aiohttp.ClientTimeout(total=0.03)
     backoff = Backoff(base=30, cap=30, jitter="none")
     session = open_session(Retry(RetryPolicy(backoff=backoff)), timeout=timeout)
-    async with FaultServer(Hang(), Reply(503)) as server:
-        for _ in range(2):
+    for step in (Hang(), Reply(503)):
+        async with FaultServer(then=step) as server:
             async with stops_at_once():
                 with pytest.raises(TimeoutError):
                     await session.get(server.url)
             assert held(session) == 0
-        assert server.hits == 2
+            assert server.hits <= 1
 
 
 SCENARIOS: dict[str, list[Answer]] = {

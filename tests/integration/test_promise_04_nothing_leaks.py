@@ -20,7 +20,7 @@ from resilient import (
     Retry,
     RetryPolicy,
 )
-from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Reply, Reset, Step
+from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Received, Reply, Reset, Step
 
 if TYPE_CHECKING:
     from tests.integration.conftest import FakeClock, Fetch, Held, OpenSession
@@ -120,7 +120,7 @@ async def test_no_connection_is_held_while_it_waits_nor_afterwards(
         assert held(session) == 0
         assert at_waits == [0, 0]
         assert server.hits == 3
-        await asyncio.wait_for(server.wait_for(connections=1), 1)
+        await asyncio.wait_for(server.wait_for(connections=1), 5)
 
 
 @pytest.mark.parametrize("answer", AWKWARD.values(), ids=AWKWARD)
@@ -135,7 +135,7 @@ async def test_an_error_that_comes_out_holds_no_connection(
         assert held(session) == 0
         assert server.hits == 2
         await session.close()
-        await asyncio.wait_for(server.wait_for(connections=0), 1)
+        await asyncio.wait_for(server.wait_for(connections=0), 5)
 
 
 @inner
@@ -168,7 +168,7 @@ async def test_a_response_of_which_another_middleware_made_an_exception_is_given
     connector = aiohttp.TCPConnector(limit=1)
     session = open_session(retry(clock, exceptions=BusyError), raising, connector=connector)
     async with FaultServer(Reply(503, body=b"x" * size)) as server:
-        assert await asyncio.wait_for(fetch(session, "GET", server.url), 1) == 200
+        assert await asyncio.wait_for(fetch(session, "GET", server.url), 5) == 200
 
 
 @pytest.mark.parametrize("size", [10, 1_000_000], ids=["small", "large"])
@@ -200,20 +200,24 @@ async def test_reading_the_body_within_the_attempt_leaves_nothing_open(
     connector = aiohttp.TCPConnector(limit=1)
     session = open_session(retry(clock, read_body=99), connector=connector)
     async with FaultServer(answer) as server:
-        assert await asyncio.wait_for(fetch(session, "GET", server.url), 1) == 200
+        assert await asyncio.wait_for(fetch(session, "GET", server.url), 5) == 200
         assert held(session) == 0
 
 
 async def test_a_body_that_stalls_ends_with_its_attempt(
     open_session: OpenSession, fetch: Fetch, held: Held, clock: FakeClock
 ) -> None:
-    clock.speed = 50
-    timeout = AttemptTimeout(1, clock=clock)
+    def stall(_: Received) -> Reply:
+        asyncio.get_running_loop().call_later(0.02, clock.advance, 60)
+        return Reply(body=b"x" * 9, body_delay=60)
+
+    timeout = AttemptTimeout(60, clock=clock)
     connector = aiohttp.TCPConnector(limit=1)
     session = open_session(retry(clock, read_body=99), timeout, connector=connector)
-    async with FaultServer(Reply(body=b"x" * 9, body_delay=60)) as server:
-        assert await asyncio.wait_for(fetch(session, "GET", server.url), 1) == 200
+    async with FaultServer(stall) as server:
+        assert await asyncio.wait_for(fetch(session, "GET", server.url), 5) == 200
         assert held(session) == 0
+        assert server.hits == 2
 
 
 ORDERS = [
@@ -257,10 +261,13 @@ async def test_in_any_order_nothing_leaks(
 
 
 async def test_what_hangs_is_closed_when_its_attempt_is_over(
-    open_session: OpenSession, fetch: Fetch, held: Held, clock: FakeClock
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
 ) -> None:
-    clock.speed = 50
-    session = open_session(retry(clock), AttemptTimeout(1, clock=clock))
-    async with FaultServer(Hang(), Hang()) as server:
+    def hang(_: Received) -> Hang:
+        clock.advance(60)
+        return Hang()
+
+    session = open_session(retry(clock), AttemptTimeout(60, clock=clock))
+    async with FaultServer(hang, hang) as server:
         assert await fetch(session, "GET", server.url) == 200
-        await asyncio.wait_for(server.wait_for(connections=1, waiting=0), 1)
+        await asyncio.wait_for(server.wait_for(connections=1, waiting=0), 5)

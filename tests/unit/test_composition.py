@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from resilient import (
     AttemptTimeout,
     BreakerPolicy,
+    BudgetPolicy,
     CircuitBreaker,
     ConfigError,
     Deadline,
@@ -186,6 +188,53 @@ def test_an_error_policy_that_makes_no_sense_names_the_field(
 ) -> None:
     with pytest.raises(ConfigError, match=named):
         ErrorPolicy(**settings)
+
+
+def given(value: object) -> Any:
+    """A value of the wrong type."""
+    return value
+
+
+async def async_hook(*_: object) -> None:
+    """Nobody would await it."""
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: Retry(given(Policy())), "Retry.policy must be a RetryPolicy"),
+        (lambda: NormalizeErrors(given(Policy())), "NormalizeErrors.policy must be an ErrorPolicy"),
+        (lambda: CircuitBreaker(given(Policy())), "CircuitBreaker.policy must be a BreakerPolicy"),
+        (lambda: Retry(budget=given(BudgetPolicy())), "Retry.budget must be None or a RetryBudget"),
+        (lambda: CircuitBreaker(key=given(5)), r"CircuitBreaker.key must be a plain \(not async\)"),
+        (
+            lambda: Pipeline(key=given(async_hook)),
+            r"CircuitBreaker.key must be a plain \(not async\)",
+        ),
+        (lambda: Pipeline(listeners=given([async_hook])), r"listeners must be plain \(not async\)"),
+        (lambda: Pipeline(listeners=given(print)), "listeners must be a list of functions"),
+        (lambda: ErrorPolicy(parsers=given(5)), "ErrorPolicy.parsers must be a list of parsers"),
+        (lambda: CircuitBreaker().circuit("api.example"), "must be a URL with scheme and host"),
+        (lambda: CircuitBreaker().circuit("localhost:80"), "must be a URL with scheme and host"),
+    ],
+)
+def test_what_would_fail_or_do_nothing_later_is_refused_at_once(
+    make: Callable[[], object], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named):
+        make()
+
+
+def test_a_long_attempt_timeout_alone_is_no_contradiction() -> None:
+    Policy(attempt_timeout=90)
+
+
+def test_a_subclass_counts_as_what_it_extends() -> None:
+    class Mine(Retry):
+        pass
+
+    with pytest.warns(PipelineWarning, match="a Retry inside a Retry"):
+        Pipeline.of(Mine(), Retry())
 
 
 async def test_a_request_that_comes_in_anew_is_a_new_call() -> None:

@@ -25,7 +25,6 @@ CALLS = {
     "X": (Verdict.TRANSIENT, SLOW),
     "n": (Verdict.NEUTRAL, SLOW),
     "t": (Verdict.THROTTLED, SLOW),
-    "f": (Verdict.FATAL, SLOW),
 }
 
 
@@ -107,7 +106,6 @@ SLOWS = {"minimum_calls": 10, "slow_call": 2.0, "slow_rate": 0.8}
         # What says nothing of the server counts as neither.
         (RATE, "100n", "closed"),
         (RATE, "100t", "closed"),
-        (RATE, "100f", "closed"),
         (RATE, "9x 50n 50t", "closed"),
         (RATE, "4x 3n 5. 20t x", "5 of 10 calls failed"),
         (RATE, "9x n t x", "10 of 10 calls failed"),

@@ -13,7 +13,7 @@ from resilient.breaker.machine import Change, Machine
 from resilient.outcome import Verdict
 
 OPENED, UP = 100.0, 105.0  # when it opens, and when the time is up
-NEUTRAL = [Verdict.NEUTRAL, Verdict.THROTTLED, Verdict.FATAL]
+NEUTRAL = [Verdict.NEUTRAL, Verdict.THROTTLED]
 ALL = [Verdict.SUCCESS, Verdict.TRANSIENT, *NEUTRAL]
 
 

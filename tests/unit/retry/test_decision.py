@@ -129,6 +129,25 @@ def test_a_policy_changes_what_is_worth_another_attempt(
     assert decide(policy, facts(outcome, **known)).repeat is repeat
 
 
+def asks(request: object, outcome: object) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "known"),
+    [
+        (RetryPolicy(judge=asks), api(418), {}),
+        (DEFAULT, api(409), {"told": True}),
+        (RetryPolicy(fatal_codes={"dead"}), api(503, "dead"), {"told": True}),
+    ],
+)
+def test_the_last_attempt_of_what_was_repeated_on_demand_says_that_it_was_the_last(
+    policy: RetryPolicy, outcome: Outcome, known: dict[str, Any]
+) -> None:
+    answer = decide(policy, facts(outcome, number=3, **known))
+    assert (answer.reason, answer.refused) == ("no attempt is left of 3", True)
+
+
 def test_only_what_was_worth_another_attempt_counts_as_refused() -> None:
     assert decide(DEFAULT, facts(api(503), number=3)).refused
     assert decide(DEFAULT, facts(api(503), method="POST")).refused
