@@ -52,6 +52,9 @@ DEFAULT_ATTEMPT_TIMEOUT = float("30")
 
 _M = TypeVar("_M")
 
+# Where a request keeps the handlers at the ends of the pipelines that it is in.
+_ENDS = "_resilient_ends"
+
 
 @frozen(kw_only=True)
 class Policy:
@@ -128,7 +131,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         clock: The source of time, sleep and randomness.
     """
 
-    __slots__ = ("_first", "_middlewares", "_slot", "policy")
+    __slots__ = ("_first", "_middlewares", "policy")
 
     def __init__(
         self,
@@ -163,8 +166,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
         # Building the chain for each request costs as much as a middleware.
-        slot = self._slot = f"_resilient_{id(self)}"
-        handler: ClientHandlerType = lambda request: request.__dict__[slot](request)  # noqa: E731 (a link like the others)
+        handler: ClientHandlerType = lambda request: getattr(request, _ENDS)[self](request)  # noqa: E731 (a link like the others)
         for middleware in reversed(self._middlewares):
             handler = _link(middleware, handler)
         self._first = handler
@@ -194,7 +196,11 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     ) -> Awaitable[ClientResponse]:
         """Run a request through all of them."""
         # The chain is composed once; the request carries the handler at its end.
-        request.__dict__[self._slot] = handler
+        ends = getattr(request, _ENDS, None)
+        if ends is None:
+            setattr(request, _ENDS, {self: handler})
+        else:
+            ends[self] = handler
         return self._first(request)
 
     def find(self, kind: type[_M]) -> _M | None:

@@ -32,10 +32,10 @@ def prospect(request: ClientRequest) -> Prospect:
     connector: Any = request.session.connector
     try:
         idle = connector._conns
-        if idle and any(
-            connection.is_connected() for connection, _ in idle.get(request.connection_key, ())
-        ):
-            return Prospect.POOLED
+        if idle:
+            for connection, _ in idle.get(request.connection_key, ()):
+                if connection.is_connected():
+                    return Prospect.POOLED
         limit = connector._limit
         if limit and len(connector._acquired) >= limit:
             return Prospect.QUEUED

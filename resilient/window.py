@@ -18,14 +18,13 @@ class SlidingCounts:
     goes back between nine tenths of the span and the whole of it.
     """
 
-    __slots__ = ("_kinds", "_offset", "_past", "_sums", "_width", "edge", "recent")
+    __slots__ = ("_kinds", "_offset", "_past", "_width", "edge", "recent")
 
     def __init__(self, span: float, kinds: int, now: float) -> None:
         self._width = span / _SLICES
         self._kinds = kinds
-        # The slices that are over, one after another in a ring, and their sums.
+        # The slices that are over, one after another in a ring.
         self._past = array("I", [0]) * (kinds * (_SLICES - 1))
-        self._sums = [0] * kinds
         self._offset = 0
         # The slice under way, and when it ends. To count a thing is to add one to it, after
         # `advance` if its end has come.
@@ -41,7 +40,8 @@ class SlidingCounts:
     def totals(self, now: float) -> list[int]:
         """How many of each kind there were."""
         self.advance(now)
-        return [past + recent for past, recent in zip(self._sums, self.recent, strict=True)]
+        kinds = self._kinds
+        return [sum(self._past[kind::kinds]) + self.recent[kind] for kind in range(kinds)]
 
     def advance(self, now: float) -> None:
         """Forget what is over."""
@@ -51,8 +51,6 @@ class SlidingCounts:
         self.edge += steps * self._width
         for _ in range(min(steps, _SLICES)):
             for kind in range(self._kinds):
-                place = self._offset + kind
-                self._sums[kind] += self.recent[kind] - self._past[place]
-                self._past[place] = self.recent[kind]
+                self._past[self._offset + kind] = self.recent[kind]
                 self.recent[kind] = 0
             self._offset = (self._offset + self._kinds) % len(self._past)
