@@ -152,7 +152,7 @@ def fetch() -> Fetch:
         session: aiohttp.ClientSession, method: str, url: object, **options: Any
     ) -> int | Exception:
         try:
-            async with session.request(method, url, **options) as response:  # type: ignore[arg-type]
+            async with session.request(method, url, **options) as response:  # type: ignore[arg-type]  # on purpose
                 await response.read()
                 return response.status
         except Exception as error:

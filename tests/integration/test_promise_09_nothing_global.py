@@ -64,9 +64,9 @@ async def test_two_pipelines_of_one_policy_share_nothing(under: Any) -> None:
         # One retry is in the budget of each, and the third failure opens the breaker of each.
         for session in (one, another):
             server.clear()
-            assert len((await fail(session, server)).attempts) == 2  # type: ignore[attr-defined]
+            assert len((await fail(session, server)).attempts) == 2  # type: ignore[attr-defined]  # on purpose
             error = await fail(session, server)
-            assert "budget" in error.stop_reason or "open" in error.stop_reason  # type: ignore[attr-defined]
+            assert "budget" in error.stop_reason or "open" in error.stop_reason  # type: ignore[attr-defined]  # on purpose
             assert isinstance(await fail(session, server), CircuitOpenError)
             assert server.hits == 3
     assert repr(shared) == before

@@ -88,7 +88,7 @@ async def test_events_come_in_the_order_of_what_happens() -> None:
     for event in events.events:
         assert url in str(event)
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
-            event.name = "x"  # type: ignore[misc]
+            event.name = "x"  # type: ignore[misc]  # on purpose
 
 
 async def test_an_outcome_that_is_final_by_nature_is_no_refusal() -> None:

@@ -115,7 +115,7 @@ def test_the_first_who_takes_a_call_up_drops_it() -> None:
 def test_a_session_that_began_a_call_gives_it_to_each_of_its_hops() -> None:
     mine, theirs = object(), object()
     call = begin()
-    call.session = mine  # type: ignore[assignment]
+    call.session = mine  # type: ignore[assignment]  # on purpose
     token = current.set(call)
     try:
         first, second, other = request(mine), request(mine), request(theirs)
@@ -193,7 +193,7 @@ def test_another_context_knows_nothing_of_the_block() -> None:
 def test_a_block_does_not_reach_the_call_it_stands_in() -> None:
     session = object()
     call = begin()
-    call.session = session  # type: ignore[assignment]
+    call.session = session  # type: ignore[assignment]  # on purpose
     token = current.set(call)
     try:
         with override(max_attempts=2):

@@ -97,7 +97,7 @@ def test_the_drawing_is_right(name: str, parent: str | None, remark: str) -> Non
     if remark.startswith("also "):
         for base in remark.removeprefix("also ").split(", "):
             module, _, attribute = base.rpartition(".")
-            expected = getattr(aiohttp, attribute) if module else __builtins__[attribute]  # type: ignore[index]
+            expected = getattr(aiohttp, attribute) if module else __builtins__[attribute]  # type: ignore[index]  # on purpose
             assert issubclass(kind, expected)
     elif re.fullmatch(r"\d{3}", remark):
         assert error_class(int(remark)) is kind
@@ -197,7 +197,7 @@ def test_the_text_tells_why_no_more_was_tried() -> None:
 def test_a_pickle_leaves_cookies_and_responses_behind() -> None:
     headers = CIMultiDictProxy(CIMultiDict([("Set-Cookie", "sid=s3cret"), ("X-A", "b")]))
     error = api_error(headers=headers)
-    error.history = ("a response",)  # type: ignore[assignment]
+    error.history = ("a response",)  # type: ignore[assignment]  # on purpose
     raw = pickle.dumps(error)
     assert b"s3cret" not in raw
     copied = pickle.loads(raw)

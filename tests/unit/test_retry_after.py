@@ -829,7 +829,7 @@ def test_a_reset_header_is_a_value() -> None:
     assert ResetHeader("X-Reset", "seconds") == ResetHeader("X-Reset", "seconds", 300.0)
     assert len({ResetHeader("X-Reset", "seconds"), ResetHeader("X-Reset", "seconds")}) == 1
     with pytest.raises(AttributeError):
-        ResetHeader("X-Reset", "seconds").limit = 5  # type: ignore[misc]
+        ResetHeader("X-Reset", "seconds").limit = 5  # type: ignore[misc]  # on purpose
 
 
 # --- kinds of headers ----------------------------------------------------------------------

@@ -18,7 +18,7 @@ def test_an_envelope_is_a_frozen_value() -> None:
     assert hash(envelope) == hash(Envelope("m", "c", "r", (FieldError("f", "m"),)))
     assert pickle.loads(pickle.dumps(envelope)) == envelope
     with pytest.raises(FrozenInstanceError):
-        envelope.code = "other"  # type: ignore[misc]
+        envelope.code = "other"  # type: ignore[misc]  # on purpose
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ Session = aiohttp.ClientSession
 
 
 async def post(session: Session, server: FaultServer, path: str = "/", **kwargs: object) -> int:
-    async with session.post(server.url / path.lstrip("/"), **kwargs) as response:  # type: ignore[arg-type]
+    async with session.post(server.url / path.lstrip("/"), **kwargs) as response:  # type: ignore[arg-type]  # on purpose
         await response.read()
         return response.status
 
@@ -174,7 +174,7 @@ async def test_connections_are_counted_while_they_are_open(session: Session) -> 
 
 @pytest.mark.parametrize("after", ["accept", "request"])
 async def test_a_reset_before_the_answer(session: Session, after: str) -> None:
-    async with FaultServer(Reset(after)) as server:  # type: ignore[arg-type]
+    async with FaultServer(Reset(after)) as server:  # type: ignore[arg-type]  # on purpose
         with pytest.raises(aiohttp.ClientOSError) as caught:
             await post(session, server, data=b"body")
         assert caught.value.errno == errno.ECONNRESET
@@ -184,7 +184,7 @@ async def test_a_reset_before_the_answer(session: Session, after: str) -> None:
 
 @pytest.mark.parametrize("after", ["accept", "request"])
 async def test_a_disconnect_before_the_answer(session: Session, after: str) -> None:
-    async with FaultServer(Disconnect(after)) as server:  # type: ignore[arg-type]
+    async with FaultServer(Disconnect(after)) as server:  # type: ignore[arg-type]  # on purpose
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await post(session, server, data=b"body")
         assert server.hits == 1
@@ -196,7 +196,7 @@ async def test_a_disconnect_before_the_answer(session: Session, after: str) -> N
 async def test_a_cut_in_the_answer(
     session: Session, cut: type[Reset | Disconnect], after: str, arrived: bytes
 ) -> None:
-    step = cut(after, reply=Reply(503, body=b"halfgone", headers={"X": "y"}))  # type: ignore[arg-type]
+    step = cut(after, reply=Reply(503, body=b"halfgone", headers={"X": "y"}))  # type: ignore[arg-type]  # on purpose
     async with FaultServer(step) as server, session.post(server.url) as response:
         assert (response.status, response.headers["X"]) == (503, "y")
         assert response.headers["Content-Length"] == "8"
@@ -610,7 +610,7 @@ class _SkippingLoop(asyncio.SelectorEventLoop):
         super().__init__(selector)
         self._now = 0.0
         self._poll = selector.select
-        selector.select = self._select  # type: ignore[method-assign]
+        selector.select = self._select  # type: ignore[method-assign]  # on purpose
 
     def time(self) -> float:
         return self._now
