@@ -188,6 +188,12 @@ def begin() -> Call:
     return Call() if scope is None else Call(scope.override)
 
 
+def taken(request: ClientRequest) -> Call | None:
+    """The call that somebody further out has taken up for a request, or None."""
+    call: Call | None = getattr(request, KEY, None)
+    return call
+
+
 def call_of(request: ClientRequest) -> Call:
     """The call that a request belongs to, to read; a new one if nothing has taken it up."""
     call: Call | None = getattr(request, KEY, None)

@@ -181,14 +181,18 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         Raises:
             ConfigError: Something that is not a middleware.
         """
+        return cls._of(middlewares, stacklevel=4)
+
+    @classmethod
+    def _of(cls, middlewares: Iterable[ClientMiddlewareType], stacklevel: int) -> Self:
         flat = flatten(middlewares)
         for middleware in flat:
             if not callable(middleware) or isinstance(middleware, type):
                 raise ConfigError.of("Pipeline.of", middleware, "given middlewares")
+        warn(problems(flat), stacklevel=stacklevel)
         pipeline = cls.__new__(cls)
         pipeline.policy = None
         pipeline._compose(flat)
-        warn(problems(flat), stacklevel=3)
         return pipeline
 
     def __call__(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import types
-import warnings
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession, ClientTimeout
 
 from resilient.call import begin, current
-from resilient.composition import Pipeline, PipelineWarning, flatten, warn
+from resilient.composition import Pipeline, flatten, warn
 from resilient.errors import ConfigError
 from resilient.order import problems
 from resilient.retry import Retry
@@ -60,15 +59,11 @@ def wrap(
         raise ConfigError.of("wrap.session", session, "an aiohttp.ClientSession")
     if session.closed:
         raise ConfigError("wrap.session must be an open session, and this one is closed")
-    said: list[str] = []
     if len(middlewares) == 1 and isinstance(middlewares[0], Pipeline):
         pipeline = middlewares[0]
-        said = problems(pipeline)  # when it was made
     else:
-        with warnings.catch_warnings():
-            # Said below, at the caller's line.
-            warnings.simplefilter("ignore", PipelineWarning)
-            pipeline = Pipeline.of(*middlewares) if middlewares else Pipeline()
+        pipeline = Pipeline._of(middlewares, stacklevel=4) if middlewares else Pipeline()
+    said = problems(pipeline)  # when it was made
     found = problems(flatten((pipeline, *session._middlewares)))
     warn((problem for problem in found if problem not in said), stacklevel=3)
     wrapped = copy.copy(session)

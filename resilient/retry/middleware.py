@@ -17,7 +17,7 @@ from resilient.bodies import (
     unrepeatable,
     was_read,
 )
-from resilient.call import Call, drop, remember, take, tell_attempts
+from resilient.call import Call, drop, remember, take, taken, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import (
     APIError,
@@ -103,14 +103,18 @@ class Retry:
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Run the request until it succeeds or no more is to be tried."""
-        call, is_outermost = take(request)
-        run = self._run(request, handler, call)
-        return self._and_drop(request, run) if is_outermost else run
+        call = taken(request)
+        if call is None:
+            return self._run_outermost(request, handler)
+        return self._run(request, handler, call)
 
-    @staticmethod
-    async def _and_drop(request: ClientRequest, run: Awaitable[ClientResponse]) -> ClientResponse:
+    async def _run_outermost(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> ClientResponse:
+        # Taken up when it runs, not when it is called: it may be cancelled before that.
+        call, _ = take(request)
         try:
-            return await run
+            return await self._run(request, handler, call)
         finally:
             drop(request)
 

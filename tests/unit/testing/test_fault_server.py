@@ -437,7 +437,7 @@ async def test_a_callable_that_fails_fails_the_test(session: Session) -> None:
     with pytest.raises(LookupError, match="oops"):
         await run(fails)
     with pytest.raises(ConfigError, match="must be a step, not 503"):
-        await run(lambda request: 503)  # type: ignore[arg-type, return-value]
+        await run(lambda request: 503)  # type: ignore[arg-type, return-value]  # on purpose
     with pytest.raises(RuntimeError, match="the test's own") as caught:
         await run(fails, then_fail=True)
     assert caught.value.__notes__ == ["a callable of FaultServer failed: LookupError('oops')"]
