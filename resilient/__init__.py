@@ -40,6 +40,7 @@ from resilient.events import (
 )
 from resilient.retry import Backoff, BudgetPolicy, Retry, RetryBudget, RetryPolicy
 from resilient.retry_after import ResetHeader, parse_retry_after
+from resilient.services import Service, Services, load_services
 from resilient.session import pipeline_of, wrap
 from resilient.timeouts import AttemptTimeout, Deadline
 
@@ -87,12 +88,15 @@ __all__ = [
     "RetryBudget",
     "RetryPolicy",
     "ServerError",
+    "Service",
     "ServiceUnavailableError",
+    "Services",
     "TransitionEvent",
     "UnprocessableEntityError",
     "ValidationError",
     "WaitEvent",
     "attempts_of",
+    "load_services",
     "override",
     "parse_error",
     "parse_retry_after",

@@ -44,7 +44,7 @@ from resilient.order import describe, name_of, problems
 from resilient.retry import Retry, RetryBudget, RetryPolicy
 from resilient.retry.policy import DEFAULT_MAX_RETRY_AFTER
 from resilient.timeouts import AttemptTimeout, Deadline
-from resilient.validation import instance, optional, positive
+from resilient.validation import Seconds, instance, optional, positive
 
 __all__ = ["Pipeline", "PipelineWarning", "Policy"]
 
@@ -73,35 +73,39 @@ class Policy:
     errors: ErrorPolicy | None = field(
         factory=ErrorPolicy, validator=optional(instance(ErrorPolicy, "an ErrorPolicy"))
     )
-    total_timeout: float | None = field(default=100.0, validator=optional(positive()))
+    total_timeout: Seconds | None = field(default=100.0, validator=optional(positive()))
     retry: RetryPolicy | None = field(
         factory=RetryPolicy, validator=optional(instance(RetryPolicy, "a RetryPolicy"))
     )
     breaker: BreakerPolicy | None = field(
         factory=BreakerPolicy, validator=optional(instance(BreakerPolicy, "a BreakerPolicy"))
     )
-    attempt_timeout: float | None = field(
+    attempt_timeout: Seconds | None = field(
         default=DEFAULT_ATTEMPT_TIMEOUT, validator=optional(positive())
     )
 
     def __attrs_post_init__(self) -> None:
+        if found := list(self._contradictions()):
+            raise ConfigError.of_all(found)
+
+    def _contradictions(self) -> Iterator[ConfigError]:
         total = self.total_timeout
         if total is not None:
             within = f"at most total_timeout ({total:g} s)"
             attempt = self.attempt_timeout
             # A default gives way in silence, so that total_timeout can be set by itself.
             if attempt is not None and attempt is not DEFAULT_ATTEMPT_TIMEOUT and attempt > total:
-                raise ConfigError.of("Policy.attempt_timeout", attempt, within)
+                yield ConfigError.of("Policy.attempt_timeout", attempt, within)
             asked = 0.0 if self.retry is None else self.retry.max_retry_after
             if asked is not DEFAULT_MAX_RETRY_AFTER and asked > total:
-                raise ConfigError.of("Policy.retry.max_retry_after", asked, within)
+                yield ConfigError.of("Policy.retry.max_retry_after", asked, within)
         lease = math.inf if self.breaker is None else self.breaker.probe_lease
         if (
             self.attempt_timeout is not None
             and lease is not DEFAULT_PROBE_LEASE
             and self.attempt_timeout > lease
         ):
-            raise ConfigError.of(
+            yield ConfigError.of(
                 "Policy.breaker.probe_lease",
                 lease,
                 f"at least attempt_timeout ({self.attempt_timeout:g} s), or a probe would lose "

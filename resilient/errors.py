@@ -383,12 +383,56 @@ class DeadlineExceededError(ResilientError, aiohttp.ServerTimeoutError):
 
 
 class ConfigError(ResilientError, ValueError):
-    """A policy that makes no sense: which field, what it was given, and what is allowed."""
+    """A policy that makes no sense: which field, what it was given, and what is allowed.
+
+    Attributes:
+        where: The field, or the dotted key in a file; None where no single one is at fault.
+        given: What it was given, as text.
+        allowed: What is allowed.
+        file: The file that it stands in, if it came from one.
+        problems: Each problem by itself: several if several were found at once, else this one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str | None = None,
+        given: str | None = None,
+        allowed: str | None = None,
+        file: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.where = where
+        self.given = given
+        self.allowed = allowed
+        self.file = file
+        self._problems: tuple[ConfigError, ...] = ()
 
     @classmethod
     def of(cls, where: str, given: object, allowed: str) -> Self:
         """The error for one field of a policy."""
-        return cls(f"{where} must be {allowed}, not {given!r}")
+        # As text: what was given may be anything, and errors have to pickle.
+        text = repr(given)
+        if len(text) > _SHOWN:
+            text = text[: _SHOWN - 1] + "…"
+        message = f"{where} must be {allowed}, not {text}"
+        return cls(message, where=where, given=text, allowed=allowed)
+
+    @classmethod
+    def of_all(cls, problems: Sequence[ConfigError]) -> ConfigError:
+        """The error for all problems that were found; for a single one, that one."""
+        parts = tuple(part for problem in problems for part in problem.problems)
+        if len(parts) == 1:
+            return parts[0]
+        error = cls("\n".join([f"{len(parts)} problems:", *(f"  {part}" for part in parts)]))
+        error._problems = parts
+        return error
+
+    @property
+    def problems(self) -> tuple[ConfigError, ...]:
+        """Each problem by itself."""
+        return self._problems or (self,)
 
 
 def _with_history(message: str, error: ResilientError) -> str:

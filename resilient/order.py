@@ -10,11 +10,27 @@ from resilient.envelopes.middleware import NormalizeErrors
 from resilient.retry import Retry
 from resilient.timeouts import AttemptTimeout, Deadline
 
-__all__ = ["describe", "name_of", "problems"]
+__all__ = ["Choice", "describe", "name_of", "problems"]
+
+
+class Choice:
+    """A middleware that runs a request through one of several orders."""
+
+    __slots__ = ()
+
+    def alternatives(self) -> Iterable[Iterable[object]]:
+        """The orders."""
+        raise NotImplementedError
 
 
 def problems(middlewares: Iterable[object]) -> list[str]:
     """What makes no sense in an order, in words."""
+    middlewares = list(middlewares)
+    for place, each in enumerate(middlewares):
+        if isinstance(each, Choice):
+            before, after = middlewares[:place], middlewares[place + 1 :]
+            orders = ([*before, *own, *after] for own in each.alternatives())
+            return list(dict.fromkeys(problem for order in orders for problem in problems(order)))
     found = []
     known = (Retry, CircuitBreaker, NormalizeErrors, Deadline, AttemptTimeout)
     # A subclass counts as what it extends.

@@ -29,10 +29,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
-from resilient.errors import ConfigError
+from resilient.validation import Seconds, check
 
 __all__ = ["ResetHeader", "parse_retry_after"]
 
@@ -76,19 +76,21 @@ class ResetHeader:
             over: as a rule the header means something else than it was configured for.
     """
 
-    name: str
-    form: Literal["seconds", "timestamp"]
-    limit: float = 300.0
-
-    def __attrs_post_init__(self) -> None:
-        name: object = self.name
-        if not (isinstance(name, str) and _TOKEN.fullmatch(name)):
-            raise ConfigError.of("ResetHeader.name", name, "the name of a header")
-        if self.form not in ("seconds", "timestamp"):
-            raise ConfigError.of("ResetHeader.form", self.form, "'seconds' or 'timestamp'")
-        limit: object = self.limit
-        if not (isinstance(limit, int | float) and limit > 0 and limit is not True):
-            raise ConfigError.of("ResetHeader.limit", limit, "a positive number of seconds")
+    name: str = field(
+        validator=check(
+            "the name of a header", lambda it: isinstance(it, str) and bool(_TOKEN.fullmatch(it))
+        )
+    )
+    form: Literal["seconds", "timestamp"] = field(
+        validator=check("'seconds' or 'timestamp'", lambda it: it in ("seconds", "timestamp"))
+    )
+    limit: Seconds = field(
+        default=300.0,
+        validator=check(
+            "a positive number of seconds",
+            lambda it: isinstance(it, int | float) and it > 0 and it is not True,
+        ),
+    )
 
 
 def parse_retry_after(

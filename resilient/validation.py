@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
 
 from attrs import Attribute
 
 from resilient.errors import ConfigError
 
 __all__ = [
+    "Seconds",
     "as_set",
     "as_tuple",
     "at_least",
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 Validator = Callable[[Any, "Attribute[Any]", Any], None]
+
+# Marks a duration, which a file may give with its unit.
+Seconds = Annotated[float, "seconds"]
 
 
 def check(allowed: str, holds: Callable[[Any], bool]) -> Validator:
@@ -85,7 +89,8 @@ def optional(validator: Validator) -> Validator:
             try:
                 validator(instance, attribute, value)
             except ConfigError as error:
-                raise ConfigError(str(error).replace(" must be ", " must be None or ", 1)) from None
+                where = f"{type(instance).__name__}.{attribute.alias}"
+                raise ConfigError.of(where, value, f"None or {error.allowed}") from None
 
     return validate
 
@@ -126,7 +131,10 @@ def statuses(least: int) -> Validator:
 def as_set(value: Iterable[Any]) -> frozenset[Any]:
     """A frozen set of what a policy was given."""
     kinds = (list, set, tuple, frozenset, range)
-    return frozenset(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above
+    try:
+        return frozenset(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above
+    except TypeError:  # of things that have no hash
+        return value  # type: ignore[return-value]  # see above
 
 
 def as_tuple(value: Iterable[Any]) -> tuple[Any, ...]:

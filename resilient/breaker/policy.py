@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from resilient.errors import ConfigError
 from resilient.validation import (
+    Seconds,
     as_set,
     at_least,
     fraction,
@@ -60,16 +61,16 @@ class BreakerPolicy:
     """
 
     failure_rate: float = field(default=0.5, validator=fraction())
-    window: float = field(default=30.0, validator=positive())
+    window: Seconds = field(default=30.0, validator=positive())
     minimum_calls: int = field(default=20, validator=at_least(1))
     consecutive_failures: int | None = field(default=None, validator=optional(at_least(1)))
-    slow_call: float | None = field(default=None, validator=optional(positive()))
+    slow_call: Seconds | None = field(default=None, validator=optional(positive()))
     slow_rate: float = field(default=0.8, validator=fraction())
-    open_for: float = field(default=5.0, validator=positive())
-    max_open_for: float = field(default=60.0, validator=positive())
+    open_for: Seconds = field(default=5.0, validator=positive())
+    max_open_for: Seconds = field(default=60.0, validator=positive())
     probes: int = field(default=3, validator=at_least(1))
-    probe_lease: float = field(default=DEFAULT_PROBE_LEASE, validator=positive())
-    ramp_up: float = field(default=5.0, validator=at_least(0.0, "seconds"))
+    probe_lease: Seconds = field(default=DEFAULT_PROBE_LEASE, validator=positive())
+    ramp_up: Seconds = field(default=5.0, validator=at_least(0.0, "seconds"))
     statuses: frozenset[int] = field(
         default=FAILURE_STATUSES, converter=as_set, validator=statuses(400)
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from resilient.envelopes.codes import CodeRule
 from resilient.envelopes.envelope import EnvelopeParser
 from resilient.envelopes.headers import DEFAULT_REQUEST_ID_HEADERS
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
-from resilient.validation import as_set, as_tuple, at_least, each, positive, statuses
+from resilient.validation import Seconds, as_set, as_tuple, at_least, each, positive, statuses
 
 __all__ = ["ErrorPolicy"]
 
@@ -20,6 +21,13 @@ Parsers = Iterable[EnvelopeParser | str]
 def _parsers(value: Parsers | EnvelopeParser) -> tuple[EnvelopeParser | str, ...]:
     """A tuple; a lone parser, or its name, is a chain of one."""
     return (value,) if isinstance(value, str) or callable(value) else as_tuple(value)
+
+
+def _can_be_had(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """Finds a name that stands for nothing now, not when the first error comes."""
+    each(object, "a list of parsers or their names")(instance, attribute, value)
+    for parser in value:
+        resolve_parser(parser)
 
 
 @frozen(kw_only=True)
@@ -40,7 +48,7 @@ class ErrorPolicy:
     parsers: tuple[EnvelopeParser | str, ...] = field(
         default=DEFAULT_PARSERS,
         converter=_parsers,
-        validator=each(object, "a list of parsers or their names"),
+        validator=_can_be_had,
     )
     code_rules: tuple[CodeRule, ...] = field(
         default=(), converter=as_tuple, validator=each(CodeRule, "CodeRule values")
@@ -52,9 +60,4 @@ class ErrorPolicy:
     )
     ignore: frozenset[int] = field(default=frozenset(), converter=as_set, validator=statuses(400))
     max_body: int = field(default=65_536, validator=at_least(0, "bytes"))
-    read_timeout: float = field(default=1.0, validator=positive())
-
-    def __attrs_post_init__(self) -> None:
-        # A name that stands for nothing is found now, not when the first error comes.
-        for parser in self.parsers:
-            resolve_parser(parser)
+    read_timeout: Seconds = field(default=1.0, validator=positive())

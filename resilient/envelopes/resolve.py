@@ -15,6 +15,7 @@ from resilient.envelopes.flat import parse_flat
 from resilient.envelopes.nested import parse_nested
 from resilient.envelopes.problem import parse_problem
 from resilient.errors import ConfigError
+from resilient.references import load_reference
 
 __all__ = ["DEFAULT_PARSERS", "ENTRY_POINT_GROUP", "resolve_parser"]
 
@@ -42,16 +43,12 @@ def resolve_parser(parser: EnvelopeParser | str) -> EnvelopeParser:
 def _load(name: str) -> object:
     # Imported only when a policy names a parser that is not built in.
     from importlib.metadata import entry_points
-    from pkgutil import resolve_name
 
     declared = entry_points(group=ENTRY_POINT_GROUP)
-    try:
-        for entry_point in declared.select(name=name):
-            return entry_point.load()
-        if ":" in name:
-            return resolve_name(name)
-    except Exception as error:
-        raise ConfigError(f"the parser of error bodies {name!r} cannot be had: {error}") from error
+    for entry_point in declared.select(name=name):
+        return load_reference(f"{entry_point.module}:{entry_point.attr}")
+    if ":" in name:
+        return load_reference(name)
     raise _unknown(name, sorted({*_BUILT_IN, *declared.names}))
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from resilient.validation import at_least, fraction, positive
+from resilient.validation import Seconds, at_least, fraction, positive
 from resilient.window import SlidingCounts
 
 __all__ = ["BudgetPolicy", "RetryBudget"]
@@ -35,7 +35,7 @@ class BudgetPolicy:
 
     ratio: float = field(default=0.1, validator=fraction())
     min_per_second: float = field(default=3.0, validator=at_least(0.0, "a second"))
-    window: float = field(default=10.0, validator=positive())
+    window: Seconds = field(default=10.0, validator=positive())
 
 
 class RetryBudget:

@@ -14,6 +14,7 @@ from resilient.retry.budget import BudgetPolicy
 from resilient.retry.schedule import Backoff
 from resilient.retry_after import ResetHeader
 from resilient.validation import (
+    Seconds,
     as_set,
     as_tuple,
     at_least,
@@ -99,7 +100,7 @@ class RetryPolicy:
         default=frozenset(), converter=as_set, validator=each(str, "a set of error codes")
     )
     backoff: Backoff = field(factory=Backoff, validator=instance(Backoff, "a Backoff"))
-    max_retry_after: float = field(
+    max_retry_after: Seconds = field(
         default=DEFAULT_MAX_RETRY_AFTER, validator=at_least(0.0, "seconds")
     )
     reset_headers: tuple[ResetHeader, ...] = field(

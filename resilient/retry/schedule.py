@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, get_args
 from attrs import field, frozen
 
 from resilient.errors import ConfigError
-from resilient.validation import at_least, check, positive
+from resilient.validation import Seconds, at_least, check, instance, positive
 
 __all__ = ["Backoff", "Jitter", "WaitGenerator"]
 
@@ -55,9 +55,9 @@ class Backoff:
             lambda value: callable(value) or (isinstance(value, str) and value in _NAMED),
         ),
     )
-    base: float = field(default=0.5, validator=positive())
+    base: Seconds = field(default=0.5, validator=positive())
     factor: float = field(default=2.0, validator=at_least(1.0))
-    cap: float = field(default=20.0, validator=positive())
+    cap: Seconds = field(default=20.0, validator=positive())
     jitter: Jitter = field(
         default="full",
         validator=check(
@@ -65,7 +65,9 @@ class Backoff:
             lambda value: isinstance(value, str) and value in get_args(Jitter),
         ),
     )
-    options: Mapping[str, Any] = field(factory=dict, hash=False)
+    options: Mapping[str, Any] = field(
+        factory=dict, hash=False, validator=instance(Mapping, "a mapping of keyword arguments")
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.cap < self.base:

@@ -1,0 +1,69 @@
+"""The keys that tables may have: the fields of the policies that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final, get_args
+
+from attrs import Attribute, fields, has, resolve_types
+
+from resilient.breaker import BreakerPolicy
+from resilient.composition import Policy
+from resilient.envelopes import CodeRule
+from resilient.envelopes.policy import ErrorPolicy
+from resilient.retry import Backoff, BudgetPolicy, RetryPolicy
+from resilient.retry_after import ResetHeader
+
+__all__ = ["KINDS", "dotted_keys", "fields_of", "keys_of", "nested_kind"]
+
+# What tables describe.
+KINDS: Final = (
+    Backoff,
+    BreakerPolicy,
+    BudgetPolicy,
+    CodeRule,
+    ErrorPolicy,
+    Policy,
+    ResetHeader,
+    RetryPolicy,
+)
+
+
+def fields_of(kind: type[Any]) -> tuple[Attribute[Any], ...]:
+    """The fields of a policy that a file may set, with their types."""
+    # The key of a service's table is its name.
+    return tuple(
+        each
+        for each in fields(resolve_types(kind, include_extras=True))
+        if each.init and (kind, each.name) != (Policy, "name")
+    )
+
+
+def keys_of(kind: type[Any]) -> list[str]:
+    """The keys of the table that describes a policy."""
+    return [each.name for each in fields_of(kind)]
+
+
+def nested_kind(attribute: Attribute[Any]) -> type[Any] | None:
+    """The policy that a field holds, alone or several of it; None if it holds none."""
+    kinds = get_args(attribute.type) or (attribute.type,)
+    return next((each for each in kinds if has(each)), None)
+
+
+@cache
+def dotted_keys() -> Mapping[str, str]:
+    """Where in a service's table a key belongs, by the key alone, if that is in one place."""
+    found: dict[str, list[str]] = {}
+    for path in _paths(Policy):
+        found.setdefault(path[-1], []).append(".".join(path))
+    return MappingProxyType({key: paths[0] for key, paths in found.items() if len(paths) == 1})
+
+
+def _paths(kind: type[Any], *above: str) -> Iterator[tuple[str, ...]]:
+    for attribute in fields_of(kind):
+        yield (*above, attribute.name)
+        nested = nested_kind(attribute)
+        if nested is not None:
+            yield from _paths(nested, *above, attribute.name)

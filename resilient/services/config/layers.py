@@ -1,0 +1,161 @@
+"""`extends`: one table of settings on another, and where each setting comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from resilient.services.config.presets import preset_tables
+from resilient.services.config.problems import KeyPath, Problem, misfit, nearest
+
+__all__ = ["DEFAULT", "EXTENDS", "PRESETS", "SERVICES", "Layer", "layers"]
+
+DEFAULT: Final = "default"
+EXTENDS: Final = "extends"
+
+SERVICES: Final = "services"
+PRESETS: Final = "presets"
+# The group of those that come with the package.
+_SHIPPED: Final = "preset"
+
+
+@frozen(eq=False)
+class Layer:
+    """A table of settings, on the one that it extends.
+
+    Attributes:
+        path: Where the table stands: ("services", "mavio"); ("preset", "mavio") for one that
+            comes with the package.
+        own: What the table itself says.
+        base: What it extends.
+        values: Its own settings, and those of the base where it has none.
+    """
+
+    path: tuple[str, ...]
+    own: Mapping[str, Any]
+    base: Layer | None
+    values: Mapping[str, Any]
+
+    @property
+    def bases(self) -> Iterator[Layer]:
+        """What it extends, and what that extends, and so on."""
+        base = self.base
+        while base is not None:
+            yield base
+            base = base.base
+
+    def source(self, path: KeyPath) -> Layer | None:
+        """The layer that a setting comes from; None if none has it, so that it is a default."""
+        for layer in (self, *self.bases):
+            found: Any = layer.own
+            for key in path:
+                if not isinstance(found, Mapping):
+                    # A whole part was left out here; what is set below it stands further up.
+                    return None
+                if key not in found:
+                    break
+                found = found[key]
+            else:
+                return layer
+        return None
+
+
+def layers(tables: Mapping[str, Any]) -> tuple[dict[tuple[str, ...], Layer], list[Problem]]:
+    """The layers of a document by their paths, each after what it extends; and what is wrong."""
+    resolver = _Resolver(dict(_tables(tables)))
+    for path in resolver.tables:
+        resolver.resolve(path)
+    return resolver.done, resolver.problems
+
+
+def _tables(tables: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """The tables that settings stand in, and their paths."""
+    if isinstance(tables.get(DEFAULT), Mapping):
+        yield (DEFAULT,), tables[DEFAULT]
+    for group in (PRESETS, SERVICES):
+        members = tables.get(group)
+        if isinstance(members, Mapping):
+            for name, own in members.items():
+                if isinstance(own, Mapping):
+                    yield (group, name), own
+
+
+@define
+class _Resolver:
+    """Finds what each table extends."""
+
+    tables: dict[tuple[str, ...], Mapping[str, Any]]
+    done: dict[tuple[str, ...], Layer] = field(factory=dict, init=False)
+    problems: list[Problem] = field(factory=list, init=False)
+
+    def resolve(self, path: tuple[str, ...]) -> None:
+        """Make the layer of a table, and before it those of all that it extends."""
+        # Without recursion: a thousand services may extend one another in a row.
+        chain: list[tuple[str, ...]] = []
+        following: tuple[str, ...] | None = path
+        while following is not None and following not in self.done:
+            if following in chain:
+                self._complain_of_cycle(chain[chain.index(following) :])
+                following = None
+                break
+            chain.append(following)
+            following = self._base(following)
+        base = None if following is None else self.done[following]
+        for each in reversed(chain):
+            base = self._layer(each, base)
+
+    def _layer(self, path: tuple[str, ...], base: Layer | None) -> Layer:
+        own = {key: value for key, value in self._own(path).items() if key != EXTENDS}
+        values = own if base is None else _merge(base.values, own)
+        layer = self.done[path] = Layer(path, own, base, values)
+        return layer
+
+    def _own(self, path: tuple[str, ...]) -> Mapping[str, Any]:
+        return preset_tables()[path[1]] if path[0] == _SHIPPED else self.tables[path]
+
+    def _base(self, path: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The path of what a table extends."""
+        name = self._own(path).get(EXTENDS)
+        if name is None:
+            return None
+        for candidate in self._candidates(path, name):
+            if candidate in self.tables or (candidate[0] == _SHIPPED and name in preset_tables()):
+                return candidate
+        known = sorted({each[-1] for each in self.tables if each != path} | {*preset_tables()})
+        allowed = f"the name of a preset or of another service: {', '.join(known[:20])}"
+        if isinstance(name, str) and (meant := nearest(name, known)):
+            allowed += f" (did you mean {meant}?)"
+        self.problems.append(misfit((*path, EXTENDS), name, allowed))
+        return None
+
+    @staticmethod
+    def _candidates(path: tuple[str, ...], name: object) -> list[tuple[str, ...]]:
+        """What a name may stand for, the nearest first; its own is that of something else."""
+        if not isinstance(name, str):
+            return []
+        candidates: list[tuple[str, ...]] = [(PRESETS, name), (_SHIPPED, name)]
+        if path[0] in (SERVICES, DEFAULT):
+            default = [(DEFAULT,)] if name == DEFAULT else []
+            candidates = [(SERVICES, name), *default, *candidates]
+        return [each for each in candidates if each != path]
+
+    def _complain_of_cycle(self, cycle: list[tuple[str, ...]]) -> None:
+        first = cycle[0]
+        way = " -> ".join(each[-1] for each in (*cycle, first))
+        given = self._own(first).get(EXTENDS)
+        allowed = f"something that does not lead back here ({way})"
+        self.problems.append(misfit((*first, EXTENDS), given, allowed))
+
+
+def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables are merged key by key; anything else of one's own replaces what the base has."""
+    merged = dict(base)
+    for key, value in own.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = _merge(below, value)
+        else:
+            merged[key] = value
+    return merged

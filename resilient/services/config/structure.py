@@ -1,0 +1,127 @@
+"""A table of settings as a policy, or everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import frozen
+from cattrs.errors import (
+    AttributeValidationNote,
+    BaseValidationError,
+    ForbiddenExtraKeysError,
+    IterableValidationNote,
+)
+
+from resilient.composition import Policy
+from resilient.errors import ConfigError
+from resilient.services.config.converter import converter
+from resilient.services.config.keys import dotted_keys, keys_of
+from resilient.services.config.problems import KeyPath, Problem, from_error, unknown_key
+
+__all__ = ["structure"]
+
+
+def structure(
+    values: Mapping[str, Any], also_known: tuple[str, ...] = ()
+) -> tuple[Policy | None, list[Problem]]:
+    """The policy that a table describes, or None and everything that is wrong with it.
+
+    Args:
+        values: The table.
+        also_known: Keys that such a table may hold besides, which are read elsewhere.
+    """
+    problems: list[Problem] = []
+    incomplete: set[KeyPath] = set()
+    while True:
+        try:
+            policy = converter().structure(values, Policy)
+        except BaseValidationError as group:
+            found = list(_found(group, (), also_known))
+        else:
+            return (None if problems else policy), problems
+        # Whether values contradict each other shows only where each is right by itself. So
+        # go on without those that are not, but judge no table by what it lacks now.
+        for each in found:
+            if not (each.is_contradiction and each.table in incomplete):
+                problems.append(each.problem)
+            if not each.is_contradiction:
+                incomplete.add(each.table)
+        if any(not each.pruned for each in found):
+            return None, problems
+        for each in found:
+            values = _without(values, each.pruned)
+
+
+@frozen
+class _Finding:
+    """A problem, and what it takes to go on without it.
+
+    Attributes:
+        table: The table that is at fault.
+        pruned: What to leave out.
+        is_contradiction: Whether each of its values is right by itself.
+    """
+
+    problem: Problem
+    table: KeyPath
+    pruned: KeyPath
+    is_contradiction: bool = False
+
+
+def _found(
+    group: BaseValidationError, table: KeyPath, also_known: tuple[str, ...] = ()
+) -> Iterator[_Finding]:
+    """What a group of cattrs' holds."""
+    for error in group.exceptions:
+        path = (*table, *_place(error))
+        if isinstance(error, BaseValidationError):
+            yield from _found(error, path)
+        elif isinstance(error, ForbiddenExtraKeysError):
+            for key in sorted(error.extra_fields):
+                at, known = (*table, key), (*keys_of(error.cl), *also_known)
+                yield _finding(unknown_key(at, known, dotted_keys()), at)
+        elif not isinstance(error, ConfigError):
+            message = f"is wrong: {type(error).__name__}: {error}"
+            yield _finding(Problem(path, message, None, None), path)
+        elif path == table:
+            # Raised when the table as a whole was judged.
+            for each in error.problems:
+                _, _, keys = (each.where or "").partition(".")
+                at = (*table, *keys.split(".")) if keys else table
+                yield _Finding(from_error(at, each), table, _whole(table), is_contradiction=True)
+        else:
+            for each in error.problems:
+                yield _finding(from_error(path, each), path)
+
+
+def _finding(problem: Problem, path: KeyPath) -> _Finding:
+    pruned = _whole(path)
+    return _Finding(problem, pruned[:-1], pruned)
+
+
+def _place(error: Exception) -> KeyPath:
+    """The key or the index that cattrs noted on an error."""
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, AttributeValidationNote):
+            return (note.name,)
+        if isinstance(note, IterableValidationNote):
+            return (note.index,)
+    return ()
+
+
+def _whole(path: KeyPath) -> KeyPath:
+    """The path as far as the first array: a part of one cannot be left out."""
+    place = next((place for place, key in enumerate(path) if isinstance(key, int)), len(path))
+    return path[:place]
+
+
+def _without(values: Mapping[str, Any], path: KeyPath) -> Mapping[str, Any]:
+    """The values without one of them."""
+    key, *rest = path
+    pruned: dict[Any, Any] = dict(values)
+    if rest and isinstance(pruned.get(key), Mapping):
+        pruned[key] = _without(pruned[key], tuple(rest))
+    else:
+        pruned.pop(key, None)
+    return pruned

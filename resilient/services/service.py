@@ -1,0 +1,74 @@
+"""A service: a name, what URLs it covers, and a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from attrs import Attribute, field, frozen
+
+from resilient.composition import Policy
+from resilient.errors import ConfigError
+from resilient.services.pattern import Pattern
+from resilient.services.router import Router
+from resilient.validation import as_tuple, check, instance
+
+__all__ = ["Service", "clashes"]
+
+
+def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
+    """A tuple; a lone pattern is one of one."""
+    return (value,) if isinstance(value, str) else as_tuple(value)
+
+
+def _are_patterns(_: object, __: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, tuple) or not value:
+        raise ConfigError.of("Service.match", value, "a pattern of URLs, or a list of them")
+    problems = []
+    for text in value:
+        try:
+            Pattern.parse(text)
+        except ConfigError as error:
+            problems.append(error)
+    if problems:
+        raise ConfigError.of_all(problems)
+
+
+@frozen
+class Service:
+    """A name, what URLs it covers, and a policy.
+
+        Service("mavio", "https://api.mavio.example", Policy(total_timeout=20))
+        Service("internal", ["https://*.corp.example", "http://legacy.corp.example/v1"])
+
+    Attributes:
+        name: What it is looked up by, and what events and logs call it.
+        match: Patterns of URLs: an origin, whose host may begin with a wildcard, and perhaps
+            a path prefix; `Pattern` has the details.
+        policy: What its pipeline is made from. The policy's own name does not count.
+        facts: What its documentation says and nothing here acts on, such as a rate limit.
+    """
+
+    name: str = field(
+        validator=check("a name", lambda it: isinstance(it, str) and bool(it.strip()))
+    )
+    match: tuple[str, ...] = field(converter=_texts, validator=_are_patterns)
+    policy: Policy = field(factory=Policy, validator=instance(Policy, "a Policy"))
+    facts: Mapping[str, Any] = field(
+        factory=dict, hash=False, validator=instance(Mapping, "a mapping"), kw_only=True
+    )
+
+    @property
+    def patterns(self) -> tuple[Pattern, ...]:
+        """What it covers, parsed."""
+        return tuple(map(Pattern.parse, self.match))
+
+
+def clashes(services: Iterable[Service]) -> Iterator[tuple[Service, Pattern, Service]]:
+    """Each service that covers what an earlier one covers: it, the pattern, and that one."""
+    router: Router[Service] = Router()
+    for service in services:
+        for pattern in service.patterns:
+            earlier = router.add(pattern, service)
+            if earlier is not None and earlier is not service:
+                yield service, pattern, earlier
