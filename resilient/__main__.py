@@ -6,7 +6,7 @@ import sys
 
 __all__ = ["main"]
 
-_EXTRA = {"click", "rich"}
+_EXTRA = {"cattrs", "click", "rich"}
 
 
 def main() -> int:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["app", "run"]
 
 # What a shell reports of a command that Ctrl-C has ended.
 _INTERRUPTED = 130
+
+# For files and pipes.
+_WIDTH = 100
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +38,59 @@ def demo(seed: int) -> None:
     main(seed)
 
 
+_as_json = click.option("--json", "as_json", is_flag=True, help="For a program to read.")
+
+
+@app.command()
+@click.argument("file")
+@_as_json
+def check(file: str, as_json: bool) -> None:
+    """See what a FILE of services comes to, or everything that is wrong with it.
+
+    The exit status is 1 if something is wrong.
+    """
+    from resilient.cli.check import report
+    from resilient.cli.files import echo_json, read_file
+
+    found = read_file(file, as_json=as_json)
+    if as_json:
+        echo_json(report.as_json(found))
+    else:
+        report.show(found, _console())
+
+
+@app.command()
+@click.argument("file")
+@click.argument("url")
+@click.option("--method", default="GET", show_default=True, help="The method of the request.")
+@_as_json
+def explain(file: str, url: str, method: str, as_json: bool) -> None:
+    """Explain what would happen to a request for URL, by the services of FILE.
+
+    Which service takes it and why, the order of its pipeline, which failures are repeated
+    and which are not, the waits, and how long it may take at worst. Nothing is sent.
+    """
+    from resilient.cli.explain import report
+    from resilient.cli.explain.explanation import explain_request
+    from resilient.cli.explain.target import parse_target
+    from resilient.cli.files import echo_json, read_file
+
+    target = parse_target(url, method)
+    explanation = explain_request(read_file(file, as_json=as_json), target)
+    if as_json:
+        echo_json(report.as_json(explanation))
+    else:
+        report.show(explanation, _console())
+
+
+def _console() -> Console:
+    """Where to print: as wide as the terminal, or as a line needs where there is none."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
+
+
 def run() -> int:
     """Run the command that the process was given, and return its exit status."""
     try:
@@ -37,4 +100,8 @@ def run() -> int:
         return error.exit_code
     except click.Abort:
         return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read it has seen enough; the interpreter's own last flush must not complain.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
+        return 0
     return status if isinstance(status, int) else 0

@@ -15,8 +15,7 @@ from resilient.errors import ConfigError
 from resilient.references import load_reference
 from resilient.retry import Backoff, RetryPolicy
 from resilient.services.config.durations import to_seconds
-from resilient.services.config.keys import KINDS, fields_of, nested_kind
-from resilient.validation import Seconds
+from resilient.services.config.keys import KINDS, fields_of, is_duration, nested_kind
 
 __all__ = ["converter"]
 
@@ -55,7 +54,7 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
     """Reads one value, and has the policy's own converter and validator judge it."""
     kinds = get_args(attribute.type) or (attribute.type,)
     is_optional = NoneType in kinds
-    is_duration = attribute.type is Seconds or Seconds in kinds
+    has_unit = is_duration(attribute)
     is_reference = (kind, attribute.name) in _REFERENCES
     is_array = get_origin(attribute.type) is tuple
     nested = nested_kind(attribute)
@@ -70,7 +69,7 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
                 allowed += ", or false to leave it out" if is_optional else ""
                 raise ConfigError.of("", value, allowed)
             return converter.structure(value, kind_of_value)
-        if is_duration and isinstance(value, str):
+        if has_unit and isinstance(value, str):
             return to_seconds(value)
         return _referred(value) if is_reference else value
 
@@ -85,7 +84,7 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
             try:
                 attribute.validator(probe, attribute, made)
             except ConfigError as error:
-                if is_duration and error.allowed is not None:
+                if has_unit and error.allowed is not None:
                     allowed = f'{error.allowed} (or a text such as "30s")'
                     raise ConfigError.of("", value, allowed) from None
                 raise

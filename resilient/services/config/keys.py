@@ -15,8 +15,9 @@ from resilient.envelopes import CodeRule
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.retry import Backoff, BudgetPolicy, RetryPolicy
 from resilient.retry_after import ResetHeader
+from resilient.validation import Seconds
 
-__all__ = ["KINDS", "dotted_keys", "fields_of", "keys_of", "nested_kind"]
+__all__ = ["KINDS", "dotted_keys", "fields_of", "is_duration", "keys_of", "nested_kind"]
 
 # What tables describe.
 KINDS: Final = (
@@ -50,6 +51,11 @@ def nested_kind(attribute: Attribute[Any]) -> type[Any] | None:
     """The policy that a field holds, alone or several of it; None if it holds none."""
     kinds = get_args(attribute.type) or (attribute.type,)
     return next((each for each in kinds if has(each)), None)
+
+
+def is_duration(attribute: Attribute[Any]) -> bool:
+    """Whether a field holds seconds."""
+    return attribute.type is Seconds or Seconds in get_args(attribute.type)
 
 
 @cache

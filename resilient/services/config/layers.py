@@ -8,7 +8,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from resilient.services.config.presets import preset_tables
-from resilient.services.config.problems import KeyPath, Problem, misfit, nearest
+from resilient.services.config.problems import KeyPath, Problem, dotted, misfit, nearest
 
 __all__ = ["DEFAULT", "EXTENDS", "PRESETS", "SERVICES", "Layer", "layers"]
 
@@ -37,6 +37,12 @@ class Layer:
     own: Mapping[str, Any]
     base: Layer | None
     values: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """Where it stands, in words."""
+        shipped = self.path[0] == _SHIPPED
+        return f"preset {self.path[1]}" if shipped else dotted(self.path)
 
     @property
     def bases(self) -> Iterator[Layer]:

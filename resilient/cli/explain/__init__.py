@@ -1,0 +1,1 @@
+"""`resilient explain`: what would happen to a request, and why."""
