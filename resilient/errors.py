@@ -179,7 +179,11 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
 
     @property
     def field_errors(self) -> Mapping[str, str]:
-        """What was said of each field; several remarks on one are joined by a semicolon."""
+        """What was said of each field; several remarks on one are joined by a semicolon.
+
+        except resilient.ValidationError as error:
+            form.show(error.field_errors)   # {"email": "Invalid email format", ...}
+        """
         fields: dict[str, str] = {}
         for detail in self.details:
             said = fields.get(detail.field)

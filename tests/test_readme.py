@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import tomllib
 from pathlib import Path
 
 import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
+
+from resilient import load_services
 
 README = Path(__file__).parent.parent / "README.md"
 EXAMPLES = list(Sybil([PythonCodeBlockParser()]).parse(README).examples())
@@ -20,6 +23,13 @@ def test_the_examples_of_the_readme_run(example: Example) -> None:
     with contextlib.redirect_stdout(io.StringIO()) as said:
         example.evaluate()
     assert said.getvalue()
+
+
+def test_the_file_of_services_in_the_readme_is_right() -> None:
+    (block,) = README.read_text(encoding="utf-8").split("```toml\n")[1:]
+    services = load_services(tomllib.loads(block.split("```")[0]))
+    assert list(services) == ["mavio", "meetergo"]
+    assert services.default is not None
 
 
 def test_the_readme_shows_two_commands() -> None:

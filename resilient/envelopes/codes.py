@@ -1,9 +1,19 @@
 """Codes for servers that send none.
 
 A server that says "Bad Request" to everything still says what is wrong, in words. A rule
-turns status and words into a code that a program can rely on:
+turns status and words into a code that a program can rely on. A slot that somebody else took
+between looking and booking, say, is a 400 like any other but for its words:
 
-    CodeRule("slot_unavailable", status=400, message="no longer available")
+    policy = Policy(errors=ErrorPolicy(code_rules=[
+        CodeRule("slot_unavailable", status=400, message="no longer available"),
+    ]))
+
+    try:
+        await session.post("/v4/booking", json=booking)
+    except resilient.APIError as error:
+        if error.code != "slot_unavailable":
+            raise
+        ...  # look again, and book another
 """
 
 from __future__ import annotations
