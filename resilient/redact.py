@@ -8,10 +8,15 @@ from here.
 from __future__ import annotations
 
 import os
+import re
+from typing import Final
 
 from yarl import URL
 
-__all__ = ["origin_of", "public_url", "summary"]
+__all__ = ["origin_of", "public_text", "public_url", "summary"]
+
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_QUERY: Final = re.compile(r"([?#]).+", re.DOTALL)
 
 
 def origin_of(url: URL) -> str:
@@ -23,6 +28,19 @@ def origin_of(url: URL) -> str:
 def public_url(url: URL) -> URL:
     """The URL without userinfo, query and fragment."""
     return url.with_user(None).with_query(None).with_fragment(None)
+
+
+def public_text(text: str) -> str:
+    """What was meant for a URL, without userinfo, query and fragment.
+
+    Where those end is anyone's guess in what is none, so what is in doubt goes too.
+    """
+    before, at, host = text.rpartition("@")
+    if at:
+        scheme = _SCHEME.match(before)
+        shown = "…" if "?" in before or "#" in before else f"…@{host}"
+        text = (scheme[0] if scheme else "") + shown
+    return _QUERY.sub(r"\1…", text)
 
 
 def summary(error: BaseException) -> str:

@@ -13,13 +13,14 @@ do not count.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Final
 
 from attrs import frozen
 from yarl import URL
 
 from resilient.errors import ConfigError
-from resilient.redact import origin_of
+from resilient.redact import origin_of, public_text
 
 __all__ = ["Pattern"]
 
@@ -31,7 +32,14 @@ _WHERE: Final = "Service.match"
 _WEBSOCKET: Final = {"http": "ws", "https": "wss"}
 
 # Underscores are in no host name by RFC 1123, and in many inside container networks.
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+
+# What stands for another path: URLs resolve encoded dots as well, and drop these.
+_DOT: Final = re.compile("%2e", re.IGNORECASE)
+_STRIPPED: Final = re.compile(r"[\t\r\n]")
+
+# How a URL begins whose scheme is missing, or not quite there.
+_SLIP: Final = re.compile(r"(?:https?:)?/*", re.IGNORECASE)
 
 
 @frozen
@@ -54,11 +62,10 @@ class Pattern:
             ConfigError: It is none, or nothing could match it.
         """
         if not isinstance(text, str):
-            raise ConfigError.of(_WHERE, text, 'a text such as "https://api.example.com"')
+            raise _misfit(text, 'a text such as "https://api.example.com"')
         scheme, separator, rest = text.strip().partition("://")
         if not separator:
-            hint = f', perhaps "https://{text}"' if text.strip() and "@" not in text else ""
-            raise _misfit(text, f"a URL with its scheme{hint}")
+            raise _misfit(text, f"a URL with its scheme{cls._hint(text)}")
         if scheme.lower() not in _WEBSOCKET:
             raise _misfit(text, "a URL of scheme http or https (which cover ws and wss)")
         wildcard = rest.startswith(_WILDCARD)
@@ -66,7 +73,7 @@ class Pattern:
             url = URL(f"{scheme.lower()}://{rest.removeprefix(_WILDCARD)}")
         except ValueError as error:
             # What cannot be parsed may be a password.
-            reason = "" if "@" in text else f" ({error})"
+            reason = f" ({error})" if public_text(text) == text else ""
             raise _misfit(text, f"a valid URL{reason}") from None
         if url.user is not None or url.password is not None:
             raise _misfit(text, "without user and password")
@@ -76,6 +83,14 @@ class Pattern:
         if wildcard:
             origin = origin.replace("://", "://" + _WILDCARD, 1)
         return cls(origin, url.raw_path.rstrip("/"))
+
+    @classmethod
+    def _hint(cls, text: str) -> str:
+        """What a text without a scheme may have been meant for."""
+        with suppress(ConfigError):
+            meant = cls.parse(_SLIP.sub("https://", text.strip(), count=1))
+            return f', perhaps "{meant}"'
+        return ""
 
     @property
     def origins(self) -> tuple[str, str]:
@@ -93,11 +108,8 @@ class Pattern:
         return self.origin + self.path
 
 
-def _misfit(text: str, allowed: str) -> ConfigError:
-    # Userinfo is a credential, also where it should not be.
-    before, at, after = text.rpartition("@")
-    scheme, separator, _ = before.rpartition("://")
-    shown = f"{scheme}{separator}…@{after}" if at else text
+def _misfit(given: object, allowed: str) -> ConfigError:
+    shown = public_text(str(given)) if isinstance(given, str | URL) else given
     return ConfigError.of(_WHERE, shown, allowed)
 
 
@@ -135,8 +147,10 @@ def _check_path(text: str, rest: str) -> None:
     """Refuse a path that stands for another one, or for none."""
     if "?" in rest or "#" in rest:
         raise _misfit(text, "without query and fragment")
+    if _STRIPPED.search(rest):
+        raise _misfit(text, "without tabs and line breaks")
     _, _, path = rest.partition("/")
     if "*" in path:
         raise _misfit(text, "without a * in its path: a path covers all that is below it")
-    if {".", ".."} & set(path.split("/")):
+    if {".", ".."} & set(_DOT.sub(".", path).split("/")):
         raise _misfit(text, "without . and .. in its path")
