@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import Attribute, field, frozen
+from yarl import URL
 
 from resilient.composition import Policy
 from resilient.errors import ConfigError
@@ -18,7 +19,13 @@ __all__ = ["Service", "clashes"]
 
 def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
     """A tuple; a lone pattern is one of one."""
-    return (value,) if isinstance(value, str) else as_tuple(value)
+    # A URL object is refused by `Pattern`, which knows what not to show of it.
+    return (value,) if isinstance(value, str | URL) else as_tuple(value)
+
+
+def _copied(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A mapping of one's own: those of presets are shared by everyone."""
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _are_patterns(_: object, __: Attribute[Any], value: Any) -> None:
@@ -55,7 +62,11 @@ class Service:
     match: tuple[str, ...] = field(converter=_texts, validator=_are_patterns)
     policy: Policy = field(factory=Policy, validator=instance(Policy, "a Policy"))
     facts: Mapping[str, Any] = field(
-        factory=dict, hash=False, validator=instance(Mapping, "a mapping"), kw_only=True
+        factory=dict,
+        converter=_copied,
+        hash=False,
+        validator=instance(Mapping, "a mapping"),
+        kw_only=True,
     )
 
     @property
