@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Final
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 from attrs import evolve
@@ -19,6 +21,9 @@ from resilient.services.router import Route, Router
 from resilient.services.service import Service, clashes
 
 __all__ = ["Services"]
+
+# How many names the error for one that is unknown shows.
+_NAMED: Final = 20
 
 
 class Services(Choice, Mapping[str, Pipeline]):
@@ -60,8 +65,9 @@ class Services(Choice, Mapping[str, Pipeline]):
         key: Key | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        services = tuple(services)
-        _check(services)
+        services = _checked(services)
+        if default is not None and not isinstance(default, Policy):
+            raise ConfigError.of("Services.default", default, "None or a Policy")
         listeners = tuple(listeners)
 
         def pipeline(policy: Policy) -> Pipeline:
@@ -120,8 +126,10 @@ class Services(Choice, Mapping[str, Pipeline]):
         try:
             return self._pipelines[name]
         except KeyError:
-            known = ", ".join(self._pipelines) or "none"
-            raise KeyError(f"no service is named {name!r}; there are: {known}") from None
+            known = list(islice(self._pipelines, _NAMED))
+            more = ["…"] if len(self) > _NAMED else []
+            there = ", ".join([*known, *more]) or "none"
+            raise KeyError(f"no service is named {name!r}; there are: {there}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._pipelines)
@@ -136,7 +144,11 @@ class Services(Choice, Mapping[str, Pipeline]):
         return self is other
 
 
-def _check(services: tuple[Service, ...]) -> None:
+def _checked(given: Iterable[Service]) -> tuple[Service, ...]:
+    try:
+        services = tuple(given)
+    except TypeError:
+        raise ConfigError.of("Services", given, "made of Service values") from None
     for service in services:
         if not isinstance(service, Service):
             raise ConfigError.of("Services", service, "made of Service values")
@@ -156,3 +168,4 @@ def _check(services: tuple[Service, ...]) -> None:
     ]
     if problems:
         raise ConfigError.of_all(problems)
+    return services
