@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from resilient.breaker import CircuitBreaker
 from resilient.envelopes.middleware import NormalizeErrors
@@ -13,14 +13,28 @@ from resilient.timeouts import AttemptTimeout, Deadline
 __all__ = ["Choice", "describe", "name_of", "problems"]
 
 
+_KNOWN: Final = (Retry, CircuitBreaker, NormalizeErrors, Deadline, AttemptTimeout)
+
+
 class Choice:
     """A middleware that runs a request through one of several orders."""
 
     __slots__ = ()
 
+    def summary(self) -> str:
+        """What it chooses between, in a line."""
+        raise NotImplementedError
+
     def alternatives(self) -> Iterable[Iterable[object]]:
         """The orders."""
         raise NotImplementedError
+
+
+def _kind(middleware: object) -> object:
+    """What counts of a middleware in an order: a subclass as what it extends."""
+    if isinstance(middleware, Choice):
+        return middleware
+    return next((kind for kind in _KNOWN if isinstance(middleware, kind)), None)
 
 
 def problems(middlewares: Iterable[object]) -> list[str]:
@@ -29,12 +43,12 @@ def problems(middlewares: Iterable[object]) -> list[str]:
     for place, each in enumerate(middlewares):
         if isinstance(each, Choice):
             before, after = middlewares[:place], middlewares[place + 1 :]
-            orders = ([*before, *own, *after] for own in each.alternatives())
+            # Thousands of alternatives are a few, as far as kinds go, and nothing else counts.
+            distinct = {tuple(map(_kind, own)): own for own in map(tuple, each.alternatives())}
+            orders = ([*before, *own, *after] for own in distinct.values())
             return list(dict.fromkeys(problem for order in orders for problem in problems(order)))
     found = []
-    known = (Retry, CircuitBreaker, NormalizeErrors, Deadline, AttemptTimeout)
-    # A subclass counts as what it extends.
-    kinds = [next((kind for kind in known if isinstance(each, kind)), None) for each in middlewares]
+    kinds = [_kind(each) for each in middlewares]
 
     def misplaced(outer: type[object], inner: type[object]) -> bool:
         """Whether `outer` stands inside `inner`."""
@@ -92,4 +106,6 @@ def describe(middleware: object) -> str:
     """A middleware and its settings, in a line."""
     settings = _DESCRIPTIONS.get(type(middleware))
     name = name_of(middleware)
+    if isinstance(middleware, Choice):
+        return f"{name}: {middleware.summary()}"
     return name if settings is None else f"{name}: {settings(middleware)}"

@@ -22,7 +22,7 @@ from resilient.services.service import Service, clashes
 
 __all__ = ["Services"]
 
-# How many names the error for one that is unknown shows.
+# How many names are shown in a line.
 _NAMED: Final = 20
 
 
@@ -113,23 +113,33 @@ class Services(Choice, Mapping[str, Pipeline]):
     def describe(self) -> str:
         """What is in it, a line for each service."""
         lines = [f"{each.name}: {', '.join(each.match)}" for each in self.services]
-        rest = "left to aiohttp alone" if self.default is None else "the default"
-        return "\n".join([*lines, f"the rest: {rest}"])
+        return "\n".join([*lines, f"the rest: {self._rest}"])
+
+    def summary(self) -> str:
+        """What is in it, in a line."""
+        return f"{self._names}; the rest: {self._rest}"
+
+    @property
+    def _rest(self) -> str:
+        return "left to aiohttp alone" if self.default is None else "the default"
+
+    @property
+    def _names(self) -> str:
+        """The names, as many as one may want to read."""
+        more = ["…"] if len(self) > _NAMED else []
+        return ", ".join([*islice(self, _NAMED), *more]) or "none"
 
     __str__ = describe
 
     def __repr__(self) -> str:
-        return f"<Services {', '.join(self._pipelines)}>"
+        return f"<Services {self._names}>"
 
     def __getitem__(self, name: str) -> Pipeline:
         """The pipeline of a service."""
         try:
             return self._pipelines[name]
         except KeyError:
-            known = list(islice(self._pipelines, _NAMED))
-            more = ["…"] if len(self) > _NAMED else []
-            there = ", ".join([*known, *more]) or "none"
-            raise KeyError(f"no service is named {name!r}; there are: {there}") from None
+            raise KeyError(f"no service is named {name!r}; there are: {self._names}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._pipelines)
