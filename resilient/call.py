@@ -121,8 +121,8 @@ class Call:
     prospect: Prospect | None = None
     # Until when a breaker inside would refuse the next attempt.
     refused_until: float | None = None
-    # Whether a retry budget has counted the call.
-    counted: bool = False
+    # The retry budgets that have counted the call: each service on its way has its own.
+    counted: tuple[object, ...] = ()
     # What the last attempt failed with, if that was an exception.
     failure: Exception | None = None
     # What was waited after which record: seconds, and the reason.

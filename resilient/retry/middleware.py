@@ -92,12 +92,16 @@ class Retry:
         factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
     )
     _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
+    # The budget, as calls keep it: a tuple made once costs them nothing.
+    _counting: tuple[RetryBudget, ...] = field(default=(), init=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     _time: Callable[[], float] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if self._budget is None and self.policy.budget is not None:
             self._budget = RetryBudget(self.policy.budget)
+        if self._budget is not None:
+            self._counting = (self._budget,)
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
@@ -128,8 +132,8 @@ class Retry:
         # A hop before this one may have left them.
         call.failure = call.stopped = None
         started = self._time()
-        if self._budget is not None and not call.counted:
-            call.counted = True
+        if self._budget is not None and self._budget not in call.counted:
+            call.counted += self._counting
             self._budget.count_call(started)
         if request.body and was_read(request):
             where = f"{request.method} {public_url(request.url)}"
