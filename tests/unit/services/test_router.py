@@ -1,0 +1,331 @@
+"""Which of many patterns takes a URL, as tables of decisions."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from yarl import URL
+
+from resilient.services import Pattern, router
+from resilient.services.router import Router
+
+
+def made(*patterns: str) -> Router[str]:
+    """A router whose patterns lead to themselves."""
+    made: Router[str] = Router()
+    for text in patterns:
+        assert made.add(Pattern.parse(text), text) is None
+    return made
+
+
+def taker(router: Router[str], url: str) -> str | None:
+    """The pattern that takes a URL."""
+    route = router.find(URL(url))
+    if route is None:
+        return None
+    assert route.pattern == Pattern.parse(route.target)
+    return route.target
+
+
+SPECIFIC = [
+    "https://api.eu.mavio.example/v4/users",
+    "https://api.eu.mavio.example/v4",
+    "https://api.eu.mavio.example",
+    "https://*.eu.mavio.example/v4/users",
+    "https://*.eu.mavio.example",
+    "https://*.mavio.example/v4/users",
+    "https://*.mavio.example",
+    "https://*.example",
+]
+
+
+@pytest.mark.parametrize("taken_away", range(len(SPECIFIC) + 1))
+def test_the_most_specific_wins(taken_away: int) -> None:
+    """Exact before wildcard, longer wildcard before shorter, then the longest path."""
+    left = SPECIFIC[taken_away:]
+    expected = left[0] if left else None
+    url = "https://api.eu.mavio.example/v4/users/7?q=1"
+    assert taker(made(*left), url) == expected
+    assert taker(made(*reversed(left)), url) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "taken_by"),
+    [
+        ("https://api.eu.mavio.example/v4/users", "https://api.eu.mavio.example/v4/users"),
+        ("https://api.eu.mavio.example/v4/user", "https://api.eu.mavio.example/v4"),
+        ("https://api.eu.mavio.example/v5", "https://api.eu.mavio.example"),
+        ("https://api.eu.mavio.example", "https://api.eu.mavio.example"),
+        ("https://www.eu.mavio.example/v4/users/7", "https://*.eu.mavio.example/v4/users"),
+        ("https://www.eu.mavio.example/v4", "https://*.eu.mavio.example"),
+        ("https://a.b.eu.mavio.example/v4", "https://*.eu.mavio.example"),
+        # A wildcard does not take the host that it is below.
+        ("https://eu.mavio.example/v4/users", "https://*.mavio.example/v4/users"),
+        ("https://eu.mavio.example", "https://*.mavio.example"),
+        ("https://mavio.example", "https://*.example"),
+        ("https://example", None),
+        # Nor hosts that only end alike.
+        ("https://xmavio.example", "https://*.example"),
+        ("https://xexample", None),
+        ("https://api.mavio.example.com", None),
+        # Another scheme or port is another origin, for wildcards as well.
+        ("http://api.eu.mavio.example", None),
+        ("https://api.eu.mavio.example:8443", None),
+        ("https://api.eu.mavio.example:443", "https://api.eu.mavio.example"),
+        ("https://api.eu.mavio.example:80", None),
+    ],
+)
+def test_each_url_has_its_pattern(url: str, taken_by: str | None) -> None:
+    assert taker(made(*SPECIFIC), url) == taken_by
+
+
+@pytest.mark.parametrize(
+    ("url", "taken_by"),
+    [
+        ("https://api.example/v4", "https://api.example/v4"),
+        ("https://api.example/v4/x", "https://api.example/v4"),
+        ("https://api.example/v5", "https://*.example"),
+        ("https://api.example", "https://*.example"),
+        ("https://api.example/", "https://*.example"),
+        ("https://a.api.example/v4", "https://*.api.example/v4"),
+        ("https://a.api.example/v5", "https://*.example"),
+        ("https://other.example/v4", "https://*.example"),
+    ],
+)
+def test_an_origin_whose_paths_do_not_match_leaves_a_url_to_a_wildcard(
+    url: str, taken_by: str
+) -> None:
+    found = made("https://api.example/v4", "https://*.api.example/v4", "https://*.example")
+    assert taker(found, url) == taken_by
+
+
+def test_without_a_wildcard_such_a_url_is_nobodys() -> None:
+    assert taker(made("https://api.example/v4", "https://*.api.example"), ONE) is None
+
+
+ONE = "https://api.example"
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "path", "taken_by"),
+    [
+        # Whole segments only.
+        (["/v4"], "/v4", "/v4"),
+        (["/v4"], "/v4/", "/v4"),
+        (["/v4"], "/v4/x", "/v4"),
+        (["/v4"], "/v4/x/y/z", "/v4"),
+        (["/v4"], "/v4?x=1", "/v4"),
+        (["/v4"], "/v4#x", "/v4"),
+        (["/v4"], "/v4?x=/v5", "/v4"),
+        (["/v4"], "/v40", None),
+        (["/v4"], "/v4;x", None),
+        (["/v4"], "/v4.json", None),
+        (["/v4"], "/V4", None),
+        (["/v4"], "/v", None),
+        (["/v4"], "/", None),
+        (["/v4"], "", None),
+        (["/v4"], "/x/v4", None),
+        (["/v4"], "?/v4", None),
+        # Slashes.
+        (["/v4"], "//v4", None),
+        (["//v4"], "//v4/x", "//v4"),
+        (["//v4"], "/v4", None),
+        (["/a//b"], "/a//b/c", "/a//b"),
+        (["/a//b"], "/a/b", None),
+        (["/a", "/a//b"], "/a/b", "/a"),
+        (["/a"], "/a//b", "/a"),
+        (["/a/b"], "/a/", None),
+        (["/v4/"], "/v4", "/v4/"),
+        # The longest.
+        (["", "/a", "/a/b/c"], "/a/b/c/d", "/a/b/c"),
+        (["", "/a", "/a/b/c"], "/a/b/c", "/a/b/c"),
+        (["", "/a", "/a/b/c"], "/a/b/cd", "/a"),
+        (["", "/a", "/a/b/c"], "/a/b", "/a"),
+        (["", "/a", "/a/b/c"], "/a/", "/a"),
+        (["", "/a", "/a/b/c"], "/ab", ""),
+        (["", "/a", "/a/b/c"], "/", ""),
+        (["", "/a", "/a/b/c"], "", ""),
+        (["/a/b", "/x"], "/x/b", "/x"),
+        (["/" + "/".join(["s"] * 40)], "/" + "/".join(["s"] * 41), "/" + "/".join(["s"] * 40)),
+        (["/" + "/".join(["s"] * 40)], "/" + "/".join(["s"] * 39), None),
+        (["/s"], "/s" * 50_000, "/s"),
+        (["/" + "x" * 10_000], "/" + "x" * 10_000 + "/y", "/" + "x" * 10_000),
+        # As encoded as the other.
+        (["/~me"], "/%7Eme/x", "/~me"),
+        (["/%7eme"], "/~me/x", "/%7eme"),
+        (["/ä"], "/%c3%a4", "/ä"),
+        (["/a b"], "/a%20b/c", "/a b"),
+        (["/a%2Fb"], "/a%2fb/c", "/a%2Fb"),
+        (["/a%2Fb"], "/a/b", None),
+        (["/a/b"], "/a%2Fb", None),
+        (["/a"], "/a%2Fb", None),
+        (["/v4"], "/x/../v4/y", "/v4"),
+        (["/v4"], "/v4/../v5", None),
+        (["/v4"], "/v4/%2e%2e/v5", None),
+    ],
+)
+def test_paths_are_matched_by_whole_segments(
+    prefixes: list[str], path: str, taken_by: str | None
+) -> None:
+    for order in itertools.permutations(prefixes):
+        found = made(*(ONE + prefix for prefix in order))
+        assert taker(found, ONE + path) == (None if taken_by is None else ONE + taken_by)
+
+
+@pytest.mark.parametrize(
+    ("url", "taken_by"),
+    [
+        ("wss://api.example", "https://api.example"),
+        ("wss://api.example:443/v4", "https://api.example/v4"),
+        ("wss://a.api.example", "https://*.api.example"),
+        ("ws://api.example", "http://api.example"),
+        ("ws://api.example:80", "http://api.example"),
+        ("ws://api.example:443", None),
+        ("wss://api.example:80", None),
+        ("ws://api.example:8080", "http://api.example:8080"),
+        ("wss://api.example:8080", None),
+        ("ws://a.api.example", None),
+        ("ftp://api.example", None),
+        ("unix://api.example", None),
+    ],
+)
+def test_a_websocket_belongs_to_the_origin_of_its_handshake(url: str, taken_by: str | None) -> None:
+    found = made(
+        "https://api.example",
+        "https://api.example/v4",
+        "https://*.api.example",
+        "http://api.example",
+        "http://api.example:8080",
+    )
+    assert taker(found, url) == taken_by
+
+
+@pytest.mark.parametrize(
+    ("url", "taken_by"),
+    [
+        ("HTTPS://API.Example/x", "https://api.example"),
+        ("https://api.example./x", "https://api.example"),
+        ("https://api.example.:443/x", "https://api.example"),
+        ("https://user:password@api.example/x", "https://api.example"),
+        ("https://BÜCHER.example", "https://bücher.example"),
+        ("https://xn--bcher-kva.example", "https://bücher.example"),
+        ("https://x.BÜCHER.example", "https://*.bücher.example"),
+        ("http://[0:0::1]/x", "http://[::1]"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("http://[::1]:8080", None),
+        ("http://127.0.0.1/x", "http://127.0.0.1"),
+        ("http://127.0.0.2", None),
+        ("http://1.127.0.0.1", None),
+    ],
+)
+def test_hosts_are_compared_in_their_normal_form(url: str, taken_by: str | None) -> None:
+    found = made(
+        "https://api.example",
+        "https://bücher.example",
+        "https://*.bücher.example",
+        "http://[::1]",
+        "http://127.0.0.1",
+    )
+    assert taker(found, url) == taken_by
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/",
+        "/v4",
+        "v4",
+        "?q",
+        "#f",
+        "//api.example/v4",
+        "http:///v4",
+        "https:v4",
+        "mailto:a@api.example",
+        "data:text/plain,https://api.example",
+        "file:///etc/hosts",
+        "http://.",
+        "http://..",
+    ],
+)
+def test_what_has_no_origin_is_nobodys(url: str) -> None:
+    found = made("https://api.example", "https://*.example", "http://none", "http://*.none")
+    assert found.find(URL(url)) is None
+
+
+def test_a_router_without_patterns_finds_nothing() -> None:
+    assert made().find(URL("https://api.example")) is None
+
+
+def test_adding_the_same_again_gives_back_what_was_there_and_leaves_it() -> None:
+    found = made("https://api.example", "https://api.example/v4")
+    for text in ("https://API.example:443/", "https://api.example/v4/"):
+        pattern = Pattern.parse(text)
+        assert found.add(pattern, "other") == str(pattern)
+    assert taker(found, "https://api.example") == "https://api.example"
+    assert taker(found, "wss://api.example/v4") == "https://api.example/v4"
+
+
+def test_what_is_falsy_can_be_led_to() -> None:
+    numbers: Router[int] = Router()
+    pattern = Pattern.parse(ONE)
+    assert numbers.add(pattern, 0) is None
+    assert numbers.add(pattern, 1) == 0
+    route = numbers.find(URL(ONE))
+    assert route is not None
+    assert route.target == 0
+
+
+def test_routers_share_nothing() -> None:
+    one, other = made(ONE), made()
+    assert taker(one, ONE) == ONE
+    assert taker(other, ONE) is None
+
+
+LATER = [
+    # (there before, asked for, added after it was asked for)
+    ([], ONE, ONE),
+    ([], ONE, "https://*.example"),
+    (["https://*.example"], ONE, ONE),
+    (["https://*.example"], "https://a.b.example", "https://*.b.example"),
+    ([ONE], ONE + "/v4", ONE + "/v4"),
+    ([ONE + "/v4"], ONE, ONE),
+    ([ONE + "/v4"], ONE + "/v5/a", ONE + "/v5/a"),
+    ([ONE], "ws://other.example", "http://*.example"),
+]
+
+
+@pytest.mark.parametrize(("before", "url", "added"), LATER)
+def test_what_was_asked_for_is_not_remembered_beyond_the_next_addition(
+    before: list[str], url: str, added: str
+) -> None:
+    found = made(*before)
+    assert taker(found, url) != added
+    found.add(Pattern.parse(added), added)
+    assert taker(found, url) == added
+
+
+def test_the_memory_of_origins_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router, "_MOST_ASKED", 5)
+    found = made("https://*.example", "https://api.example/v4")
+    largest = 0
+    for number in range(40):
+        assert taker(found, f"https://h{number}.example") == "https://*.example"
+        assert taker(found, f"https://h{number}.elsewhere") is None
+        assert taker(found, "https://api.example/v4/x") == "https://api.example/v4"
+        largest = max(largest, len(found._asked))
+    assert largest == 5
+
+
+def test_thousands_of_origins_are_remembered() -> None:
+    assert router._MOST_ASKED >= 1000
+
+
+def test_an_origin_is_looked_up_once() -> None:
+    found = made("https://*.example")
+    assert taker(found, "https://a.b.example/x") == "https://*.example"
+    # Whoever asks again does not go through the patterns again.
+    found._origins.clear()
+    assert taker(found, "https://a.b.example/y") == "https://*.example"
+    assert taker(found, "https://c.example") is None
