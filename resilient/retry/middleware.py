@@ -130,7 +130,7 @@ class Retry:
             self._time = time_on(self._loop, self._clock)
         policy = self.policy
         # A hop before this one may have left them.
-        call.failure = call.stopped = None
+        call.failure = call.stopped = call.read_until = None
         started = self._time()
         if self._budget is not None and self._budget not in call.counted:
             call.counted += self._counting
@@ -354,6 +354,8 @@ class Retry:
     ) -> None:
         """Keep a record of an attempt: its status, or what went wrong, in a few words."""
         ended = self._time()
+        # The next hop may be another service's, where no retry looks.
+        call.prospect = None
         call.records.append((number, request.method, request.url, started, ended, what))
         if self._emitter.wants(AttemptEvent.level):
             self._emitter.tell(
