@@ -38,7 +38,8 @@ class Services(Choice, Mapping[str, Pipeline]):
     most specific takes it: an exact origin before a wildcard, a longer wildcard before a
     shorter one, then the longest path prefix. aiohttp runs its middlewares for each hop of
     a redirect, so that each hop is under the policy of its own service; under `wrap` the
-    deadline of the first hop goes on holding for those after it.
+    deadline of the first hop goes on holding for those after it, unless their own service
+    has none.
 
     Args:
         services: Their order does not matter.
