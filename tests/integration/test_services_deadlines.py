@@ -1,0 +1,136 @@
+"""`Services` and deadlines: of the whole call under `wrap`, of each hop elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from yarl import URL
+
+from resilient import (
+    DeadlineExceededError,
+    Policy,
+    RateLimitError,
+    Service,
+    Services,
+)
+from resilient.testing import FaultServer, Received, Reply
+from tests.integration.support import (
+    HandClock,
+    client,
+    fault_server,
+    policy,
+    redirect,
+    retry_policy,
+    status_of,
+    wrapped,
+)
+
+UNDER = pytest.mark.parametrize("under", [client, wrapped])
+
+
+def attempts(most: int, **changes: Any) -> Policy:
+    return policy(retry=retry_policy(max_attempts=most), **changes)
+
+
+def localhost(server: FaultServer) -> URL:
+    """The same server by another name, which is another origin."""
+    return server.url.with_host("localhost")
+
+
+def after(clock: HandClock, seconds: float, reply: Reply) -> Any:
+    """An answer that takes so long on the clock."""
+
+    def answer(_: Received) -> Reply:
+        clock.advance(seconds)
+        return reply
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "exceeded"),
+    [
+        (10, 100, 100),
+        (100, 6, 6),
+        (10, 12, 12),
+        (100, 100, None),
+        # A service that says so has no limit, even after one that has.
+        (10, None, None),
+        (None, 8, None),
+        (None, 6, 6),
+    ],
+)
+async def test_under_wrap_the_shortest_deadline_holds_across_the_hops(
+    first: float | None, second: float | None, exceeded: float | None
+) -> None:
+    clock = HandClock()
+    async with fault_server() as here, fault_server() as there:
+        here.route("/", then=after(clock, 4, redirect(localhost(there))))
+        there.route("/", then=after(clock, 7, Reply(200)))
+        services = Services(
+            [
+                Service("here", str(here.url), attempts(1, total_timeout=first)),
+                Service("there", str(localhost(there)), attempts(1, total_timeout=second)),
+            ],
+            clock=clock,
+        )
+        async with wrapped(services) as session:
+            if exceeded is None:
+                assert await status_of(session, here.url) == 200
+            else:
+                with pytest.raises(DeadlineExceededError) as caught:
+                    await status_of(session, here.url)
+                assert caught.value.timeout == exceeded
+                assert [each.status for each in caught.value.attempts] == [302, None]
+        assert (here.hits, there.hits) == (1, 1)
+
+
+async def test_it_holds_over_a_hop_that_no_service_covers() -> None:
+    clock = HandClock()
+    async with fault_server() as here, fault_server() as other:
+        here.route("/1", then=after(clock, 4, redirect(other.url)))
+        other.route("/", then=after(clock, 7, redirect(here.url / "2")))
+        here.route("/2", then=Reply(200))
+        services = Services(
+            [Service("here", str(here.url), attempts(1, total_timeout=10))], clock=clock
+        )
+        async with wrapped(services) as session:
+            with pytest.raises(DeadlineExceededError):
+                await status_of(session, here.url / "1")
+        assert [request.path for request in here.requests] == ["/1"]
+
+
+async def test_without_wrap_each_hop_has_the_time_of_its_service() -> None:
+    clock = HandClock()
+    async with fault_server() as here, fault_server() as there:
+        here.route("/", then=after(clock, 4, redirect(localhost(there))))
+        there.route("/", then=after(clock, 7, Reply(200)))
+        services = Services(
+            [
+                Service("here", str(here.url), attempts(1, total_timeout=5)),
+                Service("there", str(localhost(there)), attempts(1, total_timeout=8)),
+            ],
+            clock=clock,
+        )
+        async with client(services) as session:
+            assert await status_of(session, here.url) == 200
+
+
+async def test_a_wait_that_does_not_fit_what_is_left_of_the_first_deadline_is_refused() -> None:
+    clock = HandClock()
+    async with fault_server() as here, fault_server() as there:
+        here.route("/", then=after(clock, 4, redirect(localhost(there))))
+        there.route("/", then=Reply(429, headers={"Retry-After": "8"}))
+        services = Services(
+            [
+                Service("here", str(here.url), attempts(1, total_timeout=10)),
+                Service("there", str(localhost(there)), attempts(3)),
+            ],
+            clock=clock,
+        )
+        async with wrapped(services) as session:
+            with pytest.raises(RateLimitError) as caught:
+                await status_of(session, here.url)
+        assert there.hits == 1
+    assert "does not fit the 6 s left" in str(caught.value.stop_reason)
