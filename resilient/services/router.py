@@ -8,9 +8,8 @@ from as many as the longest prefix has.
 
 from __future__ import annotations
 
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
-from attrs import define, field, frozen
 from yarl import URL
 
 from resilient.redact import origin_of
@@ -24,22 +23,23 @@ _T = TypeVar("_T")
 _MOST_ASKED: Final = 4096
 
 
-@frozen
-class Route(Generic[_T]):
+class Route(NamedTuple, Generic[_T]):
     """A pattern, and what it leads to."""
 
     pattern: Pattern
     target: _T
 
 
-@define(eq=False)
 class Router(Generic[_T]):
     """Patterns and what they lead to."""
 
-    # By origin, as patterns write it.
-    _origins: dict[str, _Paths[_T]] = field(factory=dict, init=False)
-    # What to look into for an origin that was asked for, the most specific first.
-    _asked: dict[str, tuple[_Paths[_T], ...]] = field(factory=dict, init=False)
+    __slots__ = ("_asked", "_origins")
+
+    def __init__(self) -> None:
+        # By origin, as patterns write it.
+        self._origins: dict[str, _Paths[_T]] = {}
+        # What to look into for an origin that was asked for, the most specific first.
+        self._asked: dict[str, tuple[_Paths[_T], ...]] = {}
 
     def add(self, pattern: Pattern, target: _T) -> _T | None:
         """Add a pattern; if it is there already, give back what it leads to and leave that."""
@@ -76,14 +76,16 @@ class Router(Generic[_T]):
         return found
 
 
-@define(eq=False)
 class _Paths(Generic[_T]):
     """The routes under one origin, by path prefix."""
 
-    whole: Route[_T] | None = field(default=None, init=False)
-    prefixes: dict[str, Route[_T]] = field(factory=dict, init=False)
-    # Segments of the longest prefix.
-    depth: int = field(default=0, init=False)
+    __slots__ = ("depth", "prefixes", "whole")
+
+    def __init__(self) -> None:
+        self.whole: Route[_T] | None = None
+        self.prefixes: dict[str, Route[_T]] = {}
+        # Segments of the longest prefix.
+        self.depth = 0
 
     def add(self, path: str, route: Route[_T]) -> Route[_T] | None:
         """Add a route, or give back the one that is there."""
