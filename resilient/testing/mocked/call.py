@@ -1,0 +1,161 @@
+"""One call of a session under the mock: two middlewares, around the others and inside them.
+
+aiohttp builds the requests, runs the chain, follows redirects, keeps cookies and watches the
+time, as ever. The innermost middleware answers in the place of the network.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import ClientConnectionError, ClientHandlerType, ClientRequest, ClientResponse, hdrs
+from multidict import CIMultiDict
+from yarl import URL
+
+from resilient.testing.mocked.answers import is_refusal, outcome_of
+from resilient.testing.mocked.exchange import Exchange
+from resilient.testing.mocked.theirs import (
+    Aioresponses,
+    RequestMatch,
+    keep,
+    normalize_url,
+    passes,
+    record,
+    take,
+)
+from resilient.testing.received import Received
+
+__all__ = ["MockedCall"]
+
+
+class MockedCall:
+    """What a call knows of itself.
+
+    Args:
+        mock: Where its answers come from.
+        received: Where it leaves what was sent.
+        method: What the code under test asks for.
+        url: The same, as answers are matched with it.
+        options: The arguments of the call.
+
+    Attributes:
+        failure: What came out of the chain, if nothing was really sent.
+    """
+
+    def __init__(
+        self,
+        mock: Aioresponses,
+        received: list[Received],
+        method: str,
+        url: URL,
+        options: dict[str, Any],
+    ) -> None:
+        self._mock = mock
+        self._received = received
+        self._method = method
+        self._url = url
+        self._options = options
+        self._hop = 0
+        # The hop's request, before any other middleware saw it.
+        self._built = URL()
+        self._headers: CIMultiDict[str] = CIMultiDict()
+        self._is_mocked = False
+        self.failure: BaseException | None = None
+
+    async def outermost(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Run a hop, once."""
+        if self.failure is not None:
+            # aiohttp goes through the chain again after a failure that a stale connection may
+            # have caused. There was none: the first failure is what is mocked.
+            raise self.failure
+        self._hop += 1
+        self._is_mocked = False
+        self._built = request.url
+        self._headers = request.headers.copy()
+        try:
+            return await handler(request)
+        except BaseException as error:
+            if self._is_mocked:
+                self.failure = error
+            raise
+
+    async def innermost(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Answer in the place of the network, or let the request through to it."""
+        urls = self._spellings(request)
+        self._is_mocked = False
+        if passes(self._mock, urls):
+            return await handler(request)
+        options = self._as_sent(request)
+        records = [options]
+        if self._hop == 1:
+            asked = record(self._mock, self._method, self._url, self._options)
+            records.append(asked.kwargs)
+        found = take(self._mock, self._methods(request), urls)
+        if found is None and self._mock.passthrough_unmatched:
+            return await handler(request)
+        self._is_mocked = True
+        if found is None:
+            raise ClientConnectionError(f"Connection refused: {request.method} {urls[0]}")
+        match, url = found
+        if is_refusal(match):
+            await outcome_of(match, url, options)  # raises it
+        return await self._answer(request, match, url, records)
+
+    async def _answer(
+        self,
+        request: ClientRequest,
+        match: RequestMatch,
+        url: URL,
+        records: list[dict[str, Any]],
+    ) -> ClientResponse:
+        options = records[0]
+        exchange = Exchange(request)
+        try:
+            received = await exchange.upload()
+            received.connection = len(self._received) + 1
+            self._received.append(received)
+            if hasattr(options.get("data"), "__aiter__"):
+                # It can be read only once, and just was.
+                for each in records:
+                    each["data"] = received.body
+            response = await exchange.download(await outcome_of(match, url, options))
+        except BaseException:
+            exchange.abandon()
+            raise
+        keep(self._mock, response)
+        return response
+
+    def _methods(self, request: ClientRequest) -> tuple[str, ...]:
+        """The methods whose answers will do, the best first."""
+        if self._hop == 1 or request.method == hdrs.METH_GET:
+            return (request.method,)
+        # For aioresponses, a redirect makes a GET of everything.
+        return request.method, hdrs.METH_GET
+
+    def _spellings(self, request: ClientRequest) -> list[URL]:
+        """The URL of a request, as it was written and as it is sent: without a fragment, say."""
+        urls = [normalize_url(request.url)]
+        if request.url == self._built:
+            written = self._url if self._hop == 1 else normalize_url(request.original_url)
+            if written not in urls:
+                urls.insert(0, written)
+        return urls
+
+    def _as_sent(self, request: ClientRequest) -> dict[str, Any]:
+        """The arguments of the call, with the headers that middlewares have changed."""
+        before, now = self._headers, request.headers
+        changed = {
+            name.lower()
+            for name in (*before, *now)
+            if before.getall(name, []) != now.getall(name, [])
+        }
+        options = dict(self._options)
+        if changed:
+            headers = CIMultiDict(options.get("headers") or {})
+            for name in changed:
+                headers.popall(name, None)
+            headers.extend(
+                [(name, value) for name, value in now.items() if name.lower() in changed]
+            )
+            options["headers"] = headers
+        return options

@@ -1,0 +1,131 @@
+"""A request and its response, without a network.
+
+The request is written, and the response made, by the code of aiohttp's that does so over a
+socket: what a middleware, a trace or a test looks at afterwards is what it would have found.
+What that code does not publish is used here and in `memory`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Final
+
+from aiohttp import ClientRequest, ClientResponse, StreamReader
+from multidict import CIMultiDictProxy
+
+from resilient.bodies import stop_upload
+from resilient.testing.mocked.answers import Answer
+from resilient.testing.mocked.fit import explained
+from resilient.testing.mocked.memory import Wire, connect
+from resilient.testing.received import Received, read_body, read_head
+from resilient.testing.wire import ClientGone
+from resilient.testing.wire import Connection as ServerSide
+
+with explained():
+    from aiohttp.http import HttpVersion11, RawResponseMessage
+
+__all__ = ["Exchange"]
+
+# A reader that holds more than its limit asks the peer to pause, and nobody is there.
+_LEAST_LIMIT: Final = 2**16
+
+
+class Exchange:
+    """One run of the innermost handler.
+
+    Args:
+        request: What is sent.
+    """
+
+    def __init__(self, request: ClientRequest) -> None:
+        # Not all that is asked of it is public.
+        self._request: Any = request
+        self._response: ClientResponse | None = None
+        self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
+        with explained():
+            self._connection, self._protocol, self._wire = connect(request)
+
+    async def upload(self) -> Received:
+        """Send the request, and read it as a server does.
+
+        Raises:
+            aiohttp.ClientError: Its body could not be written.
+        """
+        request = self._request
+        with explained():
+            tracker = getattr(request, "_upload_tracker", None)  # from 3.14 on
+            if tracker is not None:
+                request._upload_gen = tracker._attempt_started()
+            await self._send()
+            leave = request._continue
+        if leave is not None and not leave.done():
+            leave.set_result(True)
+        await stop_upload(request)
+        failure = self._protocol.exception()
+        if failure is not None:
+            raise failure
+        return await self._read()
+
+    async def _send(self) -> None:
+        request = self._request
+        usual = request.response_class
+
+        def make(*args: Any, **kwargs: Any) -> ClientResponse:
+            # What a response is made of differs between releases, and this one knows.
+            self._arguments = args, kwargs
+            made: ClientResponse = usual(*args, **kwargs)
+            return made
+
+        request.response_class = make
+        try:
+            self._response = await request.send(self._connection)
+        finally:
+            request.response_class = usual
+
+    async def _read(self) -> Received:
+        server = ServerSide(1)
+        server.connection_made(Wire())
+        server.data_received(bytes(self._wire.written))
+        server.eof_received()
+        received = await read_head(server)
+        # A body that is shorter than its Content-Length says is not `complete`.
+        with suppress(ClientGone):
+            await read_body(server, received)
+        return received
+
+    async def download(self, answer: Answer) -> ClientResponse:
+        """Make the response to what was sent."""
+        response = self._response
+        if response is None:
+            raise RuntimeError("an exchange begins with its upload")
+        if answer.response_class not in (None, type(response)):
+            args, kwargs = self._arguments
+            response = answer.response_class(*args, **kwargs)
+            self._response = self._request.response = response
+        raw_headers = tuple(
+            (name.encode(), value.encode()) for name, value in answer.headers.items()
+        )
+        with explained():
+            limit = max(len(answer.body), _LEAST_LIMIT)
+            content = StreamReader(self._protocol, limit, loop=self._protocol._loop)
+            content.feed_data(answer.body)
+            content.feed_eof()
+            message = RawResponseMessage(
+                version=HttpVersion11,
+                code=answer.status,
+                reason=answer.reason,
+                headers=CIMultiDictProxy(answer.headers),
+                raw_headers=raw_headers,
+                should_close=False,
+                compression=None,
+                upgrade=False,
+                chunked=False,
+            )
+            self._protocol.feed_data((message, content))
+            return await response.start(self._connection)
+
+    def abandon(self) -> None:
+        """End an exchange that came to no response."""
+        if self._response is not None:
+            self._response.close()
+        self._connection.close()

@@ -1,0 +1,71 @@
+"""A connection of aiohttp's that ends in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import ClientRequest
+
+from resilient.testing.mocked.fit import explained
+
+with explained():
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.connector import Connection
+
+__all__ = ["Wire", "connect"]
+
+
+def connect(request: ClientRequest) -> tuple[Connection, ResponseHandler, Wire]:
+    """A connection for a request, what reads from it, and what is written to it."""
+    loop = asyncio.get_running_loop()
+    wire = Wire()
+    protocol = ResponseHandler(loop)
+    protocol.connection_made(wire)
+    pool: Any = _Pool()
+    return Connection(pool, request.connection_key, protocol, loop), protocol, wire
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self._closing = False
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        """Keep it."""
+        self.written += data
+
+    def is_closing(self) -> bool:
+        """Whether it was closed."""
+        return self._closing
+
+    def close(self) -> None:
+        """Take no more; whoever owns the connection knows of it."""
+        self._closing = True
+
+    def abort(self) -> None:
+        """Close."""
+        self.close()
+
+    def pause_reading(self) -> None:
+        """Do nothing: what arrives does not come this way."""
+
+    def resume_reading(self) -> None:
+        """Do nothing: what arrives does not come this way."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Do nothing: all is kept."""
+
+
+class _Pool:
+    """As much of a connector as a connection asks for: where it comes back to, to be closed."""
+
+    force_close = False
+
+    def _release(
+        self, key: object, protocol: ResponseHandler, *, should_close: bool = False
+    ) -> None:
+        protocol.close()
