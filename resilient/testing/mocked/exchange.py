@@ -53,7 +53,7 @@ class Exchange:
         """
         request = self._request
         with explained():
-            tracker = getattr(request, "_upload_tracker", None)  # from 3.14 on
+            tracker = getattr(request, "_upload_tracker", None)  # since 3.14.4
             if tracker is not None:
                 request._upload_gen = tracker._attempt_started()
             await self._send()

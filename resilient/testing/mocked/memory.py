@@ -27,28 +27,26 @@ def connect(request: ClientRequest) -> tuple[Connection, ResponseHandler, Wire]:
 
 
 class Wire(asyncio.Transport):
-    """Keeps what is written."""
+    """Keeps what is written. Nothing is open, so that there is nothing to close."""
 
     def __init__(self) -> None:
         super().__init__()
         self.written = bytearray()
-        self._closing = False
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Keep it."""
         self.written += data
 
+    def get_write_buffer_size(self) -> int:
+        """How much is not yet written: nothing, ever."""
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Do nothing: all is kept."""
+
     def is_closing(self) -> bool:
-        """Whether it was closed."""
-        return self._closing
-
-    def close(self) -> None:
-        """Take no more; whoever owns the connection knows of it."""
-        self._closing = True
-
-    def abort(self) -> None:
-        """Close."""
-        self.close()
+        """Whether it takes no more."""
+        return False
 
     def pause_reading(self) -> None:
         """Do nothing: what arrives does not come this way."""
@@ -56,16 +54,11 @@ class Wire(asyncio.Transport):
     def resume_reading(self) -> None:
         """Do nothing: what arrives does not come this way."""
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Do nothing: all is kept."""
-
 
 class _Pool:
-    """As much of a connector as a connection asks for: where it comes back to, to be closed."""
+    """As much of a connector as a connection asks for."""
 
     force_close = False
 
-    def _release(
-        self, key: object, protocol: ResponseHandler, *, should_close: bool = False
-    ) -> None:
-        protocol.close()
+    def _release(self, *_: object, **__: object) -> None:
+        """Take a connection back."""

@@ -183,10 +183,17 @@ async def test_a_refused_handshake_is_refused(session: Session) -> None:
         assert caught.value.status == 403
 
 
-@pytest.mark.skipif(not hasattr(aiohttp, "UploadTracker"), reason="new in aiohttp 3.14")
+@pytest.mark.skipif(not hasattr(aiohttp, "UploadTracker"), reason="new in aiohttp 3.14.4")
 async def test_an_upload_can_be_tracked(session: Session) -> None:
+    written: list[int] = []
+
+    async def parts() -> Any:
+        yield b"abc"
+        written.append(tracker.bytes_written)
+        yield b"de"
+
     tracker = aiohttp.UploadTracker()
     with aioresponses() as m:
         m.post(API)
-        await session.post(API, data=b"abc", upload_tracker=tracker)
-    assert tracker.bytes_written == 3
+        await session.post(API, data=parts(), upload_tracker=tracker)
+    assert (written, tracker.bytes_written, tracker.attempts) == ([3], 5, 1)

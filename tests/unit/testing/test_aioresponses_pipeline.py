@@ -1,10 +1,8 @@
-"""The middlewares of this library keep their promises when the answers are mocked."""
+"""Errors, breaker, time limits and `wrap` keep their promises when the answers are mocked."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -12,11 +10,13 @@ import pytest
 from yarl import URL
 
 import resilient
-from resilient import BreakerPolicy, CircuitBreaker, Pipeline, Policy, Retry, RetryPolicy
+from resilient import BreakerPolicy, CircuitBreaker, Retry
 from resilient.testing.aioresponses import CallbackResult, aioresponses
 from tests.integration.support import HandClock
+from tests.unit.testing.support import piped
 
 API = "https://api.example/meetings"
+
 
 MEETING_NOT_FOUND = {
     "error": {
@@ -31,198 +31,6 @@ INVALID_USER = {
     "error": "Bad Request",
     "errors": [{"field": "email", "message": "Invalid email format"}],
 }
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@asynccontextmanager
-async def piped(
-    clock: HandClock, *, wrapped: bool = True, **policy: Any
-) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session with the standard pipeline under it, or in it."""
-    pipeline = Pipeline(Policy(**policy), clock=clock)
-    if not wrapped:
-        async with aiohttp.ClientSession(middlewares=[pipeline]) as session:
-            yield session
-        return
-    async with aiohttp.ClientSession() as original, resilient.wrap(original, pipeline) as session:
-        yield session
-
-
-@pytest.fixture(params=[True, False], ids=["wrapped", "given"])
-async def session(
-    request: pytest.FixtureRequest, clock: HandClock
-) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session with the standard pipeline."""
-    async with piped(clock, wrapped=request.param) as session:
-        yield session
-
-
-# Retry.
-
-
-async def test_what_fails_is_tried_again(session: aiohttp.ClientSession) -> None:
-    with aioresponses() as m:
-        m.get(API, status=503, repeat=2)
-        m.get(API, payload={"meetings": []})
-        async with session.get(API) as response:
-            assert await response.json() == {"meetings": []}
-            attempts = resilient.attempts_of(response)
-        assert [attempt.status for attempt in attempts] == [503, 503, 200]
-        assert len(m.requests["GET", URL(API)]) == len(m.received) == 3
-
-
-async def test_retry_works_alone(clock: HandClock) -> None:
-    with aioresponses() as m:
-        m.get(API, status=503, repeat=True)
-        retry = Retry(RetryPolicy(max_attempts=4), clock=clock)
-        async with (
-            aiohttp.ClientSession(middlewares=[retry]) as session,
-            session.get(API) as response,
-        ):
-            assert response.status == 503
-            assert len(resilient.attempts_of(response)) == 4
-        assert len(m.received) == 4
-
-
-@pytest.mark.parametrize(
-    ("answer", "sent"),
-    [
-        ({"status": 503}, 1),
-        ({"status": 429}, 3),
-        ({"exception": aiohttp.ServerDisconnectedError()}, 1),
-        ({"timeout": True}, 1),
-    ],
-    ids=["503", "429", "disconnected", "timeout"],
-)
-async def test_a_post_is_repeated_only_where_it_was_not_carried_out(
-    session: aiohttp.ClientSession, answer: dict[str, Any], sent: int
-) -> None:
-    with aioresponses() as m:
-        m.post(API, repeat=True, **answer)
-        with pytest.raises(resilient.ResilientError) as caught:
-            await session.post(API, json={"a": 1})
-        assert len(caught.value.attempts) == len(m.received) == sent
-
-
-async def test_a_post_that_was_never_sent_is_repeated(session: aiohttp.ClientSession) -> None:
-    with aioresponses() as m:
-        m.post(API, exception=aiohttp.ConnectionTimeoutError("late"), repeat=2)
-        m.post(API, status=201)
-        async with session.post(API, json={"a": 1}) as response:
-            assert response.status == 201
-            assert len(resilient.attempts_of(response)) == 3
-        assert len(m.requests["POST", URL(API)]) == 3
-        assert len(m.received) == 1
-
-
-@pytest.mark.parametrize(
-    "failure",
-    [
-        aiohttp.ServerDisconnectedError(),
-        aiohttp.ClientOSError(104, "Connection reset by peer"),
-        aiohttp.ClientPayloadError("cut"),
-        aiohttp.ServerTimeoutError("late"),
-        TimeoutError("late"),
-    ],
-    ids=repr,
-)
-async def test_a_failure_of_the_transport_is_tried_again_and_exactly_counted(
-    session: aiohttp.ClientSession, failure: Exception
-) -> None:
-    with aioresponses() as m:
-        m.get(API, exception=failure, repeat=True)
-        with pytest.raises(resilient.ResilientError) as caught:
-            await session.get(API)
-        assert isinstance(
-            caught.value, resilient.ConnectionFailedError | resilient.AttemptTimeoutError
-        )
-        assert caught.value.__cause__ is failure
-        assert len(caught.value.attempts) == len(m.received) == 3
-
-
-async def test_what_is_not_mocked_is_a_refused_connection(session: aiohttp.ClientSession) -> None:
-    with aioresponses() as m:
-        with pytest.raises(resilient.ConnectionFailedError) as caught:
-            await session.get(API)
-        assert "Connection refused" in str(caught.value.__cause__)
-        assert len(m.requests["GET", URL(API)]) == 3
-        assert m.received == []
-
-
-async def test_a_bug_is_not_tried_again(session: aiohttp.ClientSession) -> None:
-    with aioresponses() as m:
-        m.get(API, exception=LookupError("a bug"))
-        with pytest.raises(LookupError, match="a bug"):
-            await session.get(API)
-        m.assert_called_once_with(API)
-
-
-async def test_a_body_that_is_read_once_is_sent_once(session: aiohttp.ClientSession) -> None:
-    async def parts() -> Any:
-        yield b"abc"
-
-    with aioresponses() as m:
-        m.put(API, status=503)
-        m.put(API)
-        with pytest.raises(resilient.ServiceUnavailableError) as caught:
-            await session.put(API, data=parts())
-        assert caught.value.stop_reason == "its body can be read only once"
-        assert [received.body for received in m.received] == [b"abc"]
-
-
-async def test_every_attempt_sends_the_same_body(session: aiohttp.ClientSession) -> None:
-    with aioresponses() as m:
-        m.put(API, status=503, repeat=2)
-        m.put(API)
-        form = aiohttp.FormData({"a": "b"})
-        form.add_field("file", b"abc", filename="c")
-        async with session.put(API, data=form):
-            pass
-        bodies = [received.body for received in m.received]
-        assert len(bodies) == 3
-        assert len(set(bodies)) == 1
-        assert b"abc" in bodies[0]
-
-
-async def test_the_idempotency_key_is_the_same_for_each_attempt(clock: HandClock) -> None:
-    keys: list[str] = []
-
-    def callback(url: URL, **kwargs: Any) -> CallbackResult:
-        keys.append(kwargs["headers"]["Idempotency-Key"])
-        return CallbackResult(status=503 if len(keys) < 3 else 201)
-
-    retry = RetryPolicy(idempotency_header="Idempotency-Key")
-    with aioresponses() as m:
-        m.post(API, callback=callback, repeat=True)
-        async with piped(clock, retry=retry) as session, session.post(API) as response:
-            assert response.status == 201
-        assert [received.headers["Idempotency-Key"] for received in m.received] == keys
-    assert len(keys) == 3
-    assert len(set(keys)) == 1
-
-
-@pytest.mark.parametrize(
-    ("headers", "least"),
-    [
-        ({"Retry-After": "7"}, 7),
-        ({"Retry-After": "Thu, 01 Jan 2026 00:00:09 GMT"}, 9),
-        ({"retry-after-ms": "1500"}, 1.5),
-    ],
-)
-async def test_the_servers_time_is_a_floor(
-    session: aiohttp.ClientSession, clock: HandClock, headers: dict[str, str], least: float
-) -> None:
-    with aioresponses() as m:
-        m.get(API, status=429, headers=headers)
-        m.get(API)
-        async with session.get(API):
-            pass
-    (slept,) = clock.slept
-    assert least <= slept < least * 1.5
 
 
 # Errors.
@@ -253,7 +61,7 @@ async def test_the_servers_time_is_a_floor(
     ids=["nested", "flat", "html"],
 )
 async def test_a_mocked_error_body_becomes_a_typed_error(
-    session: aiohttp.ClientSession,
+    piped_session: aiohttp.ClientSession,
     answer: dict[str, Any],
     kind: type[resilient.APIError],
     said: dict[str, object],
@@ -261,19 +69,19 @@ async def test_a_mocked_error_body_becomes_a_typed_error(
     with aioresponses() as m:
         m.get(API, repeat=True, **answer)
         with pytest.raises(resilient.APIError) as caught:
-            await session.get(API)
+            await piped_session.get(API)
     assert type(caught.value) is kind
     assert {name: getattr(caught.value, name) for name in said} == said
 
 
-async def test_an_override_holds(session: aiohttp.ClientSession) -> None:
+async def test_an_override_holds(piped_session: aiohttp.ClientSession) -> None:
     with aioresponses() as m:
         m.get(API, status=404, payload=MEETING_NOT_FOUND, repeat=True)
         m.delete(API, status=503, repeat=True)
         with resilient.override(max_attempts=1, raise_errors=False):
-            async with session.get(API) as response:
+            async with piped_session.get(API) as response:
                 assert (response.status, await response.json()) == (404, MEETING_NOT_FOUND)
-            async with session.delete(API) as response:
+            async with piped_session.delete(API) as response:
                 assert response.status == 503
         m.assert_any_call(API, method="DELETE")
         assert len(m.received) == 2
@@ -330,7 +138,7 @@ async def test_the_pipelines_breaker_saves_attempts(clock: HandClock) -> None:
 
 
 async def test_an_attempt_that_hangs_runs_out_of_time_and_was_sent(
-    session: aiohttp.ClientSession, clock: HandClock
+    piped_session: aiohttp.ClientSession, clock: HandClock
 ) -> None:
     async def hang(url: URL, **kwargs: Any) -> None:
         clock.advance(30)
@@ -339,19 +147,19 @@ async def test_an_attempt_that_hangs_runs_out_of_time_and_was_sent(
     with aioresponses() as m:
         m.post(API, callback=hang)
         with pytest.raises(resilient.AttemptTimeoutError) as caught:
-            await session.post(API)
+            await piped_session.post(API)
         # It may have been carried out, so that it is not repeated.
         assert len(caught.value.attempts) == len(m.received) == 1
 
         m.get(API, callback=hang)
         m.get(API, status=204)
-        async with session.get(API) as response:
+        async with piped_session.get(API) as response:
             assert response.status == 204
             assert len(resilient.attempts_of(response)) == 2
 
 
 async def test_one_deadline_for_all_attempts(
-    session: aiohttp.ClientSession, clock: HandClock
+    piped_session: aiohttp.ClientSession, clock: HandClock
 ) -> None:
     def take_long(url: URL, **kwargs: Any) -> CallbackResult:
         clock.advance(45)
@@ -368,7 +176,7 @@ async def test_one_deadline_for_all_attempts(
             resilient.override(attempt_timeout=float("inf")),
             pytest.raises(resilient.DeadlineExceededError) as caught,
         ):
-            await session.get(API)
+            await piped_session.get(API)
         assert len(caught.value.attempts) == len(m.received) == 2
 
 
@@ -391,13 +199,13 @@ async def test_a_cancelled_call_takes_no_more_answers(clock: HandClock) -> None:
         m.assert_called_once_with(API)
 
 
-async def test_a_mocked_cancellation_is_no_failure(session: aiohttp.ClientSession) -> None:
+async def test_a_mocked_cancellation_is_no_failure(piped_session: aiohttp.ClientSession) -> None:
     with aioresponses() as m:
         m.get(API, exception=asyncio.CancelledError())
         with pytest.raises(asyncio.CancelledError):
-            await session.get(API)
+            await piped_session.get(API)
         m.assert_called_once_with(API)
-        circuit = resilient.pipeline_of(session).breaker.circuit(URL(API))
+        circuit = resilient.pipeline_of(piped_session).breaker.circuit(URL(API))
         assert (circuit.counts.calls, circuit.counts.failures) == (0, 0)
 
 
