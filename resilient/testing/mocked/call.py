@@ -55,7 +55,7 @@ class MockedCall:
         self._method = method
         self._url = url
         self._options = options
-        self._hop = 0
+        self._is_redirected = False
         # The hop's request, before any other middleware saw it.
         self._built = URL()
         self._headers: CIMultiDict[str] = CIMultiDict()
@@ -63,21 +63,23 @@ class MockedCall:
         self.failure: BaseException | None = None
 
     async def outermost(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """Run a hop, once."""
+        """Run a hop, and no second time for a failure that was mocked."""
         if self.failure is not None:
             # aiohttp goes through the chain again after a failure that a stale connection may
             # have caused. There was none: the first failure is what is mocked.
             raise self.failure
-        self._hop += 1
         self._is_mocked = False
         self._built = request.url
         self._headers = request.headers.copy()
         try:
-            return await handler(request)
+            response = await handler(request)
         except BaseException as error:
             if self._is_mocked:
                 self.failure = error
             raise
+        # If anything comes after a response, it is where that leads.
+        self._is_redirected = True
+        return response
 
     async def innermost(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Answer in the place of the network, or let the request through to it."""
@@ -87,7 +89,7 @@ class MockedCall:
             return await handler(request)
         options = self._as_sent(request)
         records = [options]
-        if self._hop == 1:
+        if not self._is_redirected:
             asked = record(self._mock, self._method, self._url, self._options)
             records.append(asked.kwargs)
         found = take(self._mock, self._methods(request), urls)
@@ -127,16 +129,16 @@ class MockedCall:
 
     def _methods(self, request: ClientRequest) -> tuple[str, ...]:
         """The methods whose answers will do, the best first."""
-        if self._hop == 1 or request.method == hdrs.METH_GET:
-            return (request.method,)
-        # For aioresponses, a redirect makes a GET of everything.
-        return request.method, hdrs.METH_GET
+        if self._is_redirected and request.method != hdrs.METH_GET:
+            # For aioresponses, a redirect makes a GET of everything.
+            return request.method, hdrs.METH_GET
+        return (request.method,)
 
     def _spellings(self, request: ClientRequest) -> list[URL]:
         """The URL of a request, as it was written and as it is sent: without a fragment, say."""
         urls = [normalize_url(request.url)]
         if request.url == self._built:
-            written = self._url if self._hop == 1 else normalize_url(request.original_url)
+            written = normalize_url(request.original_url) if self._is_redirected else self._url
             if written not in urls:
                 urls.insert(0, written)
         return urls
