@@ -1,0 +1,187 @@
+"""A plugin for pytest; it does nothing to tests that do not ask for it.
+
+Fixtures, none of which is asynchronous, so that they suit every plugin that runs async tests:
+
+    resilient_clock      a `FakeClock`, to pass as `clock=`
+    resilient_events     an `EventLog`, to pass among the `listeners=`
+    resilient_handler    a `ScriptedHandler` whose script has to be done when the test ends
+    resilient_no_waits   makes waits between attempts return at once, in this test; is the
+                         list of the seconds that were asked for
+
+and a marker:
+
+    @pytest.mark.resilient_virtual_time      the test's event loop is a `VirtualTimeLoop`
+
+The marker holds for event loops that are made for the test alone: by pytest-asyncio (1.1 and
+newer) and pytest-aiohttp at the scope of a function, by anyio, by `asyncio.run` and
+`asyncio.Runner` in a test that is no coroutine. Its arguments are those of `VirtualTimeLoop`.
+
+This module imports nothing but pytest until a fixture is asked for: it is loaded in every
+run of whoever has the library installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from resilient.testing.clocks import FakeClock
+    from resilient.testing.events import EventLog
+    from resilient.testing.scripted import ScriptedHandler
+
+__all__ = [
+    "pytest_configure",
+    "pytest_runtest_protocol",
+    "resilient_clock",
+    "resilient_events",
+    "resilient_handler",
+    "resilient_no_waits",
+]
+
+_Test = Callable[..., Coroutine[Any, Any, Any]]
+
+_VIRTUAL = "resilient_virtual_time"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers", f"{_VIRTUAL}(*, start=0, grace=0.005): run the test in virtual time"
+    )
+
+
+@pytest.fixture
+def resilient_clock() -> FakeClock:
+    """A clock that stands still until something sleeps on it."""
+    from resilient.testing.clocks import FakeClock
+
+    return FakeClock()
+
+
+@pytest.fixture
+def resilient_events() -> EventLog:
+    """A listener that keeps the events, with assertions."""
+    from resilient.testing.events import EventLog
+
+    return EventLog()
+
+
+@pytest.fixture
+def resilient_handler() -> Iterator[ScriptedHandler]:
+    """A handler in the place of the network; what it expects has to have come in the end."""
+    from resilient.testing.scripted import ScriptedHandler
+
+    handler = ScriptedHandler()
+    yield handler
+    handler.assert_done()
+
+
+@pytest.fixture
+def resilient_no_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits between attempts return at once, until the test ends; here are their seconds.
+
+    It patches the sleep of the system's own clock, so clocks that a test passes are what they
+    were. No time passes in the place of a wait: where it must (a circuit that is to be tried
+    again, say), ask for virtual time instead.
+    """
+    import asyncio
+
+    from resilient.clock import SystemClock
+
+    waits: list[float] = []
+
+    async def sleep(_: SystemClock, seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(SystemClock, "sleep", sleep)
+    return waits
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Look whether a test asks for virtual time."""
+    marker = item.get_closest_marker(_VIRTUAL)
+    if marker is None:
+        return (yield)
+    loops = _VirtualLoops(marker.kwargs)
+    item.config.pluginmanager.register(loops)
+    try:
+        return (yield)
+    finally:
+        item.config.pluginmanager.unregister(loops)
+
+
+class _VirtualLoops:
+    """The hooks of one test that asks: whichever loop is made for it alone is virtual.
+
+    Plugins make loops in fixtures of their own, or when the test is called, and in the end
+    all ask asyncio for a new one. A fixture of a wider scope makes its loop for other tests
+    as well, and gets an ordinary one.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        import asyncio
+
+        self._options = options
+        self._ordinary = asyncio.new_event_loop
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        for_this_test = fixturedef.scope == "function"
+        with _loops_from(self._new_loop if for_this_test else self._ordinary):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        with pytest.MonkeyPatch.context() as patch, _loops_from(self._new_loop):
+            test = getattr(item, "obj", None)
+            if iscoroutinefunction(test):
+                patch.setattr(item, "obj", _checked(test))
+            return (yield)
+
+    def _new_loop(self) -> asyncio.AbstractEventLoop:
+        from resilient.testing.virtual import VirtualTimeLoop
+
+        return VirtualTimeLoop(**self._options)
+
+
+def _checked(test: _Test) -> _Test:
+    """The test, if its loop is what it asks for; otherwise its waits would be real."""
+
+    @wraps(test)
+    async def checked(*args: Any, **kwargs: Any) -> Any:
+        import asyncio
+
+        from resilient.testing.virtual import VirtualTimeLoop
+
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, VirtualTimeLoop):
+            pytest.fail(
+                f"{_VIRTUAL}: the event loop of this test is a {type(loop).__name__} that was made "
+                "for others too (for a module or session, say), or by other means than asyncio's "
+                "own; give the test one of the scope of a function",
+                pytrace=False,
+            )
+        return await test(*args, **kwargs)
+
+    return checked
+
+
+@contextmanager
+def _loops_from(factory: Callable[[], asyncio.AbstractEventLoop]) -> Iterator[None]:
+    """What makes event loops for those who bring no factory of their own, for a while."""
+    import asyncio
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "new_event_loop", factory)
+        patch.setattr(asyncio.events, "new_event_loop", factory)
+        yield

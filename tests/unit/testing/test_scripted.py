@@ -1,0 +1,414 @@
+"""The scripted handler: middlewares under test, without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from yarl import URL
+
+import resilient
+from resilient import AttemptTimeout, AttemptTimeoutError, Pipeline, Retry, attempts_of
+from resilient.errors import ConfigError
+from resilient.testing import Hang, Received, Reply
+from resilient.testing.clocks import FakeClock
+from resilient.testing.scripted import ScriptedHandler
+
+API = "https://api.example"
+MEETINGS = f"{API}/meetings"
+
+
+async def passing(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    return await handler(request)
+
+
+def connector_error() -> aiohttp.ClientConnectorError:
+    key: Any = None
+    return aiohttp.ClientConnectorError(key, OSError(111, "Connection refused"))
+
+
+async def test_it_expects_answers_and_expects_the_next() -> None:
+    clock, handler = FakeClock(draw=0.0), ScriptedHandler()
+    handler.expect("GET", MEETINGS).reply(503, headers={"Retry-After": "30"})
+    handler.expect("GET").reply(200, json={"id": "mtg_1"})
+
+    response = await handler.run(Pipeline(clock=clock), "GET", MEETINGS)
+
+    assert await response.json() == {"id": "mtg_1"}
+    assert clock.sleeps == [30]
+    assert [attempt.status for attempt in attempts_of(response)] == [503, 200]
+    handler.assert_done()
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if reached():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to that")
+
+
+class TestAnswers:
+    async def test_the_response_is_aiohttps_own(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().reply(
+            599,
+            reason="Odd",
+            body=b"<html>",
+            headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")],
+        )
+        async with await handler.run(passing, "GET", MEETINGS) as response:
+            assert type(response) is ClientResponse
+            assert (response.status, response.reason) == (599, "Odd")
+            assert response.headers.getall("Set-Cookie") == ["a=1", "b=2"]
+            assert response.cookies["b"].value == "2"
+            assert response.url == URL(MEETINGS)
+            assert await response.read() == b"<html>"
+            assert response.request_info.method == "GET"
+
+    async def test_it_is_a_200_unless_another_is_given(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect()
+        response = await handler.run(passing, "GET", MEETINGS)
+        assert (response.status, await response.json()) == (200, {})
+
+    async def test_a_whole_reply_does_as_well(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().reply(Reply(404, body=b"nothing"))
+        response = await handler.run(passing, "GET", MEETINGS)
+        assert (response.status, await response.text()) == (404, "nothing")
+
+    async def test_megabytes_arrive_whole_in_both_directions(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().call(lambda received: Reply(body=received.body))
+        body = bytes(range(256)) * 20_000
+        response = await handler.run(passing, "POST", MEETINGS, data=io.BytesIO(body))
+        assert await response.read() == body
+
+    async def test_a_compressed_body_is_inflated(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().reply(body=gzip.compress(b"text"), headers={"Content-Encoding": "gzip"})
+        response = await handler.run(passing, "GET", MEETINGS)
+        assert await response.read() == b"text"
+
+    async def test_a_body_that_ends_too_early_fails_as_on_a_socket(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().reply(body=b"twelve bytes", truncate=6)
+        async with await handler.run(passing, "GET", MEETINGS) as response:
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await response.read()
+
+    async def test_a_head_has_no_body(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect("HEAD").reply(json={"a": 1})
+        response = await handler.run(passing, "HEAD", MEETINGS)
+        assert (response.headers["Content-Length"], await response.read()) == ("8", b"")
+
+    async def test_it_may_come_before_the_upload_is_read(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().reply(413, early=True)
+        response = await handler.run(passing, "POST", MEETINGS, data=b"x" * 1_000)
+        assert response.status == 413
+        assert not handler.requests[0].complete
+
+    async def test_delays_are_on_the_clock(self) -> None:
+        clock = FakeClock()
+        handler = ScriptedHandler(clock)
+        handler.expect().reply(delay=10, body_delay=5, body=b"x")
+        response = await handler.run(passing, "GET", MEETINGS)
+        assert await response.read() == b"x"
+        assert clock.time() == 15
+
+    @pytest.mark.parametrize("hang", [True, False])
+    async def test_a_limit_on_the_same_clock_cuts_them_off(self, hang: bool) -> None:
+        clock = FakeClock()
+        handler = ScriptedHandler(clock)
+        if hang:
+            handler.expect().hang()
+            clock.auto_advance = False
+        else:
+            handler.expect().reply(delay=40)
+        limit = AttemptTimeout(7, clock=clock)
+        call = asyncio.create_task(handler.run(limit, "GET", MEETINGS))
+        if hang:
+            await until(lambda: clock.timers > 0)
+            clock.advance(7)
+        with pytest.raises(AttemptTimeoutError):
+            await call
+        assert clock.time() == 7
+
+    async def test_one_that_hangs_for_a_while_closes_then(self) -> None:
+        clock = FakeClock()
+        handler = ScriptedHandler(clock)
+        handler.expect().call(lambda _: Hang(20))
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await handler.run(passing, "POST", MEETINGS)
+        assert clock.time() == 20
+
+    async def test_a_call_that_is_cancelled_stops_waiting(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().hang()
+        call = asyncio.create_task(handler.run(passing, "GET", MEETINGS))
+        await until(lambda: bool(handler.requests))
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        "error", [aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError("cut short")]
+    )
+    async def test_an_exception_comes_out_where_the_network_is(self, error: Any) -> None:
+        seen: list[Exception] = []
+
+        async def witness(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+            try:
+                return await handler(request)
+            except Exception as raised:
+                seen.append(raised)
+                raise
+
+        handler = ScriptedHandler()
+        handler.expect().fail(error)
+        with pytest.raises(aiohttp.ClientError) as raised:
+            await handler.run(witness, "POST", MEETINGS, data=b"sent")
+        assert seen == [raised.value]
+        assert handler.requests[0].body == b"sent"
+
+    async def test_what_was_never_sent_may_be_sent_again(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect("POST").fail(connector_error())
+        handler.expect("POST").reply(201)
+        response = await handler.run(Retry(clock=FakeClock()), "POST", MEETINGS, data=b"once")
+        assert response.status == 201
+        assert [received.body for received in handler.requests] == [b"once"]
+
+    async def test_what_was_sent_may_not(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect("POST").fail(aiohttp.ServerDisconnectedError)
+        with pytest.raises(resilient.ConnectionFailedError):
+            await handler.run(Retry(clock=FakeClock()), "POST", MEETINGS, data=b"once")
+        handler.assert_done()
+
+    async def test_a_body_that_can_be_read_once_is_gone_after_it(self) -> None:
+        async def stream() -> AsyncIterator[bytes]:
+            yield b"only "
+            yield b"once"
+
+        handler = ScriptedHandler()
+        handler.expect().reply(503)
+        response = await handler.run(Retry(clock=FakeClock()), "PUT", MEETINGS, data=stream())
+        assert attempts_of(response)[-1].reason == "its body can be read only once"
+        assert handler.requests[0].body == b"only once"
+
+    @pytest.mark.parametrize("not_an_error", [BaseException(), SystemExit, "text", 503])
+    async def test_only_exceptions_can_be_raised(self, not_an_error: Any) -> None:
+        with pytest.raises(ConfigError, match="an exception"):
+            ScriptedHandler().expect().fail(not_an_error)
+
+
+class TestFunctions:
+    async def test_they_make_the_answer_of_the_request(self) -> None:
+        async def answer(received: Received) -> Reply:
+            await asyncio.sleep(0)
+            return Reply(200, json=[received.method, received.path, received.query["page"]])
+
+        handler = ScriptedHandler()
+        handler.expect().call(answer)
+        response = await handler.run(passing, "PUT", f"{MEETINGS}?page=2", data=b"x")
+        assert await response.json() == ["PUT", "/meetings", "2"]
+
+    @pytest.mark.parametrize("raised", [True, False])
+    async def test_they_may_fail(self, raised: bool) -> None:
+        def answer(_: Received) -> Exception:
+            error = aiohttp.ClientOSError(104, "Connection reset by peer")
+            if raised:
+                raise error
+            return error
+
+        handler = ScriptedHandler()
+        handler.expect().call(answer)
+        with pytest.raises(aiohttp.ClientOSError):
+            await handler.run(passing, "POST", MEETINGS)
+
+    async def test_what_is_no_answer_is_named(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().call(lambda _: 503)  # type: ignore[arg-type, return-value]  # on purpose
+        with pytest.raises(ConfigError, match=r"a function of ScriptedHandler returns.*503"):
+            await handler.run(passing, "GET", MEETINGS)
+
+    def test_what_is_no_function_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match="call's function"):
+            ScriptedHandler().expect().call(Reply())  # type: ignore[arg-type]  # on purpose
+
+
+class TestExpectations:
+    @pytest.mark.parametrize(
+        ("method", "url"),
+        [
+            (None, None),
+            ("GET", None),
+            ("get", None),
+            (None, f"{MEETINGS}?a=1"),
+            (None, URL(f"{MEETINGS}?a=1")),
+            (None, "/meetings?a=1"),
+        ],
+    )
+    async def test_what_they_meet(self, method: str | None, url: str | URL | None) -> None:
+        handler = ScriptedHandler()
+        handler.expect(method, url)
+        await handler.run(passing, "GET", f"{MEETINGS}?a=1#part")
+        handler.assert_done()
+
+    @pytest.mark.parametrize(
+        ("method", "url"),
+        [
+            ("POST", None),
+            (None, MEETINGS),
+            (None, "https://other.example/meetings?a=1"),
+            (None, "http://api.example/meetings?a=1"),
+            (None, "/meetings"),
+            (None, "/meetings?a=2"),
+            (None, "/"),
+        ],
+    )
+    async def test_what_they_do_not(self, method: str | None, url: str | None) -> None:
+        handler = ScriptedHandler()
+        handler.expect(method, url)
+        with pytest.raises(AssertionError, match="request 1 is not the one expected"):
+            await handler.run(passing, "GET", f"{MEETINGS}?a=1")
+
+    @pytest.mark.parametrize("url", [API, f"{API}/"])
+    async def test_a_host_alone_is_its_root(self, url: str) -> None:
+        handler = ScriptedHandler()
+        handler.expect("GET", url)
+        handler.expect("GET", "/")
+        await handler.run(passing, "GET", API)
+        await handler.run(passing, "GET", f"{API}/")
+
+    @pytest.mark.parametrize("url", ["meetings", "api.example/meetings"])
+    def test_half_a_url_is_refused(self, url: str) -> None:
+        with pytest.raises(ConfigError, match="a whole URL, or a path"):
+            ScriptedHandler().expect("GET", url)
+
+    def test_a_reply_that_cannot_be_is_refused_at_once(self) -> None:
+        with pytest.raises(ConfigError, match="status"):
+            ScriptedHandler().expect().reply(99)
+        with pytest.raises(ConfigError, match="not both"):
+            ScriptedHandler().expect().reply(Reply(), json={})
+
+    async def test_redirects_are_requests_of_their_own(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect("POST", "/old").reply(303, headers={"Location": "/new"})
+        handler.expect("GET", "/new").reply(json="there")
+        response = await handler.run(passing, "POST", f"{API}/old", data=b"x")
+        assert await response.json() == "there"
+
+
+class TestMismatches:
+    async def test_they_show_what_was_expected_and_what_came(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect("GET", MEETINGS).reply(503)
+        handler.expect("GET", MEETINGS).reply(200, json={"id": "mtg_1"})
+        handler.expect("DELETE", "/meetings/mtg_1").fail(ValueError("no"))
+        await handler.run(passing, "GET", MEETINGS)
+        with pytest.raises(AssertionError) as failure:
+            await handler.run(passing, "POST", f"{API}/users?name=x")
+        assert str(failure.value).splitlines() == [
+            "request 2 is not the one expected: POST https://api.example/users?name=x",
+            "expected:",
+            "  1. GET https://api.example/meetings -> Reply(503)",
+            "  2. GET https://api.example/meetings -> Reply(json={'id': 'mtg_1'})",
+            "  3. DELETE /meetings/mtg_1 -> ValueError('no')",
+            "came:",
+            "  1. GET https://api.example/meetings",
+            "  2. POST https://api.example/users?name=x",
+        ]
+
+    async def test_a_request_too_many_says_so(self) -> None:
+        handler = ScriptedHandler()
+        with pytest.raises(AssertionError, match=r"request 1 was not expected: GET (?s:.*)nothing"):
+            await handler.run(Pipeline(clock=FakeClock()), "GET", MEETINGS)
+        assert handler.requests == []
+
+    async def test_they_are_raised_again_in_the_end_if_somebody_caught_them(self) -> None:
+        async def swallow(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+            try:
+                return await handler(request)
+            except Exception:
+                return await handler(request)
+
+        handler = ScriptedHandler()
+        handler.expect("PUT")
+        handler.expect("GET")
+        await handler.run(swallow, "GET", MEETINGS)
+        with pytest.raises(AssertionError, match="request 1 is not the one expected"):
+            handler.assert_done()
+
+    async def test_what_never_came_is_missed_until_it_comes(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect("GET")
+        handler.expect("PUT")
+        await handler.run(passing, "GET", MEETINGS)
+        with pytest.raises(AssertionError, match=re.escape("1 of 2 requests never came")):
+            handler.assert_done()
+        await handler.run(passing, "PUT", MEETINGS)
+        handler.assert_done()
+
+
+class TestPlaces:
+    async def test_under_a_session_of_ones_own(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect("GET", MEETINGS).reply(json={"id": "mtg_1"})
+        async with (
+            aiohttp.ClientSession(API, middlewares=[passing, handler]) as session,
+            session.get("/meetings", headers={"X-Mine": "yes"}) as response,
+        ):
+            assert await response.json() == {"id": "mtg_1"}
+        assert handler.requests[0].headers["X-Mine"] == "yes"
+        assert handler.requests[0].headers["Host"] == "api.example"
+
+    async def test_under_a_session_that_is_wrapped(self) -> None:
+        handler, clock = ScriptedHandler(), FakeClock()
+        handler.expect().reply(503)
+        handler.expect().reply(200)
+        async with aiohttp.ClientSession(middlewares=[handler]) as session:
+            wrapped = resilient.wrap(session, Pipeline(clock=clock))
+            async with wrapped.get(MEETINGS) as response:
+                assert len(attempts_of(response)) == 2
+
+    async def test_several_middlewares_stand_in_their_order(self) -> None:
+        def naming(name: str) -> aiohttp.ClientMiddlewareType:
+            async def middleware(
+                request: ClientRequest, handler: ClientHandlerType
+            ) -> ClientResponse:
+                request.headers["X-Order"] = request.headers.get("X-Order", "") + name
+                return await handler(request)
+
+            return middleware
+
+        handler = ScriptedHandler()
+        handler.expect()
+        await handler.run([naming("a"), naming("b")], "GET", MEETINGS)
+        assert handler.requests[0].headers["X-Order"] == "ab"
+
+    async def test_a_client_that_waits_for_a_100_gets_it(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().reply(201)
+        response = await handler.run(passing, "PUT", MEETINGS, data=b"body", expect100=True)
+        assert (response.status, handler.requests[0].body) == (201, b"body")
+
+    async def test_a_session_timeout_cuts_it_off(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().hang()
+        timeout = aiohttp.ClientTimeout(total=0.001)
+        with pytest.raises(TimeoutError):
+            await handler.run(passing, "POST", MEETINGS, timeout=timeout)
