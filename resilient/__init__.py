@@ -1,105 +1,153 @@
-"""Composable aiohttp client middlewares that make calls to other people's APIs survive."""
+"""Composable aiohttp client middlewares that make calls to other people's APIs survive.
 
-from resilient.breaker import BreakerPolicy, Circuit, CircuitBreaker
-from resilient.call import Attempt, attempts_of, override
-from resilient.composition import Pipeline, PipelineWarning, Policy
-from resilient.envelopes import CodeRule, Envelope, EnvelopeParser, parse_error
-from resilient.envelopes.middleware import NormalizeErrors
-from resilient.envelopes.policy import ErrorPolicy
-from resilient.errors import (
-    APIError,
-    AttemptTimeoutError,
-    AuthenticationError,
-    BadGatewayError,
-    BadRequestError,
-    CircuitOpenError,
-    ConfigError,
-    ConflictError,
-    ConnectionFailedError,
-    DeadlineExceededError,
-    FieldError,
-    GatewayTimeoutError,
-    InternalServerError,
-    NotAcceptableError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    ResilientError,
-    ServerError,
-    ServiceUnavailableError,
-    UnprocessableEntityError,
-    ValidationError,
-)
-from resilient.events import (
-    AttemptEvent,
-    Event,
-    Listener,
-    RefusalEvent,
-    TransitionEvent,
-    WaitEvent,
-)
-from resilient.retry import Backoff, BudgetPolicy, Retry, RetryBudget, RetryPolicy
-from resilient.retry_after import ResetHeader, parse_retry_after
-from resilient.services import Service, Services, load_services
-from resilient.session import pipeline_of, wrap
-from resilient.timeouts import AttemptTimeout, Deadline
+What a name stands for is imported when the name is first used.
+"""
 
-__all__ = [
-    "APIError",
-    "Attempt",
-    "AttemptEvent",
-    "AttemptTimeout",
-    "AttemptTimeoutError",
-    "AuthenticationError",
-    "Backoff",
-    "BadGatewayError",
-    "BadRequestError",
-    "BreakerPolicy",
-    "BudgetPolicy",
-    "Circuit",
-    "CircuitBreaker",
-    "CircuitOpenError",
-    "CodeRule",
-    "ConfigError",
-    "ConflictError",
-    "ConnectionFailedError",
-    "Deadline",
-    "DeadlineExceededError",
-    "Envelope",
-    "EnvelopeParser",
-    "ErrorPolicy",
-    "Event",
-    "FieldError",
-    "GatewayTimeoutError",
-    "InternalServerError",
-    "Listener",
-    "NormalizeErrors",
-    "NotAcceptableError",
-    "NotFoundError",
-    "PermissionDeniedError",
-    "Pipeline",
-    "PipelineWarning",
-    "Policy",
-    "RateLimitError",
-    "RefusalEvent",
-    "ResetHeader",
-    "ResilientError",
-    "Retry",
-    "RetryBudget",
-    "RetryPolicy",
-    "ServerError",
-    "Service",
-    "ServiceUnavailableError",
-    "Services",
-    "TransitionEvent",
-    "UnprocessableEntityError",
-    "ValidationError",
-    "WaitEvent",
-    "attempts_of",
-    "load_services",
-    "override",
-    "parse_error",
-    "parse_retry_after",
-    "pipeline_of",
-    "wrap",
-]
+from typing import TYPE_CHECKING
+
+from resilient.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from resilient.breaker import (
+        BreakerPolicy as BreakerPolicy,
+        Circuit as Circuit,
+        CircuitBreaker as CircuitBreaker,
+    )
+    from resilient.call import (
+        Attempt as Attempt,
+        attempts_of as attempts_of,
+        override as override,
+    )
+    from resilient.composition import (
+        Pipeline as Pipeline,
+        PipelineWarning as PipelineWarning,
+        Policy as Policy,
+    )
+    from resilient.envelopes import (
+        CodeRule as CodeRule,
+        Envelope as Envelope,
+        EnvelopeParser as EnvelopeParser,
+        parse_error as parse_error,
+    )
+    from resilient.envelopes.middleware import NormalizeErrors as NormalizeErrors
+    from resilient.envelopes.policy import ErrorPolicy as ErrorPolicy
+    from resilient.errors import (
+        APIError as APIError,
+        AttemptTimeoutError as AttemptTimeoutError,
+        AuthenticationError as AuthenticationError,
+        BadGatewayError as BadGatewayError,
+        BadRequestError as BadRequestError,
+        CircuitOpenError as CircuitOpenError,
+        ConfigError as ConfigError,
+        ConflictError as ConflictError,
+        ConnectionFailedError as ConnectionFailedError,
+        DeadlineExceededError as DeadlineExceededError,
+        FieldError as FieldError,
+        GatewayTimeoutError as GatewayTimeoutError,
+        InternalServerError as InternalServerError,
+        NotAcceptableError as NotAcceptableError,
+        NotFoundError as NotFoundError,
+        PermissionDeniedError as PermissionDeniedError,
+        RateLimitError as RateLimitError,
+        ResilientError as ResilientError,
+        ServerError as ServerError,
+        ServiceUnavailableError as ServiceUnavailableError,
+        UnprocessableEntityError as UnprocessableEntityError,
+        ValidationError as ValidationError,
+    )
+    from resilient.events import (
+        AttemptEvent as AttemptEvent,
+        Event as Event,
+        Listener as Listener,
+        RefusalEvent as RefusalEvent,
+        TransitionEvent as TransitionEvent,
+        WaitEvent as WaitEvent,
+    )
+    from resilient.retry import (
+        Backoff as Backoff,
+        BudgetPolicy as BudgetPolicy,
+        Retry as Retry,
+        RetryBudget as RetryBudget,
+        RetryPolicy as RetryPolicy,
+    )
+    from resilient.retry_after import (
+        ResetHeader as ResetHeader,
+        parse_retry_after as parse_retry_after,
+    )
+    from resilient.services import (
+        Service as Service,
+        Services as Services,
+        load_services as load_services,
+    )
+    from resilient.session import (
+        pipeline_of as pipeline_of,
+        wrap as wrap,
+    )
+    from resilient.timeouts import (
+        AttemptTimeout as AttemptTimeout,
+        Deadline as Deadline,
+    )
+
+_HOMES = {
+    "APIError": "resilient.errors",
+    "Attempt": "resilient.call",
+    "AttemptEvent": "resilient.events",
+    "AttemptTimeout": "resilient.timeouts",
+    "AttemptTimeoutError": "resilient.errors",
+    "AuthenticationError": "resilient.errors",
+    "Backoff": "resilient.retry",
+    "BadGatewayError": "resilient.errors",
+    "BadRequestError": "resilient.errors",
+    "BreakerPolicy": "resilient.breaker",
+    "BudgetPolicy": "resilient.retry",
+    "Circuit": "resilient.breaker",
+    "CircuitBreaker": "resilient.breaker",
+    "CircuitOpenError": "resilient.errors",
+    "CodeRule": "resilient.envelopes",
+    "ConfigError": "resilient.errors",
+    "ConflictError": "resilient.errors",
+    "ConnectionFailedError": "resilient.errors",
+    "Deadline": "resilient.timeouts",
+    "DeadlineExceededError": "resilient.errors",
+    "Envelope": "resilient.envelopes",
+    "EnvelopeParser": "resilient.envelopes",
+    "ErrorPolicy": "resilient.envelopes.policy",
+    "Event": "resilient.events",
+    "FieldError": "resilient.errors",
+    "GatewayTimeoutError": "resilient.errors",
+    "InternalServerError": "resilient.errors",
+    "Listener": "resilient.events",
+    "NormalizeErrors": "resilient.envelopes.middleware",
+    "NotAcceptableError": "resilient.errors",
+    "NotFoundError": "resilient.errors",
+    "PermissionDeniedError": "resilient.errors",
+    "Pipeline": "resilient.composition",
+    "PipelineWarning": "resilient.composition",
+    "Policy": "resilient.composition",
+    "RateLimitError": "resilient.errors",
+    "RefusalEvent": "resilient.events",
+    "ResetHeader": "resilient.retry_after",
+    "ResilientError": "resilient.errors",
+    "Retry": "resilient.retry",
+    "RetryBudget": "resilient.retry",
+    "RetryPolicy": "resilient.retry",
+    "ServerError": "resilient.errors",
+    "Service": "resilient.services",
+    "ServiceUnavailableError": "resilient.errors",
+    "Services": "resilient.services",
+    "TransitionEvent": "resilient.events",
+    "UnprocessableEntityError": "resilient.errors",
+    "ValidationError": "resilient.errors",
+    "WaitEvent": "resilient.events",
+    "attempts_of": "resilient.call",
+    "load_services": "resilient.services",
+    "override": "resilient.call",
+    "parse_error": "resilient.envelopes",
+    "parse_retry_after": "resilient.retry_after",
+    "pipeline_of": "resilient.session",
+    "wrap": "resilient.session",
+}
+
+__all__ = list(_HOMES)
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

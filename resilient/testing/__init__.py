@@ -1,19 +1,59 @@
-"""What to test code with that calls APIs: for now, a real server that misbehaves to order."""
+"""What to test code with that calls APIs: servers that misbehave, mocks, clocks, assertions.
 
-from resilient.testing.faults import Disconnect, Hang, Malformed, Reply, Reset, Step
-from resilient.testing.received import Received, Unparsable
-from resilient.testing.script import Answer
-from resilient.testing.server import FaultServer
+What a name stands for is imported when the name is first used.
+"""
 
-__all__ = [
-    "Answer",
-    "Disconnect",
-    "FaultServer",
-    "Hang",
-    "Malformed",
-    "Received",
-    "Reply",
-    "Reset",
-    "Step",
-    "Unparsable",
-]
+from typing import TYPE_CHECKING
+
+from resilient.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from resilient.testing.aioresponses import (
+        CallbackResult as CallbackResult,
+        aioresponses as aioresponses,
+    )
+    from resilient.testing.clocks import FakeClock as FakeClock, LoopClock as LoopClock
+    from resilient.testing.events import EventLog as EventLog
+    from resilient.testing.faults import (
+        Disconnect as Disconnect,
+        Hang as Hang,
+        Malformed as Malformed,
+        Reply as Reply,
+        Reset as Reset,
+        Step as Step,
+    )
+    from resilient.testing.received import Received as Received, Unparsable as Unparsable
+    from resilient.testing.responses import make_response as make_response
+    from resilient.testing.script import Answer as Answer
+    from resilient.testing.scripted import ScriptedHandler as ScriptedHandler
+    from resilient.testing.server import FaultServer as FaultServer
+    from resilient.testing.virtual import (
+        VirtualTimeLoop as VirtualTimeLoop,
+        run_in_virtual_time as run_in_virtual_time,
+    )
+
+_HOMES = {
+    "Answer": "resilient.testing.script",
+    "CallbackResult": "resilient.testing.aioresponses",
+    "Disconnect": "resilient.testing.faults",
+    "EventLog": "resilient.testing.events",
+    "FakeClock": "resilient.testing.clocks",
+    "FaultServer": "resilient.testing.server",
+    "Hang": "resilient.testing.faults",
+    "LoopClock": "resilient.testing.clocks",
+    "Malformed": "resilient.testing.faults",
+    "Received": "resilient.testing.received",
+    "Reply": "resilient.testing.faults",
+    "Reset": "resilient.testing.faults",
+    "ScriptedHandler": "resilient.testing.scripted",
+    "Step": "resilient.testing.faults",
+    "Unparsable": "resilient.testing.received",
+    "VirtualTimeLoop": "resilient.testing.virtual",
+    "aioresponses": "resilient.testing.aioresponses",
+    "make_response": "resilient.testing.responses",
+    "run_in_virtual_time": "resilient.testing.virtual",
+}
+
+__all__ = list(_HOMES)
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -8,8 +8,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from resilient.retry_after import ResetHeader, parse_retry_after

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from attrs import frozen
-from hypothesis import assume, example, given
-from hypothesis import strategies as st
+from hypothesis import assume, example, given, strategies as st
 from yarl import URL
 
 from resilient import ConfigError

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import resilient
+import resilient.testing
 
 ROOT = Path(resilient.__file__).parent
 
@@ -19,6 +23,7 @@ LEVELS = [
     ("resilient.breaker", 1),
     ("resilient.envelopes.middleware", 2),
     ("resilient.envelopes", 1),
+    ("resilient.lazy", 0),
     ("resilient.errors", 0),
     ("resilient.clock", 0),
     ("resilient.redact", 0),
@@ -112,6 +117,31 @@ def test_only_the_schedule_imports_backoff() -> None:
         or (isinstance(node, ast.ImportFrom) and node.module == "backoff")
     ]
     assert importers == ["resilient.retry.schedule"]
+
+
+@pytest.mark.parametrize("package", [resilient, resilient.testing], ids=lambda each: each.__name__)
+def test_names_have_the_homes_that_type_checkers_see(package: ModuleType) -> None:
+    tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))
+    seen = {
+        alias.asname: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname is not None
+    }
+    assert seen == package._HOMES
+    assert package.__all__ == sorted(seen)
+    assert set(seen) <= set(dir(package))
+    with pytest.raises(AttributeError, match="'nonsense'"):
+        package.nonsense  # noqa: B018 (it must not be there)
+
+
+def test_importing_the_package_imports_nothing_of_its_own_yet() -> None:
+    code = "import sys, resilient, resilient.testing; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    ours = {name for name in loaded if name.partition(".")[0] == "resilient"}
+    assert ours == {"resilient", "resilient.lazy", "resilient.testing"}
+    assert not {"aiohttp", "attrs", "aioresponses"} & set(loaded)
 
 
 def test_every_public_name_is_there_sorted_and_documented() -> None:

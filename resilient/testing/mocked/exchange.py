@@ -18,8 +18,7 @@ from resilient.testing.mocked.answers import Answer
 from resilient.testing.mocked.fit import explained
 from resilient.testing.mocked.memory import Wire, connect
 from resilient.testing.received import Received, read_body, read_head
-from resilient.testing.wire import ClientGone
-from resilient.testing.wire import Connection as ServerSide
+from resilient.testing.wire import ClientGone, Connection as ServerSide
 
 with explained():
     from aiohttp.http import HttpVersion11, RawResponseMessage

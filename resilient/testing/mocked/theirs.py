@@ -14,8 +14,11 @@ from yarl import URL
 try:
     from aioresponses import CallbackResult
     from aioresponses.compat import AIOHTTP_VERSION, merge_params, normalize_url
-    from aioresponses.core import RequestCall, RequestMatch
-    from aioresponses.core import aioresponses as Aioresponses  # noqa: N812 (it is a class)
+    from aioresponses.core import (
+        RequestCall,
+        RequestMatch,
+        aioresponses as Aioresponses,  # noqa: N812 (it is a class)
+    )
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f"resilient.testing.aioresponses extends the package aioresponses ({error}): "
