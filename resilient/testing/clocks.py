@@ -139,14 +139,13 @@ class FakeClock:
         """Move the clock, or wait until somebody has."""
         self.sleeps.append(seconds)
         end = self._now + seconds
-        if self.auto_advance:
-            while self._fire_next(end):
-                # A turn of the loop: a timer that cancels the sleeper stops the clock there.
-                await _turn()
-            self._now = max(self._now, end)
-        elif seconds > 0:
-            await self._wait_until(end)
-        await _turn()
+        if not self.auto_advance:
+            return await self._wait_until(end)
+        while self._fire_next(end):
+            # A turn of the loop: a timer that cancels the sleeper stops the clock there.
+            await _turn()
+        self._now = max(self._now, end)
+        return await _turn()
 
     # In the hand of a test.
 
@@ -177,14 +176,13 @@ class FakeClock:
         return sum(timer.is_set for _, _, timer in self._timers)
 
     def _fire_next(self, end: float) -> bool:
-        """Move to the next timer that is set until `end`, and fire it; whether there was one."""
-        while self._timers and self._timers[0][0] <= end:
-            when, _, timer = heapq.heappop(self._timers)
-            if timer.is_set:
-                self._now = max(self._now, when)
-                timer.fire()
-                return True
-        return False
+        """Move to the next timer until `end`, and fire it; whether there was one."""
+        if not self._timers or self._timers[0][0] > end:
+            return False
+        when, _, timer = heapq.heappop(self._timers)
+        self._now = max(self._now, when)
+        timer.fire()
+        return True
 
     async def _wait_until(self, when: float) -> None:
         woken = asyncio.Event()

@@ -94,8 +94,7 @@ class Expectation:
             return False
         if self.url is None:
             return True
-        url = request.url.with_fragment(None)
-        return self.url == (url if self.url.absolute else url.relative())
+        return self.url == (request.url if self.url.absolute else request.url.relative())
 
     @property
     def upfront(self) -> Exception | None:

@@ -16,7 +16,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection as ClientConnection
 
 from resilient.clock import Clock
-from resilient.testing.wire import ClientGone, Connection
+from resilient.testing.wire import Connection
 
 __all__ = ["MemoryConnection", "exchange"]
 
@@ -48,16 +48,15 @@ class _Transport(asyncio.Transport):
         self._closed = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._closed:
-            self.peer._protocol.data_received(bytes(data))
+        self.peer._protocol.data_received(bytes(data))
 
     def write_eof(self) -> None:
         """Nobody here listens for more once the other end has finished."""
         self.close()
 
     def close(self) -> None:
-        for end in (self, self.peer):
-            if not end._closed:
+        if not self._closed:
+            for end in (self, self.peer):
                 end._closed = True
                 asyncio.get_running_loop().call_soon(end._protocol.connection_lost, None)
 
@@ -116,7 +115,6 @@ async def exchange(request: ClientRequest, serve: Serve, clock: Clock) -> Client
     client.set_response_params(
         timer=getattr(request, "_timer", None),
         skip_payload=request.method == "HEAD",
-        read_until_eof=True,
         auto_decompress=request.session.auto_decompress,
     )
     pool = cast("BaseConnector", _Pool())
@@ -142,7 +140,5 @@ async def exchange(request: ClientRequest, serve: Serve, clock: Clock) -> Client
 async def _run(serve: Serve, server: MemoryConnection, client: ResponseHandler) -> None:
     try:
         await serve(server)
-    except ClientGone:
-        pass
     except Exception as error:
         client.set_exception(error)

@@ -35,6 +35,16 @@ async def test_a_sleep_returns_at_once_and_that_much_later() -> None:
     assert clock.sleeps == [30, 0.25]
 
 
+async def test_a_sleep_lets_others_run() -> None:
+    ran = asyncio.Event()
+    other = asyncio.create_task(asyncio.sleep(0))
+    other.add_done_callback(lambda _: ran.set())
+    clock = FakeClock()
+    for _ in range(3):
+        await clock.sleep(1)
+    assert ran.is_set()
+
+
 async def test_what_falls_due_during_a_sleep_happens_at_its_time_and_in_order() -> None:
     clock = FakeClock()
     seen: list[tuple[str, float]] = []
@@ -149,7 +159,7 @@ class TestByHand:
         await asyncio.wait([sleeping])
         assert (clock.sleepers, clock.timers) == (0, 0)
 
-    async def test_no_time_at_all_is_not_waited_for(self) -> None:
+    async def test_no_time_at_all_needs_nobody(self) -> None:
         clock = FakeClock(auto_advance=False)
         await clock.sleep(0)
         assert clock.sleepers == 0

@@ -185,6 +185,18 @@ class TestVirtualTime:
         """
         run(suite, source).assert_outcomes(passed=1)
 
+    def test_in_tests_that_make_their_own_loop(self, suite: pytest.Pytester) -> None:
+        source = """
+            import asyncio, contextlib, pytest
+
+            @pytest.mark.resilient_virtual_time
+            def test_asks():
+                with contextlib.closing(asyncio.new_event_loop()) as loop:
+                    loop.run_until_complete(asyncio.sleep(100))
+                    assert loop.time() == 100
+        """
+        run(suite, source).assert_outcomes(passed=1)
+
     def test_with_the_options_of_the_loop(self, suite: pytest.Pytester) -> None:
         source = """
             import asyncio, pytest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 
 import aiohttp
 import pytest
@@ -26,7 +26,7 @@ async def test_a_middleware_can_stand_in_the_place_of_the_network() -> None:
     assert failure.value.code == "not_found"
 
 
-async def test_the_request_counts_as_sent_and_its_body_as_read() -> None:
+async def test_the_request_counts_as_sent() -> None:
     seen: list[object] = []
 
     async def offline(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -40,6 +40,21 @@ async def test_the_request_counts_as_sent_and_its_body_as_read() -> None:
     ):
         assert response.ok
     assert seen == [True]
+
+
+async def test_a_client_that_waits_for_a_100_gets_it() -> None:
+    sent: list[bytes] = []
+
+    async def stream() -> AsyncIterator[bytes]:
+        sent.append(b"asked for")
+        yield sent[0]
+
+    async def offline(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        return await make_response(request, Reply(201))
+
+    async with aiohttp.ClientSession(middlewares=[offline]) as session:
+        await session.put(MEETINGS, data=stream(), expect100=True)
+    assert sent == [b"asked for"]
 
 
 async def test_its_delay_is_on_the_clock_that_is_given() -> None:

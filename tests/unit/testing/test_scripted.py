@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
 import re
@@ -45,6 +46,11 @@ async def test_it_expects_answers_and_expects_the_next() -> None:
     assert clock.sleeps == [30]
     assert [attempt.status for attempt in attempts_of(response)] == [503, 200]
     handler.assert_done()
+
+
+async def turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def until(reached: Callable[[], bool]) -> None:
@@ -138,7 +144,9 @@ class TestAnswers:
         limit = AttemptTimeout(7, clock=clock)
         call = asyncio.create_task(handler.run(limit, "GET", MEETINGS))
         if hang:
-            await until(lambda: clock.timers > 0)
+            await until(lambda: bool(handler.requests))
+            await turns()
+            assert not call.done()
             clock.advance(7)
         with pytest.raises(AttemptTimeoutError):
             await call
@@ -405,6 +413,40 @@ class TestPlaces:
         handler.expect().reply(201)
         response = await handler.run(passing, "PUT", MEETINGS, data=b"body", expect100=True)
         assert (response.status, handler.requests[0].body) == (201, b"body")
+
+    async def test_a_session_timeout_cuts_the_reading_of_a_body_off(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect().reply(body=b"late", body_delay=3_600)
+        timeout = aiohttp.ClientTimeout(total=0.005)
+        async with (
+            aiohttp.ClientSession(middlewares=[handler], timeout=timeout) as session,
+            session.get(MEETINGS) as response,
+        ):
+            with pytest.raises(TimeoutError):
+                await response.read()
+
+    async def test_an_upload_that_is_cut_off_stops(self) -> None:
+        async def endless() -> AsyncIterator[bytes]:
+            yield b"begun"
+            await asyncio.get_running_loop().create_future()
+
+        clock, handler = FakeClock(auto_advance=False), ScriptedHandler()
+        handler.expect()
+        limit = AttemptTimeout(7, clock=clock)
+        call = asyncio.create_task(handler.run(limit, "PUT", MEETINGS, data=endless()))
+        await until(lambda: bool(handler.requests))
+        clock.advance(7)
+        with pytest.raises(AttemptTimeoutError):
+            await call
+        assert handler.requests[0].body == b"begun"
+
+    async def test_what_cannot_be_sent_leaves_no_connection(self) -> None:
+        handler = ScriptedHandler()
+        handler.expect()
+        with pytest.raises(ValueError, match="header injection"):
+            await handler.run(passing, "GET", MEETINGS, headers={"X-Split": "a\r\nb"})
+        assert handler.requests == []
+        gc.collect()
 
     async def test_a_session_timeout_cuts_it_off(self) -> None:
         handler = ScriptedHandler()
