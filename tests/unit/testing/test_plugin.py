@@ -1,11 +1,7 @@
-"""The plugin for pytest, in suites of its own.
-
-It is loaded the way it is when the library is installed: as a module that stands alone.
-"""
+"""The plugin for pytest, in suites of its own."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -18,9 +14,11 @@ ASKED_FOR_NOTHING = """
     import sys
 
     def test_nothing():
-        loaded = {name.partition(".")[0] for name in sys.modules}
-        assert not loaded & {"resilient", "aiohttp", "attrs"}
-        assert "asyncio" not in loaded
+        assert not {"aiohttp", "attrs", "asyncio"} & set(sys.modules)
+        ours = {name for name in sys.modules if name.partition(".")[0] == "resilient"}
+        assert ours == {
+            "resilient", "resilient.lazy", "resilient.testing", "resilient.testing.plugin"
+        }
 """
 
 ASYNCIO = "-p pytest_asyncio.plugin -o asyncio_default_fixture_loop_scope=function"
@@ -28,25 +26,14 @@ AUTO = f"{ASYNCIO} -o asyncio_mode=auto"
 STRICT = f"{ASYNCIO} -o asyncio_mode=strict"
 
 
-def plugin_source() -> str:
-    # The wheel has it at its top, so that pytest need not import the library to load it.
-    for name in ("resilient.testing.plugin", "pytest_resilient"):
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin is not None:
-            return Path(spec.origin).read_text(encoding="utf-8")
-    raise LookupError("the plugin is nowhere")
-
-
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTHONPATH", str(Path(resilient.__file__).parents[1]))
-    pytester.makepyfile(standalone_plugin=plugin_source())
-    pytester.syspathinsert()
     return pytester
 
 
-OPTIONS = "-p standalone_plugin -p no:cacheprovider -W error"
+OPTIONS = "-p resilient.testing.plugin -p no:cacheprovider -W error"
 
 
 def run(suite: pytest.Pytester, source: str, options: str = AUTO) -> pytest.RunResult:
