@@ -137,7 +137,7 @@ async def test_what_no_service_covers_is_handed_through_unseen() -> None:
 async def test_events_carry_the_name_of_the_service(run: Run) -> None:
     told: list[Event] = []
     rest = Policy(name="rest", retry=RetryPolicy(max_attempts=1))
-    services = two(default=rest, listeners=[told.append])
+    services = two(default=rest, listeners=iter([told.append]))
     for url in (MAVIO, MEETERGO, "https://other.example"):
         await run(services, url + "/v4", fails=True)
     names = {event.url: event.name for event in told if hasattr(event, "url")}
