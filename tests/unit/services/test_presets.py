@@ -193,6 +193,8 @@ def test_waits_are_1_2_and_4_seconds_at_most_and_half_of_that_at_least(preset: s
     assert retry is not None
     assert retry.max_attempts == 4
     assert retry.backoff.bounds(retry.max_attempts) == [(0.5, 1.0), (1.0, 2.0), (2.0, 4.0)]
+    # Who sets more attempts waits no longer than that.
+    assert retry.backoff.bounds(6)[3:] == [(2.0, 4.0)] * 2
     nominal = evolve(retry.backoff, jitter="none")
     assert nominal.bounds(4) == [(1.0, 1.0), (2.0, 2.0), (4.0, 4.0)]
     for draw, waits in [(0.0, [0.5, 1.0, 2.0]), (0.5, [0.75, 1.5, 3.0])]:

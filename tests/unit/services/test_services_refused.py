@@ -148,21 +148,34 @@ def test_what_makes_no_sense_with_some_service_is_warned_about(
     assert bool(told) == bool(says)
 
 
+class Between(Choice):
+    """A choice of the orders that it was given."""
+
+    __call__: Any = None
+
+    def __init__(self, *orders: list[Any]) -> None:
+        self.orders = orders
+
+    def alternatives(self) -> Iterator[list[Any]]:
+        yield from self.orders
+
+
+def test_a_choice_within_a_choice_is_looked_into() -> None:
+    harmless, harmful = Between([]), Between([Retry()])
+    with pytest.warns(PipelineWarning, match="a Retry inside a Retry"):
+        Pipeline.of(Retry(), Between([harmful], [harmless]))
+
+
 def test_thousands_of_services_in_a_row_are_judged_by_their_kinds() -> None:
     asked = 0
 
-    class Many(Choice):
-        def alternatives(self) -> Iterator[list[object]]:
+    class Many(Between):
+        def alternatives(self) -> Iterator[list[Any]]:
             nonlocal asked
             for _ in range(1000):
                 asked += 1
                 assert asked < 20_000, "each with each would be a thousand to the fifth"
                 yield [Retry()]
-
-        def summary(self) -> str:
-            return "a thousand"
-
-        __call__: Any = None
 
     with pytest.warns(PipelineWarning, match="a Retry inside a Retry"):
         Pipeline.of(*(Many() for _ in range(5)))
