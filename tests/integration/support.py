@@ -1,26 +1,22 @@
-"""What the integration tests share: a clock in the hand, and clients that must leave nothing."""
+"""What the integration tests share: clients and servers that must leave nothing behind."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
 import resilient
-from resilient import Backoff, Event, Policy, RetryPolicy
+from resilient import Backoff, Policy, RetryPolicy
 from resilient.testing import Answer, FaultServer, Reply
+from resilient.testing.clocks import FakeClock
 from resilient.testing.script import OK
 
 __all__ = [
-    "HandClock",
-    "Recorder",
     "Teller",
     "client",
     "fault_server",
@@ -34,84 +30,6 @@ __all__ = [
     "within",
     "wrapped",
 ]
-
-
-class _Timer:
-    def __init__(self, callback: Callable[[], object]) -> None:
-        self.callback: Callable[[], object] | None = callback
-
-    def fire(self) -> None:
-        callback, self.callback = self.callback, None
-        if callback is not None:
-            callback()
-
-    def cancel(self) -> None:
-        self.callback = None
-
-
-class HandClock:
-    """A `Clock` that stands still until somebody moves it; sleeping moves it.
-
-    Attributes:
-        slept: The waits that were asked for.
-    """
-
-    def __init__(self, start: float = 0.0, drawn: float = 0.5) -> None:
-        self.at = start
-        self.drawn = drawn
-        self.slept: list[float] = []
-        self._timers: list[tuple[float, int, _Timer]] = []
-        self._serial = itertools.count()
-
-    def time(self) -> float:
-        return self.at
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.at % 1e6)
-
-    def random(self) -> float:
-        return self.drawn
-
-    def call_at(self, when: float, callback: Callable[[], object]) -> _Timer:
-        timer = _Timer(callback)
-        if when <= self.at:
-            asyncio.get_running_loop().call_soon(timer.fire)
-        else:
-            heapq.heappush(self._timers, (when, next(self._serial), timer))
-        return timer
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.advance(seconds)
-        await asyncio.sleep(0)
-
-    def advance(self, seconds: float) -> None:
-        """Move on, and run what falls due on the way."""
-        end = self.at + seconds
-        while self._timers and self._timers[0][0] <= end:
-            when, _, timer = heapq.heappop(self._timers)
-            self.at = max(self.at, when)
-            timer.fire()
-        self.at = end
-
-    @property
-    def armed(self) -> int:
-        """How many timers are set."""
-        return sum(timer.callback is not None for _, _, timer in self._timers)
-
-
-class Recorder:
-    """A listener that keeps the events."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def __call__(self, event: Event) -> None:
-        self.events.append(event)
-
-    @property
-    def kinds(self) -> list[str]:
-        return [event.kind for event in self.events]
 
 
 class Teller:
@@ -167,7 +85,7 @@ async def wrapped(
 
 
 @asynccontextmanager
-async def passing(clock: HandClock, server: FaultServer) -> AsyncIterator[None]:
+async def passing(clock: FakeClock, server: FaultServer) -> AsyncIterator[None]:
     """Let a second pass on the clock whenever nothing has reached the server for a while."""
 
     async def pass_time() -> None:

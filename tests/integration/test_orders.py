@@ -28,8 +28,8 @@ from resilient import (
 )
 from resilient.clock import Clock
 from resilient.testing import Answer, Disconnect, FaultServer, Hang, Malformed, Reply, Reset
+from resilient.testing.clocks import FakeClock
 from tests.integration.support import (
-    HandClock,
     client,
     fault_server,
     given_back,
@@ -90,7 +90,7 @@ def hits(server: FaultServer, method: str, path: str) -> int:
 
 @ORDERS
 async def test_faults_of_every_kind(order: tuple[str, ...]) -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as server:
         for path, (script, then, _) in FAULTS.items():
             server.route(path, *script, then=then)
@@ -117,7 +117,7 @@ async def test_faults_of_every_kind(order: tuple[str, ...]) -> None:
 
 @ORDERS
 async def test_an_outage_a_lost_probe_and_the_way_back(order: tuple[str, ...]) -> None:
-    clock = HandClock()
+    clock = FakeClock()
     pipeline = in_order(order, clock, SMALL)
     async with fault_server(then=Reply(503)) as server, client(pipeline) as session:
         for _ in range(6):
@@ -142,7 +142,7 @@ async def test_an_outage_a_lost_probe_and_the_way_back(order: tuple[str, ...]) -
 
 @ORDERS
 async def test_cancelling_stops_every_call(order: tuple[str, ...]) -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as server:
         server.route("/hangs", then=Hang())
         server.route("/stalls", then=Reply(503, body=b"xx", body_delay=9))
@@ -166,7 +166,7 @@ async def test_cancelling_stops_every_call(order: tuple[str, ...]) -> None:
 @ORDERS
 async def test_two_connections_serve_many_failing_calls(order: tuple[str, ...]) -> None:
     async with fault_server(then=Reply(503, body=b"x" * 5000)) as server:
-        clock = HandClock()
+        clock = FakeClock()
         connector = aiohttp.TCPConnector(limit=2)
         async with wrapped(in_order(order, clock), connector=connector) as session:
             calls = [outcome(session, server.url) for _ in range(10)]

@@ -23,9 +23,9 @@ from resilient import (
     pipeline_of,
 )
 from resilient.testing import Answer, FaultServer, Hang, Reply
+from resilient.testing.clocks import FakeClock
 from resilient.testing.script import OK
 from tests.integration.support import (
-    HandClock,
     client,
     fault_server,
     passing,
@@ -43,7 +43,7 @@ async def limited(
     *steps: Answer, then: Answer = OK, under: Any = client, connector: Any = None, **changes: Any
 ) -> AsyncIterator[tuple[FaultServer, aiohttp.ClientSession]]:
     """A server, and a session with ten seconds for an attempt, which pass while nothing happens."""
-    clock = HandClock()
+    clock = FakeClock()
     pipeline = Pipeline(policy(**{"attempt_timeout": 10, **changes}), clock=clock)
     async with (
         fault_server(*steps, then=then) as server,
@@ -165,7 +165,7 @@ async def test_an_override_can_lift_the_limit_of_an_attempt() -> None:
 
 
 async def test_the_limit_does_not_reach_into_the_error_body_in_the_standard_order() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     slow = Reply(500, json={"message": "slow"}, body_delay=0.02)
     async with fault_server(then=slow) as server:
         pipeline = Pipeline(
@@ -195,7 +195,7 @@ async def test_a_stream_handed_over_takes_as_long_as_it_likes() -> None:
 
 async def test_attempts_of_many_calls_end_each_in_its_own_time() -> None:
     """One timer serves them all; each must be cut on its own, and no other."""
-    clock = HandClock()
+    clock = FakeClock()
     alone = Pipeline(policy(retry=None, attempt_timeout=10, breaker=None), clock=clock)
     async with (
         fault_server(then=Hang()) as server,
@@ -231,7 +231,7 @@ async def test_a_request_within_a_request_has_a_limit_of_its_own(limit: float) -
                     raise
         return await handler(request)
 
-    clock = HandClock()
+    clock = FakeClock()
     order: list[Any] = [
         Retry(retry_policy(), clock=clock),
         AttemptTimeout(10, clock=clock),
@@ -262,7 +262,7 @@ async def test_a_request_made_on_the_way_out_of_a_time_out_may_run_out_of_time_t
                     await session.get(server.url / "report")
             raise
 
-    clock = HandClock()
+    clock = FakeClock()
     order: list[Any] = [AttemptTimeout(10, clock=clock), report]
     async with (
         fault_server(then=Hang()) as server,

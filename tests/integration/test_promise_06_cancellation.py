@@ -21,8 +21,8 @@ from resilient import (
     Retry,
 )
 from resilient.testing import Answer, FaultServer, Hang, Reply
+from resilient.testing.clocks import FakeClock
 from tests.integration.support import (
-    HandClock,
     client,
     fault_server,
     policy,
@@ -112,7 +112,7 @@ async def test_wait_for_is_respected() -> None:
         assert cancelling() == 0
 
 
-def order(clock: HandClock, *names: str) -> list[Any]:
+def order(clock: FakeClock, *names: str) -> list[Any]:
     made: dict[str, Any] = {
         "deadline": Deadline(10, clock=clock),
         "retry": Retry(retry_policy(), clock=clock),
@@ -137,7 +137,7 @@ def order(clock: HandClock, *names: str) -> list[Any]:
 async def test_a_cancellation_together_with_our_limits_stays_a_cancellation(
     names: tuple[str, ...], first: str
 ) -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with at("an attempt", *order(clock, *names)) as (server, session):
         task = asyncio.create_task(status_of(session, server.url))
         await server.wait_for(waiting=1)
@@ -158,7 +158,7 @@ async def test_a_cancellation_together_with_our_limits_stays_a_cancellation(
 async def test_a_time_out_of_the_users_together_with_ours_is_one_time_out(
     place: str, first: str
 ) -> None:
-    clock = HandClock()
+    clock = FakeClock()
     limits: list[Any] = []
     async with at(place, Pipeline(policy(total_timeout=10), clock=clock)) as (server, session):
         task = asyncio.create_task(call_in_time(session, server.url, limits))
@@ -213,7 +213,7 @@ async def test_the_sessions_total_together_with_the_deadline_is_one_time_out() -
 
 
 async def test_attempt_time_out_and_deadline_together_are_the_deadline() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     both = Pipeline(policy(total_timeout=10, attempt_timeout=10), clock=clock)
     async with at("an attempt", both) as (server, session):
         task = asyncio.create_task(status_of(session, server.url))

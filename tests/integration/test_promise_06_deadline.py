@@ -20,8 +20,8 @@ from resilient import (
     override,
 )
 from resilient.testing import FaultServer, Hang, Received, Reply
+from resilient.testing.clocks import FakeClock
 from tests.integration.support import (
-    HandClock,
     client,
     fault_server,
     passing,
@@ -34,7 +34,7 @@ from tests.integration.support import (
 )
 
 
-def after(clock: HandClock, seconds: float, reply: Reply) -> Any:
+def after(clock: FakeClock, seconds: float, reply: Reply) -> Any:
     """An answer that takes so long on the clock."""
 
     def answer(_: Received) -> Reply:
@@ -44,7 +44,7 @@ def after(clock: HandClock, seconds: float, reply: Reply) -> Any:
     return answer
 
 
-def hops(server: FaultServer, clock: HandClock, each: float) -> None:
+def hops(server: FaultServer, clock: FakeClock, each: float) -> None:
     """Two redirects and an answer, each so slow."""
     server.route("/1", then=after(clock, each, redirect("/2")))
     server.route("/2", then=after(clock, each, redirect("/3")))
@@ -52,7 +52,7 @@ def hops(server: FaultServer, clock: HandClock, each: float) -> None:
 
 
 async def test_under_wrap_one_deadline_spans_the_redirects() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as server:
         hops(server, clock, each=4)
         async with wrapped(Pipeline(policy(total_timeout=10), clock=clock)) as session:
@@ -64,7 +64,7 @@ async def test_under_wrap_one_deadline_spans_the_redirects() -> None:
 
 
 async def test_a_plain_middleware_gives_each_hop_the_whole_time() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as server:
         hops(server, clock, each=4)
         async with client(Pipeline(policy(total_timeout=10), clock=clock)) as session:
@@ -72,7 +72,7 @@ async def test_a_plain_middleware_gives_each_hop_the_whole_time() -> None:
 
 
 async def test_under_wrap_a_hop_is_not_begun_when_no_time_is_left() -> None:
-    clock = HandClock()
+    clock = FakeClock()
 
     async def late(*_: object) -> None:
         clock.advance(10)
@@ -90,7 +90,7 @@ async def test_under_wrap_a_hop_is_not_begun_when_no_time_is_left() -> None:
 
 
 async def test_the_deadline_spans_attempts_and_waits() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as server:
         server.script(after(clock, 3, Reply(503)), after(clock, 3, Reply(503)))
         server.script(after(clock, 3, Reply(200)))
@@ -121,19 +121,19 @@ async def test_the_error_is_a_timeout_and_aiohttps() -> None:
 
 
 async def test_a_wait_that_does_not_fit_gives_the_servers_own_error_at_once() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server(then=Reply(503, headers={"Retry-After": "11"})) as server:
         async with client(Pipeline(policy(total_timeout=10), clock=clock)) as session:
             with pytest.raises(ServiceUnavailableError) as caught:
                 await status_of(session, server.url)
         assert server.hits == 1
-    assert clock.slept == []
+    assert clock.sleeps == []
     assert caught.value.retry_after == 11
     assert "does not fit" in str(caught.value.stop_reason)
 
 
 async def test_a_wait_that_fitted_and_took_longer_is_cut_by_the_deadline() -> None:
-    class Sluggish(HandClock):
+    class Sluggish(FakeClock):
         async def sleep(self, seconds: float) -> None:
             await super().sleep(seconds * 100)
 
@@ -149,7 +149,7 @@ async def test_a_wait_that_fitted_and_took_longer_is_cut_by_the_deadline() -> No
 
 
 async def test_the_reading_of_an_error_body_is_within_the_deadline() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     stalled = Reply(503, body=b"x" * 10, body_delay=5)
     patient = policy(total_timeout=20, errors=ErrorPolicy(read_timeout=60), retry=None)
     async with (
@@ -160,12 +160,12 @@ async def test_the_reading_of_an_error_body_is_within_the_deadline() -> None:
         # Cut short in good time: the server's error is worth more than a time-out.
         with pytest.raises(ServiceUnavailableError) as caught:
             await status_of(session, server.url)
-        assert clock.at < 20
+        assert clock.time() < 20
     assert caught.value.body == b""
 
 
 async def test_the_deadline_ends_with_the_handing_over_of_the_response() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with (
         fault_server(Reply(200, body=b"late", body_delay=0.01)) as server,
         client(Pipeline(policy(total_timeout=10), clock=clock)) as session,
@@ -192,7 +192,7 @@ async def test_an_override_changes_the_deadline(seconds: float) -> None:
 
 
 async def test_an_override_can_lift_the_deadline() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as server:
         hops(server, clock, each=400)
         async with wrapped(
@@ -203,7 +203,7 @@ async def test_an_override_can_lift_the_deadline() -> None:
 
 
 async def test_an_overridden_deadline_spans_the_redirects_too() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as server:
         hops(server, clock, each=4)
         async with wrapped(Pipeline(policy(total_timeout=100), clock=clock)) as session:
@@ -214,7 +214,7 @@ async def test_an_overridden_deadline_spans_the_redirects_too() -> None:
 
 async def test_a_deadline_inside_retry_gives_each_attempt_the_whole_time() -> None:
     """As the table of the order in `composition` says of that swap."""
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server(Hang(), Hang()) as server:
         with pytest.warns(UserWarning, match="Deadline inside Retry"):
             pipeline = Pipeline.of(Retry(retry_policy(), clock=clock), Deadline(10, clock=clock))
@@ -224,7 +224,7 @@ async def test_a_deadline_inside_retry_gives_each_attempt_the_whole_time() -> No
         assert server.hits == 3
 
 
-def advance_in_a_hang(server: FaultServer, clock: HandClock) -> Any:
+def advance_in_a_hang(server: FaultServer, clock: FakeClock) -> Any:
     """An answer that never comes, and takes 20 s of the clock not to come."""
 
     async def answer(_: Received) -> Hang:
@@ -235,7 +235,7 @@ def advance_in_a_hang(server: FaultServer, clock: HandClock) -> Any:
 
 
 async def test_an_inner_deadline_gives_the_outer_one_back() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server(after(clock, 0.6, Reply(503)), after(clock, 0.6, Reply(200))) as server:
         pipeline = Pipeline.of(
             Deadline(100, clock=clock),
@@ -249,7 +249,7 @@ async def test_an_inner_deadline_gives_the_outer_one_back() -> None:
 
 
 async def test_limits_that_were_met_leave_no_timers_behind() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with (
         fault_server() as server,
         wrapped(Pipeline(policy(), clock=clock)) as session,
@@ -257,14 +257,14 @@ async def test_limits_that_were_met_leave_no_timers_behind() -> None:
         for _ in range(20):
             clock.advance(1)
             assert await status_of(session, server.url) == 200
-        assert clock.armed <= 2  # one for each duration
+        assert clock.timers <= 2  # one for each duration
         clock.advance(1000)
-        assert clock.armed == 0
+        assert clock.timers == 0
         assert await status_of(session, server.url) == 200
 
 
 async def test_attempts_that_run_out_of_time_are_no_exceeded_deadline() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as server:
         server.route("/", then=advance_in_a_hang(server, clock))
         pipeline = Pipeline(policy(total_timeout=1000, attempt_timeout=10), clock=clock)
@@ -278,7 +278,7 @@ async def test_attempts_that_run_out_of_time_are_no_exceeded_deadline() -> None:
 
 @pytest.mark.parametrize("outer", [Deadline, AttemptTimeout])
 async def test_alone_a_limit_works_as_well(outer: type[Deadline | AttemptTimeout]) -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with (
         fault_server(then=Hang()) as server,
         client(outer(5, clock=clock)) as session,

@@ -17,8 +17,8 @@ from resilient import (
     ServiceUnavailableError,
 )
 from resilient.testing import Hang, Received, Reply
+from resilient.testing.clocks import FakeClock
 from tests.integration.support import (
-    HandClock,
     client,
     fault_server,
     policy,
@@ -94,26 +94,26 @@ async def test_waiting_for_the_pool_ends_with_the_total() -> None:
 
 async def test_a_body_nobody_wants_does_not_use_the_total_up_unseen() -> None:
     """The total may run out while a discarded response is drained: no wait comes after that."""
-    clock = HandClock()
+    clock = FakeClock()
     async with (
         fault_server(Reply(503, body=b"xx", body_delay=9)) as server,
         client(Retry(retry_policy(), clock=clock), timeout=SHORT) as session,
     ):
         with within(2), pytest.raises(TimeoutError):
             await status_of(session, server.url)
-    assert clock.slept == []
+    assert clock.sleeps == []
     assert server.hits <= 1
 
 
 async def test_an_error_body_does_not_use_the_total_up_unseen() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with (
         fault_server(Reply(503, body=b"xx", body_delay=9)) as server,
         client(Pipeline(policy(), clock=clock), timeout=SHORT) as session,
     ):
         with within(2), pytest.raises((TimeoutError, ServiceUnavailableError)):
             await status_of(session, server.url)
-    assert clock.slept == []
+    assert clock.sleeps == []
     assert server.hits <= 1
 
 
@@ -197,7 +197,7 @@ async def test_a_call_may_shorten_the_total_of_the_session() -> None:
 @pytest.mark.parametrize("start", [0.0, 1.8e9, -1e9], ids=["zero", "later", "earlier"])
 async def test_the_zero_of_a_clock_means_nothing_under_wrap(start: float) -> None:
     """As the protocol of the clock says; the session's own total is on the loop's scale."""
-    clock = HandClock(start)
+    clock = FakeClock(start)
     async with fault_server(Reply(503), Reply(503)) as server:
         async with wrapped(Pipeline(policy(), clock=clock)) as session:
             assert await status_of(session, server.url) == 200

@@ -15,13 +15,8 @@ from resilient import (
     ServiceUnavailableError,
 )
 from resilient.testing import FaultServer, Hang, Received, Reply
-from tests.integration.support import (
-    HandClock,
-    client,
-    fault_server,
-    status_of,
-    turns,
-)
+from resilient.testing.clocks import FakeClock
+from tests.integration.support import client, fault_server, status_of, turns
 
 DOWN = Reply(503)
 EAGER = BreakerPolicy(minimum_calls=1)  # one failure opens it
@@ -44,7 +39,7 @@ async def trip(session: aiohttp.ClientSession, server: FaultServer) -> None:
 
 
 async def test_it_opens_when_half_of_at_least_twenty_calls_failed_and_then_sends_nothing() -> None:
-    breaker = CircuitBreaker(clock=HandClock())
+    breaker = CircuitBreaker(clock=FakeClock())
     async with fault_server(*[Reply()] * 10, then=DOWN) as server, client(breaker) as session:
         circuit = breaker.circuit(server.url)
         for _ in range(20):
@@ -59,7 +54,7 @@ async def test_it_opens_when_half_of_at_least_twenty_calls_failed_and_then_sends
 
 
 async def test_a_fifth_of_failures_never_opens_it() -> None:
-    breaker = CircuitBreaker(clock=HandClock())
+    breaker = CircuitBreaker(clock=FakeClock())
     async with fault_server(*[DOWN, *[Reply()] * 4] * 40) as server, client(breaker) as session:
         for _ in range(200):
             await status_of(session, server.url)
@@ -68,7 +63,7 @@ async def test_a_fifth_of_failures_never_opens_it() -> None:
 
 
 async def test_a_refusal_says_what_when_and_why_and_is_a_connection_error_of_aiohttp() -> None:
-    clock = HandClock(drawn=0.0)
+    clock = FakeClock(draw=0.0)
     async with fault_server() as server, client(CircuitBreaker(EAGER, clock=clock)) as session:
         await trip(session, server)
         clock.advance(2)
@@ -85,7 +80,7 @@ async def test_a_refusal_says_what_when_and_why_and_is_a_connection_error_of_aio
 
 
 async def test_of_a_hundred_callers_at_half_open_exactly_the_probes_pass() -> None:
-    clock, release = HandClock(), asyncio.Event()
+    clock, release = FakeClock(), asyncio.Event()
     breaker = CircuitBreaker(EAGER, clock=clock)
 
     async def slowly(_: Received) -> Reply:
@@ -110,7 +105,7 @@ async def test_of_a_hundred_callers_at_half_open_exactly_the_probes_pass() -> No
 
 
 async def test_one_failed_probe_opens_it_again_for_twice_as_long() -> None:
-    clock = HandClock(drawn=0.0)
+    clock = FakeClock(draw=0.0)
     breaker = CircuitBreaker(EAGER, clock=clock)
     async with fault_server(then=DOWN) as server, client(breaker) as session:
         for seconds in (5, 10, 20, 40, 60, 60):
@@ -128,7 +123,7 @@ async def test_one_failed_probe_opens_it_again_for_twice_as_long() -> None:
 async def test_the_servers_retry_after_is_a_floor_within_the_maximum(
     asked: str, seconds: float, normalised: bool
 ) -> None:
-    clock = HandClock(drawn=0.0)
+    clock = FakeClock(draw=0.0)
     inner = [resilient.NormalizeErrors()] if normalised else []
     breaker = CircuitBreaker(EAGER, clock=clock)
     answer = Reply(503, headers={"Retry-After": asked})
@@ -141,7 +136,7 @@ async def test_the_servers_retry_after_is_a_floor_within_the_maximum(
 
 
 async def test_answers_to_calls_from_before_it_opened_change_nothing() -> None:
-    clock, release = HandClock(), asyncio.Event()
+    clock, release = FakeClock(), asyncio.Event()
     breaker = CircuitBreaker(EAGER, clock=clock)
 
     async def late(request: Received) -> Reply:
@@ -165,7 +160,7 @@ async def test_answers_to_calls_from_before_it_opened_change_nothing() -> None:
 
 
 async def test_lost_and_cancelled_probes_do_not_wedge_it() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     breaker = CircuitBreaker(BreakerPolicy(minimum_calls=1, probe_lease=40), clock=clock)
     async with fault_server() as server, client(breaker) as session:
         await trip(session, server)
@@ -190,7 +185,7 @@ async def test_lost_and_cancelled_probes_do_not_wedge_it() -> None:
 
 
 async def test_after_closing_a_flood_is_let_in_gradually_and_a_trickle_is_not_held_back() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     breaker = CircuitBreaker(EAGER, clock=clock)
     async with fault_server() as server, client(breaker) as session:
         await trip(session, server)

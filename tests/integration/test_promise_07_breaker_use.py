@@ -20,16 +20,9 @@ from resilient import (
     TransitionEvent,
 )
 from resilient.testing import FaultServer, Received, Reply
-from tests.integration.support import (
-    HandClock,
-    Recorder,
-    client,
-    fault_server,
-    policy,
-    retry_policy,
-    status_of,
-    wrapped,
-)
+from resilient.testing.clocks import FakeClock
+from resilient.testing.events import EventLog
+from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
 DOWN = Reply(503)
 EAGER = BreakerPolicy(minimum_calls=1)  # one failure opens it
@@ -133,7 +126,7 @@ async def test_no_more_circuits_are_kept_than_max_circuits_and_the_healthy_go_fi
 
 
 async def test_a_circuit_whose_failures_are_long_past_goes_before_one_that_is_open() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     few = BreakerPolicy(minimum_calls=2, open_for=500, max_open_for=500, max_circuits=2)
     breaker = CircuitBreaker(few, key=by_path, clock=clock)
     async with fault_server() as server, client(breaker) as session:
@@ -165,7 +158,7 @@ async def test_an_isolated_circuit_is_not_forgotten_while_there_are_others() -> 
 async def test_a_retry_stops_early_with_the_servers_own_error_when_the_circuit_opens(
     wrap: bool,
 ) -> None:
-    clock = HandClock()
+    clock = FakeClock()
     pipeline = Pipeline(policy(breaker=EAGER), clock=clock)
     async with (
         fault_server(then=DOWN) as server,
@@ -174,21 +167,21 @@ async def test_a_retry_stops_early_with_the_servers_own_error_when_the_circuit_o
         with pytest.raises(ServiceUnavailableError) as caught:
             await session.get(server.url)
         assert "the circuit is open for another 5.25 s" in (caught.value.stop_reason or "")
-        assert (server.hits, clock.slept) == (1, [])
+        assert (server.hits, clock.sleeps) == (1, [])
 
 
 async def test_a_retry_that_waits_as_long_as_the_circuit_is_open_is_its_probe() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     pipeline = Pipeline(policy(breaker=EAGER), clock=clock)
     sorry = Reply(503, headers={"Retry-After": "30"})
     async with fault_server(sorry) as server, client(pipeline) as session:
         assert await status_of(session, server.url) == 200
-        assert (server.hits, len(clock.slept)) == (2, 1)
-        assert clock.slept[0] >= 30
+        assert (server.hits, len(clock.sleeps)) == (2, 1)
+        assert clock.sleeps[0] >= 30
 
 
 async def test_a_retry_stops_early_too_when_the_circuit_was_isolated_meanwhile() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     pipeline = Pipeline(policy(), clock=clock)
 
     def isolated(received: Received) -> Reply:
@@ -198,7 +191,7 @@ async def test_a_retry_stops_early_too_when_the_circuit_was_isolated_meanwhile()
     async with fault_server(isolated) as server, client(pipeline) as session:
         with pytest.raises(ServiceUnavailableError):
             await session.get(server.url)
-        assert (server.hits, clock.slept) == (1, [])
+        assert (server.hits, clock.sleeps) == (1, [])
 
 
 async def test_the_circuit_of_a_request_made_on_the_way_does_not_stop_the_retry() -> None:
@@ -236,7 +229,7 @@ async def test_isolate_and_reset_while_it_is_running() -> None:
 
 
 async def test_observing_refuses_nothing_and_reports_everything() -> None:
-    clock, told = HandClock(), Recorder()
+    clock, told = FakeClock(), EventLog()
     observing = BreakerPolicy(minimum_calls=2, observe=True)
     breaker = CircuitBreaker(observing, clock=clock, listeners=[told])
     async with fault_server(*[DOWN] * 100) as server, client(breaker) as session:
@@ -253,7 +246,7 @@ async def test_observing_refuses_nothing_and_reports_everything() -> None:
 
 
 async def test_listeners_are_told_of_transitions_and_refusals() -> None:
-    clock, told = HandClock(drawn=0.0), Recorder()
+    clock, told = FakeClock(draw=0.0), EventLog()
 
     def rude(_: object) -> None:
         raise ValueError("a listener may not stop a call")

@@ -24,7 +24,8 @@ from resilient import (
 )
 from resilient.breaker import Counts
 from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Received, Reply, Reset
-from tests.integration.support import HandClock, client, policy, retry_policy, turns, wrapped
+from resilient.testing.clocks import FakeClock
+from tests.integration.support import client, policy, retry_policy, turns, wrapped
 
 FAILURE = Counts(calls=1, failures=1, streak=1)
 SUCCESS = Counts(calls=1)
@@ -125,7 +126,7 @@ async def test_an_exception_that_is_not_of_the_transport_says_nothing() -> None:
 async def test_a_time_out_of_an_attempt_is_a_failure_whichever_limit_cut_it(
     kind: str, wrap: bool
 ) -> None:
-    clock = HandClock()
+    clock = FakeClock()
     limits = {"total_timeout": 100.0, "attempt_timeout": 10.0} if kind == "attempt" else {
         "total_timeout": 10.0, "attempt_timeout": 10.0 if kind == "both" else None,
     }  # fmt: skip
@@ -220,7 +221,7 @@ async def test_a_pooled_connection_that_the_server_had_closed_says_nothing(
 
 
 async def test_a_stale_connection_gives_the_place_of_a_probe_back() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     breaker = CircuitBreaker(BreakerPolicy(minimum_calls=1, probes=1), clock=clock)
     stale = Disconnect("accept")
     async with FaultServer(Reply(503), stale, Reply()) as server, client(breaker) as session:
@@ -238,7 +239,7 @@ async def test_a_stale_connection_gives_the_place_of_a_probe_back() -> None:
 async def test_waiting_for_the_pool_says_nothing(
     pool: dict[str, Any], limit: str, retried: bool
 ) -> None:
-    clock = HandClock()
+    clock = FakeClock()
     breaker = CircuitBreaker(clock=clock)
     before = [Deadline(10, clock=clock)] if limit == "deadline" else []
     after = [AttemptTimeout(10, clock=clock)] if limit == "attempt" else []
@@ -266,7 +267,7 @@ async def test_waiting_for_the_pool_says_nothing(
 
 
 async def test_waiting_for_the_pool_does_not_make_a_call_slow() -> None:
-    clock, release = HandClock(), asyncio.Event()
+    clock, release = FakeClock(), asyncio.Event()
     breaker = CircuitBreaker(BreakerPolicy(slow_call=5), clock=clock)
 
     async def slowly(_: Received) -> Reply:
@@ -284,7 +285,7 @@ async def test_waiting_for_the_pool_does_not_make_a_call_slow() -> None:
 
 
 async def test_a_deadline_whose_timer_is_early_by_its_grain_is_a_failure_all_the_same() -> None:
-    class Grained(HandClock):  # as uvloop, which rounds to milliseconds
+    class Grained(FakeClock):  # as uvloop, which rounds to milliseconds
         def call_at(self, when: float, callback: Callable[[], object]) -> Any:
             return super().call_at(when - 0.0005, callback)
 

@@ -24,8 +24,8 @@ from resilient import (
     override,
 )
 from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Reply, Reset, Step
+from resilient.testing.clocks import FakeClock
 from tests.integration.support import (
-    HandClock,
     client,
     fault_server,
     passing,
@@ -54,7 +54,7 @@ CLAUSES: dict[str, tuple[Step, type[Exception], type[ResilientError]]] = {
 @pytest.mark.parametrize("name", CLAUSES)
 async def test_a_clause_of_aiohttps_catches_ours(under: Any, name: str) -> None:
     step, clause, kind = CLAUSES[name]
-    clock = HandClock()
+    clock = FakeClock()
     async with (
         fault_server(then=step) as server,
         under(Pipeline(policy(attempt_timeout=5), clock=clock)) as session,
@@ -69,7 +69,7 @@ async def test_a_clause_of_aiohttps_catches_ours(under: Any, name: str) -> None:
 @pytest.mark.parametrize("name", CLAUSES)
 async def test_no_error_of_ours_sets_off_aiohttps_own_repetition(name: str) -> None:
     step, _, kind = CLAUSES[name]
-    clock = HandClock()
+    clock = FakeClock()
     async with (
         fault_server(then=step) as server,
         client(Pipeline(policy(attempt_timeout=5), clock=clock)) as session,

@@ -21,8 +21,8 @@ from resilient import (
     ValidationError,
 )
 from resilient.testing import Disconnect, Hang, Reply
+from resilient.testing.clocks import FakeClock
 from tests.integration.support import (
-    HandClock,
     fault_server,
     passing,
     policy,
@@ -65,7 +65,7 @@ MADE_BY: dict[str, tuple[Any, dict[str, Any], type[ResilientError]]] = {
 
 async def raised(name: str) -> ResilientError:
     steps, changes, kind = MADE_BY[name]
-    clock = HandClock()
+    clock = FakeClock()
     async with (
         fault_server(*steps) as server,
         wrapped(Pipeline(policy(**changes), clock=clock)) as session,

@@ -28,16 +28,9 @@ from resilient import (
     wrap,
 )
 from resilient.testing import FaultServer, Reply
-from tests.integration.support import (
-    HandClock,
-    Recorder,
-    client,
-    fault_server,
-    policy,
-    retry_policy,
-    status_of,
-    wrapped,
-)
+from resilient.testing.clocks import FakeClock
+from resilient.testing.events import EventLog
+from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
 HAIR_TRIGGER = BreakerPolicy(consecutive_failures=1, open_for=60)
 NO_BUDGET = BudgetPolicy(ratio=0.001, min_per_second=0.1, window=10)
@@ -121,14 +114,14 @@ async def test_a_budget_is_shared_if_it_is_passed() -> None:
 
 
 async def test_waits_of_calls_at_once_do_not_advance_each_other() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     waits = retry_policy(backoff=Backoff(base=1, jitter="none"), max_attempts=4, budget=None)
     async with (
         fault_server(then=Reply(503)) as server,
         client(Retry(waits, clock=clock)) as session,
     ):
         await asyncio.gather(*(status_of(session, server.url) for _ in range(10)))
-    assert sorted(clock.slept) == [1] * 10 + [2] * 10 + [4] * 10
+    assert sorted(clock.sleeps) == [1] * 10 + [2] * 10 + [4] * 10
 
 
 async def test_the_session_that_was_wrapped_and_its_other_copies_know_nothing_of_it() -> None:
@@ -144,7 +137,7 @@ async def test_the_session_that_was_wrapped_and_its_other_copies_know_nothing_of
 
 
 async def test_listeners_hear_of_their_own_pipeline_only() -> None:
-    mine, theirs = Recorder(), Recorder()
+    mine, theirs = EventLog(), EventLog()
     async with fault_server(Reply(503)) as server:
         one = Pipeline(policy(name="mine"), listeners=[mine])
         async with client(one) as session, client(Pipeline(policy(), listeners=[theirs])) as other:

@@ -32,9 +32,9 @@ from resilient import (
     pipeline_of,
 )
 from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Reply, Reset
+from resilient.testing.clocks import FakeClock
+from resilient.testing.events import EventLog
 from tests.integration.support import (
-    HandClock,
-    Recorder,
     client,
     fault_server,
     passing,
@@ -120,10 +120,10 @@ def said_of(error: BaseException) -> Iterator[str]:
 async def test_no_secret_is_in_errors_events_or_records(
     under: Any, name: str, log: Attentive
 ) -> None:
-    events = Recorder()
+    events = EventLog()
     keyed = retry_policy(idempotency_header="Idempotency-Key")
     quick = policy(attempt_timeout=5, retry=keyed, breaker=BreakerPolicy(consecutive_failures=2))
-    clock = HandClock()
+    clock = FakeClock()
     said: list[str] = []
     async with (
         fault_server(then=STEPS[name]) as server,
@@ -156,7 +156,7 @@ async def test_no_secret_is_in_errors_events_or_records(
 
 
 async def test_a_key_that_we_made_is_not_shown_either(log: Attentive) -> None:
-    events = Recorder()
+    events = EventLog()
     keyed = retry_policy(idempotency_header="Idempotency-Key")
     async with fault_server(then=Reply(503)) as server:
         async with wrapped(Pipeline(policy(retry=keyed), listeners=[events])) as session:
@@ -245,7 +245,7 @@ async def test_no_secret_is_in_the_error_of_an_upload_that_fails(log: Attentive)
         yield b"x"
         raise OSError(errno.EIO, "Input/output error")
 
-    events = Recorder()
+    events = EventLog()
     async with (
         fault_server() as server,
         wrapped(Pipeline(policy(), listeners=[events])) as session,

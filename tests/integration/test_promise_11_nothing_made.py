@@ -18,16 +18,9 @@ from resilient import (
     pipeline_of,
 )
 from resilient.testing import Reply
-from tests.integration.support import (
-    HandClock,
-    Recorder,
-    client,
-    fault_server,
-    policy,
-    retry_policy,
-    status_of,
-    wrapped,
-)
+from resilient.testing.clocks import FakeClock
+from resilient.testing.events import EventLog
+from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
 PLACES = [
     (resilient.retry.middleware, "AttemptEvent"),
@@ -130,7 +123,7 @@ async def test_the_level_of_the_logger_decides_what_is_made(
 
 
 async def test_for_a_listener_everything_is_made(made: dict[str, int]) -> None:
-    events = Recorder()
+    events = EventLog()
     async with (
         fault_server(then=Reply(503)) as server,
         wrapped(Pipeline(policy(), listeners=[events])) as session,
@@ -143,7 +136,7 @@ async def test_for_a_listener_everything_is_made(made: dict[str, int]) -> None:
 
 
 async def test_calls_leave_nothing_behind_that_grows() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     circuits = BreakerPolicy(max_circuits=3)
     pipeline = Pipeline(
         policy(breaker=circuits, retry=retry_policy(max_attempts=1)),
@@ -155,4 +148,4 @@ async def test_calls_leave_nothing_behind_that_grows() -> None:
             with pytest.raises(ServiceUnavailableError):
                 await status_of(session, server.url / str(number))
         assert len(pipeline.breaker.circuits) == 3
-        assert clock.armed <= 2
+        assert clock.timers <= 2

@@ -27,8 +27,8 @@ from resilient import (
     pipeline_of,
 )
 from resilient.testing import Disconnect, Hang, Received, Reply
+from resilient.testing.clocks import FakeClock
 from tests.integration.support import (
-    HandClock,
     client,
     fault_server,
     passing,
@@ -42,7 +42,7 @@ from tests.integration.support import (
 SECONDS = Backoff(base=1, jitter="none")
 
 
-def taking(clock: HandClock, seconds: float, status: int) -> Any:
+def taking(clock: FakeClock, seconds: float, status: int) -> Any:
     def answer(_: Received) -> Reply:
         clock.advance(seconds)
         return Reply(status)
@@ -51,7 +51,7 @@ def taking(clock: HandClock, seconds: float, status: int) -> Any:
 
 
 async def test_a_response_tells_of_each_attempt() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server(taking(clock, 0.5, 503), taking(clock, 0.25, 429)) as server:
         pipeline = Pipeline(policy(retry=retry_policy(backoff=SECONDS)), clock=clock)
         async with wrapped(pipeline) as session, session.get(server.url / "x") as response:
@@ -149,14 +149,14 @@ async def test_after_one_attempt_there_are_no_notes_and_after_more_there_are() -
     assert "3 attempts: no attempt is left of 3" in str(thrice.value)
 
 
-class Isolating(HandClock):
+class Isolating(FakeClock):
     """Meanwhile, in the second wait, somebody isolates the circuits by hand."""
 
     breaker: CircuitBreaker
 
     async def sleep(self, seconds: float) -> None:
         await super().sleep(seconds)
-        if len(self.slept) == 2:
+        if len(self.sleeps) == 2:
             for circuit in self.breaker.circuits:
                 circuit.isolate()
 
@@ -239,7 +239,7 @@ async def test_each_of_many_calls_at_once_tells_its_own() -> None:
 
 
 async def test_an_attempt_that_was_cut_off_is_on_the_record_of_the_deadline() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with (
         fault_server(Disconnect(), Hang()) as server,
         wrapped(Pipeline(policy(total_timeout=10), clock=clock)) as session,

@@ -28,22 +28,15 @@ from resilient import (
     pipeline_of,
 )
 from resilient.testing import Reply
-from tests.integration.support import (
-    HandClock,
-    Recorder,
-    client,
-    fault_server,
-    policy,
-    retry_policy,
-    status_of,
-    wrapped,
-)
+from resilient.testing.clocks import FakeClock
+from resilient.testing.events import EventLog
+from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
 SECONDS = Backoff(base=1, jitter="none")
 
 
 async def test_events_come_in_the_order_of_what_happens() -> None:
-    events, clock = Recorder(), HandClock()
+    events, clock = EventLog(), FakeClock()
     trips = BreakerPolicy(consecutive_failures=2, open_for=5, probes=1)
     async with fault_server(Reply(503), Reply(500), Reply(200)) as server:
         made = policy(name="mavio", breaker=trips, retry=retry_policy(backoff=SECONDS))
@@ -92,7 +85,7 @@ async def test_events_come_in_the_order_of_what_happens() -> None:
 
 
 async def test_an_outcome_that_is_final_by_nature_is_no_refusal() -> None:
-    events = Recorder()
+    events = EventLog()
     async with (
         fault_server(Reply(404)) as server,
         wrapped(Pipeline(policy(), listeners=[events])) as session,
@@ -104,7 +97,7 @@ async def test_an_outcome_that_is_final_by_nature_is_no_refusal() -> None:
 
 
 async def test_operating_a_breaker_by_hand_is_told() -> None:
-    events = Recorder()
+    events = EventLog()
     async with (
         fault_server() as server,
         wrapped(Pipeline(policy(), listeners=[events])) as session,
@@ -255,7 +248,7 @@ async def test_a_wait_generator_that_fails_ends_the_attempts_and_is_said_once(
 
 
 async def test_one_listener_that_raises_does_not_keep_the_others_from_hearing() -> None:
-    before, after = Recorder(), Recorder()
+    before, after = EventLog(), EventLog()
     async with fault_server() as server:
         listeners: list[Listener] = [before, broken, after]
         async with client(Pipeline(policy(), listeners=listeners)) as session:

@@ -23,8 +23,8 @@ from resilient import (
     wrap,
 )
 from resilient.testing import Disconnect, Reply
+from resilient.testing.clocks import FakeClock
 from tests.integration.support import (
-    HandClock,
     client,
     fault_server,
     policy,
@@ -202,7 +202,7 @@ async def test_a_request_by_a_trace_is_a_call_of_its_own() -> None:
 
 
 async def test_a_task_begun_within_a_call_makes_calls_of_its_own_after_it() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     started: list[asyncio.Task[int]] = []
     over = asyncio.Event()
 
@@ -248,11 +248,11 @@ async def test_an_override_holds_for_every_hop(given: int) -> None:
 
 
 async def test_waits_of_hops_start_over() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     doubling = retry_policy(backoff=Backoff(base=1, jitter="none"))
     async with fault_server() as server:
         server.route("/a", Reply(503), Reply(503), redirect("/b"))
         server.route("/b", Reply(503), Reply(503), Reply(200))
         async with wrapped(Pipeline(policy(retry=doubling), clock=clock)) as session:
             assert await status_of(session, server.url / "a") == 200
-    assert clock.slept == [1, 2, 1, 2]
+    assert clock.sleeps == [1, 2, 1, 2]

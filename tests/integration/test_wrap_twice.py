@@ -16,8 +16,8 @@ from resilient import (
     wrap,
 )
 from resilient.testing import Hang, Reply
+from resilient.testing.clocks import FakeClock
 from tests.integration.support import (
-    HandClock,
     Teller,
     client,
     fault_server,
@@ -86,7 +86,7 @@ async def test_an_order_that_makes_no_sense_is_said_once() -> None:
 
 async def test_the_parts_may_be_put_under_one_by_one() -> None:
     """Each of the inner sessions begins a call of its own; limits and attempts add up to one."""
-    clock = HandClock()
+    clock = FakeClock()
     async with (
         fault_server() as server,
         wrapped(NormalizeErrors(clock=clock)) as first,
@@ -109,7 +109,7 @@ async def test_the_parts_may_be_put_under_one_by_one() -> None:
 
 
 async def test_the_same_pipeline_twice_is_bounded() -> None:
-    pipeline = Pipeline(policy(retry=RetryPolicy(max_attempts=2), breaker=None), clock=HandClock())
+    pipeline = Pipeline(policy(retry=RetryPolicy(max_attempts=2), breaker=None), clock=FakeClock())
     async with fault_server(then=Reply(503)) as server, client(pipeline) as original:
         with pytest.warns(PipelineWarning):
             session = wrap(original, pipeline)
