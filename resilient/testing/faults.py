@@ -1,186 +1,59 @@
 """The steps of a script: what the fault server does with one request.
 
-Values, without behaviour: they compare, they show only what differs from the default, and
-one that could not be carried out raises a `ConfigError` when it is made, not in the middle
-of somebody's test. `replies.py` and `server.py` carry them out.
+Values like `Reply`, which is one of them. `sending.py` and `service.py` carry them out.
 """
 
 from __future__ import annotations
 
-import json as jsonlib
-from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from attrs import NOTHING, Attribute, field, fields, frozen
+from attrs import Attribute, field, frozen
 
 from resilient.errors import ConfigError
-from resilient.validation import at_least, check, instance, optional
+from resilient.testing.reply import SECONDS, Reply, Shown
+from resilient.validation import check, instance, optional
 
-__all__ = ["Cut", "Disconnect", "Hang", "Malformed", "Moment", "Reply", "Reset", "Step"]
+__all__ = ["Disconnect", "Hang", "Interruption", "Malformed", "Moment", "Reply", "Reset", "Step"]
 
-Moment = Literal["accept", "request", "head", "body"]
+Moment = Literal["accept", "request", "status", "head", "body"]
 
-_MOMENTS = ("accept", "request", "head", "body")
-
-
-def _is_int(given: Any, least: int, most: int) -> bool:
-    return isinstance(given, int) and not isinstance(given, bool) and least <= given <= most
+_MOMENTS = ("accept", "request", "status", "head", "body")
+_MOMENT = check(f"one of {_MOMENTS}", lambda given: given in _MOMENTS)
 
 
-def _is_text(given: Any) -> bool:
-    """Whether it can stand in a head; bytes that are no UTF-8 come as surrogate escapes."""
-    if not isinstance(given, str) or any(c in given for c in "\r\n\0"):
-        return False
-    try:
-        given.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-_SECONDS = at_least(0.0, "seconds")
-_FLAG = instance(bool, "True or False")
-_BYTES = instance(bytes, "bytes")
-
-
-def _pairs(given: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    allowed = "a mapping or pairs of text, in one line each"
-    try:
-        items = given.items() if isinstance(given, Mapping) else given
-        pairs = tuple((name, value) for name, value in items)
-    except (TypeError, ValueError):
-        raise ConfigError.of("Reply.headers", given, allowed) from None
-    if not all(name and _is_text(name) and _is_text(value) for name, value in pairs):
-        raise ConfigError.of("Reply.headers", given, allowed)
-    return pairs
+_TO_BE_BROKEN_OFF = Reply(body=b"This body will be cut short.")
 
 
 @frozen(repr=False)
-class _Step:
-    """The repr that steps share."""
-
-    def __repr__(self) -> str:
-        shown = []
-        for each in fields(type(self)):
-            value = getattr(self, each.name)
-            if not each.init or (each.default is not NOTHING and value == each.default):
-                continue
-            name = "" if not each.kw_only else f"{each.name}="
-            if each.name == "headers" and len(dict(value)) == len(value):
-                value = dict(value)
-            shown.append(f"{name}{value!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-@frozen(repr=False)
-class Reply(_Step):
-    """A response.
-
-    What goes out is what stands here, a Content-Length (or the chunked framing) and, where
-    the connection is about to be closed, `Connection: close`: no Date, no Server. A
-    Content-Length or Transfer-Encoding among the headers takes the place of the true one,
-    so that a server that lies about the length can be had. A HEAD request gets the head.
+class Interruption(Shown):
+    """What `Reset`, `Disconnect` and `Hang` share: the moment at which nothing more comes.
 
     Attributes:
-        status: From 100 to 999. 1xx, 204 and 304 have no body.
-        body: What follows the head.
-        json: In the place of `body`, a value to send as JSON: as `application/json` unless
-            the headers name another type.
-        headers: A mapping, or pairs where a name occurs twice.
-        reason: The reason phrase; None for the usual one of the status.
-        delay: Seconds before the head.
-        body_delay: Seconds between the head and the body.
-        keep_alive: Whether the connection stays open.
-        early: Answer when the head of the request is in, before its body is read. What
-            follows of the body is read after that, as far as the connection lives.
-        truncate: Send only so many bytes of the body, whatever the head has declared, then
-            close.
-        chunked: Transfer-Encoding: chunked, in the place of a Content-Length.
-        chunk_size: Send the body in pieces of so many bytes; None for all of it at once,
-            or byte by byte where there is a `chunk_delay`.
-        chunk_delay: Seconds between two pieces of the body.
-    """
-
-    status: int = field(
-        default=200, validator=check("an integer from 100 to 999", lambda n: _is_int(n, 100, 999))
-    )
-    body: bytes = field(default=b"", kw_only=True, validator=_BYTES)
-    json: Any = field(default=..., kw_only=True)
-    headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True, converter=_pairs)
-    reason: str | None = field(
-        default=None, kw_only=True, validator=optional(check("one line of text", _is_text))
-    )
-    delay: float = field(default=0.0, kw_only=True, validator=_SECONDS)
-    body_delay: float = field(default=0.0, kw_only=True, validator=_SECONDS)
-    keep_alive: bool = field(default=True, kw_only=True, validator=_FLAG)
-    early: bool = field(default=False, kw_only=True, validator=_FLAG)
-    truncate: int | None = field(default=None, kw_only=True)
-    chunked: bool = field(default=False, kw_only=True, validator=_FLAG)
-    chunk_size: int | None = field(default=None, kw_only=True, validator=optional(at_least(1)))
-    chunk_delay: float = field(default=0.0, kw_only=True, validator=_SECONDS)
-    # The bytes of the body, wherever they come from.
-    content: bytes = field(init=False, eq=False)
-
-    @content.default
-    def _content(self) -> bytes:
-        if self.json is ...:
-            return self.body
-        if self.body:
-            raise ConfigError("Reply takes a body or json, not both")
-        try:
-            return jsonlib.dumps(self.json).encode()
-        except (TypeError, ValueError) as error:
-            raise ConfigError.of("Reply.json", self.json, "what JSON can express") from error
-
-    @content.validator
-    def _bodiless_statuses(self, attribute: Attribute[bytes], content: bytes) -> None:
-        if content and self.bodiless:
-            raise ConfigError.of("Reply.body", content, f"empty for the status {self.status}")
-
-    @truncate.validator
-    def _less_than_the_body(self, attribute: Attribute[Any], given: Any) -> None:
-        if given is not None and not _is_int(given, 0, len(self.content) - 1):
-            size = len(self.content)
-            raise ConfigError.of("Reply.truncate", given, f"less than the {size} bytes of body")
-
-    @property
-    def bodiless(self) -> bool:
-        """Whether the status rules a body out (RFC 9110, 6.4.1)."""
-        return self.status < 200 or self.status in (204, 304)
-
-    @property
-    def is_json(self) -> bool:
-        """Whether the body was given as a value."""
-        return self.json is not ...
-
-
-@frozen(repr=False)
-class Cut(_Step):
-    """What `Reset` and `Disconnect` share: when the connection is cut.
-
-    Attributes:
-        after: "request": once the request has been read whole, with no answer. "head":
-            once the head of `reply` has been sent. "body": after half of its body.
+        after: "request": once the request has been read whole, with no answer. "status":
+            once the status line of `reply` has been sent, so in the midst of its head.
+            "head": once its head has been sent. "body": after half of its body.
             "accept": when the first byte of a request arrives, so before it can be known
             which: on a new connection, or on one that the client had kept in its pool and
             that turns out to be dead. As nothing has been read, such a hit leaves no entry
             in `requests`. For a route, a callable, or a request that had begun before the
             script came to this step, it is when the head is in.
-        reply: For "head" and "body", the response that is cut.
+        reply: For "status", "head" and "body", the response that is broken off; None for
+            a plain one.
     """
 
-    after: Moment = field(
-        default="request", validator=check(f"one of {_MOMENTS}", lambda given: given in _MOMENTS)
-    )
+    after: Moment = field(default="request", validator=_MOMENT)
     reply: Reply | None = field(default=None, kw_only=True)
 
     @reply.validator
-    def _has_a_body_to_cut(self, attribute: Attribute[Any], reply: Any) -> None:
+    def _can_be_broken_off(self, attribute: Attribute[Any], reply: Any) -> None:
+        if reply is None:
+            return
         where = f"{type(self).__name__}.reply"
         if self.after in ("accept", "request"):
-            if reply is not None:
-                raise ConfigError.of(where, reply, f"None, as nothing is sent after={self.after!r}")
-        elif reply is not None and not (isinstance(reply, Reply) and len(reply.content) > 1):
+            raise ConfigError.of(where, reply, f"None, as nothing is sent after={self.after!r}")
+        if not isinstance(reply, Reply):
+            raise ConfigError.of(where, reply, "a Reply")
+        if self.after != "status" and len(reply.content) < 2:
             raise ConfigError.of(where, reply, "a Reply with a body of two bytes or more")
 
     @property
@@ -188,9 +61,16 @@ class Cut(_Step):
         """Whether it comes before the body of the request is read."""
         return self.after == "accept"
 
+    @property
+    def begun(self) -> Reply | None:
+        """The response of which something is sent, if anything is."""
+        if self.after in ("accept", "request"):
+            return None
+        return self.reply or _TO_BE_BROKEN_OFF
+
 
 @frozen(repr=False)
-class Reset(Cut):
+class Reset(Interruption):
     """Cut the connection with a TCP RST (SO_LINGER of zero): "connection reset by peer".
 
     What has been sent and not arrived is lost with it, so of a body beyond the size of the
@@ -199,27 +79,35 @@ class Reset(Cut):
 
 
 @frozen(repr=False)
-class Disconnect(Cut):
-    """Close the connection in good order (FIN), but without the answer, or in the midst of it."""
+class Disconnect(Interruption):
+    """Close the connection (FIN) without the answer, or in the midst of it.
+
+    Over TLS there is no close_notify before the FIN, as when a server dies. `Reply.truncate`
+    ends in good order: its server is alive, and has sent too little.
+    """
 
 
 @frozen(repr=False)
-class Hang(_Step):
-    """Read the request, and never answer.
+class Hang(Interruption):
+    """Stall: send nothing more, and keep the connection open.
 
     Attributes:
         seconds: Close the connection after so long; None to wait until the client goes or
             the server is closed.
+        after: As in `Reset`: "request", so by default before any answer, up to "body", in
+            the middle of one. At "accept" not even the request is read.
+        reply: As in `Reset`.
     """
 
-    seconds: float | None = field(default=None, validator=optional(_SECONDS))
+    seconds: float | None = field(default=None, validator=optional(SECONDS))
+    after: Moment = field(default="request", kw_only=True, validator=_MOMENT)
 
 
 @frozen(repr=False)
-class Malformed(_Step):
+class Malformed(Shown):
     """Send bytes in the place of a response, as they are, then close."""
 
-    raw: bytes = field(default=b"This is not HTTP.\r\n\r\n", validator=_BYTES)
+    raw: bytes = field(default=b"This is not HTTP.\r\n\r\n", validator=instance(bytes, "bytes"))
 
 
 Step = Reply | Reset | Disconnect | Hang | Malformed

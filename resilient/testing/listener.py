@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
+from resilient.testing.tls import Channel
 from resilient.testing.wire import ClientGone, Connection
 
 __all__ = ["Listener"]
@@ -27,6 +29,7 @@ class Listener:
 
     Attributes:
         address: Host and port; the port is 0 until a free one was found.
+        tls: What connections are encrypted by, if at all.
         state: Whether it listens.
         total: How many connections there have been.
     """
@@ -36,8 +39,10 @@ class Listener:
         address: tuple[str, int],
         serve: Callable[[Connection], Awaitable[None]],
         changed: Callable[[], None],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.address = address
+        self.tls = tls
         self.state: Literal["new", "listening", "stopped", "closed"] = "new"
         self.total = 0
         self._serve = serve
@@ -92,9 +97,10 @@ class Listener:
             listener.setblocking(False)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(self.address)
-        except BaseException:
+        except OSError as error:
             listener.close()
-            raise
+            where = ":".join(map(str, self.address))
+            raise OSError(error.errno, f"cannot listen on {where}: {error.strerror}") from None
         self.address = listener.getsockname()[:2]
         self._socket = listener
         return listener
@@ -128,7 +134,7 @@ class Listener:
         self._changed()
 
     async def _run(self, accepted: socket.socket, number: int) -> None:
-        connection = Connection(number)
+        connection = Connection(number, Channel(self.tls) if self.tls is not None else None)
         try:
             await self._open(accepted, connection)
             await self._serve(connection)

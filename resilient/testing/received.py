@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 import string
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from attrs import define, field, frozen
+from attrs import define, field, fields, frozen
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
 from resilient.testing.wire import Connection, LineTooLong
@@ -47,6 +48,8 @@ class Received:
         body: The body as far as it was read, without the chunked framing.
         complete: Whether the body was read to its end.
         time: When its head was in, in seconds of the event loop's time.
+        since_start: Seconds from when the server began to listen to then.
+        since_first: Seconds from the server's first request to then.
         connection: The number of the connection that it came on, from 1.
         keep_alive: Whether the client lets the connection stay open.
         expects_continue: Whether the client waits for a 100 before it sends the body.
@@ -63,8 +66,22 @@ class Received:
     expects_continue: bool = field(repr=False)
     # The length that the head declares; None if chunked.
     length: int | None = field(repr=False)
+    since_start: float = field(default=0.0, repr=False)
+    since_first: float = field(default=0.0, repr=False)
     body: bytes = field(default=b"", repr=False)
     complete: bool = False
+
+    # The read-only views do not pickle, and a server's process has to hand its requests over.
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {each.name: getattr(self, each.name) for each in fields(type(self))}
+        return state | {name: MultiDict(state[name]) for name in ("query", "headers")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.query = MultiDictProxy(MultiDict(state["query"]))
+        self.headers = CIMultiDictProxy(CIMultiDict(state["headers"]))
 
 
 @frozen

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 from attrs import define, field
 
+from resilient.testing.faults import Interruption, Reply, Step
 from resilient.testing.received import Received, Unparsable
 
 __all__ = ["Records", "Watchers"]
@@ -21,12 +23,30 @@ class Records:
         malformed: What was no request.
         hits: Requests that took a step.
         settled: Those of them that were read as far as they are going to be.
+        steps: The names of the steps that were carried out.
+        statuses: The statuses that were sent.
+        arrivals: The hits by the second of the server's life.
     """
 
     requests: list[Received] = field(factory=list)
     malformed: list[Unparsable] = field(factory=list)
     hits: int = 0
     settled: int = 0
+    steps: Counter[str] = field(factory=Counter)
+    statuses: Counter[int] = field(factory=Counter)
+    arrivals: Counter[int] = field(factory=Counter)
+
+    def hit(self, since_start: float) -> None:
+        """Count a request."""
+        self.hits += 1
+        self.arrivals[int(since_start)] += 1
+
+    def count(self, step: Step) -> None:
+        """Count what it met."""
+        self.steps[type(step).__name__] += 1
+        reply = step.begun if isinstance(step, Interruption) else step
+        if isinstance(reply, Reply):
+            self.statuses[reply.status] += 1
 
 
 @define(eq=False)

@@ -9,32 +9,33 @@ So this is HTTP/1.1 on loopback, scripted request by request, that keeps what re
             assert await response.json() == {"ok": True}
         assert server.hits == 3
         assert {request.path for request in server.requests} == {"/meetings"}
+
+For load there are answers that keep a state, one around another, and a process of its own
+(`FaultServerProcess`):
+
+    rough = Mixture({Reply(503): 0.1, Reset(): 0.02, Hang(): 0.01}, seed=1)
+    FaultServer(then=Outage(Period(5, 10), then=TokenBucket(rate=5, burst=20, then=rough)))
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from types import TracebackType
-from typing import Self, assert_never
+from typing import Self
 
 from yarl import URL
 
 from resilient.errors import ConfigError
-from resilient.testing.faults import Disconnect, Hang, Malformed, Reply, Reset, Step
 from resilient.testing.listener import Listener
-from resilient.testing.received import (
-    Received,
-    Unparsable,
-    UnparsableRequest,
-    read_body,
-    read_head,
-)
+from resilient.testing.offline import Offline
+from resilient.testing.period import Period
+from resilient.testing.received import Received, Unparsable
 from resilient.testing.records import Records, Watchers
-from resilient.testing.replies import cut, send
-from resilient.testing.script import OK, Answer, Script, checked_step
-from resilient.testing.wire import Connection
+from resilient.testing.script import OK, Answer, Script
+from resilient.testing.service import Service
+from resilient.testing.stats import Stats
 
 __all__ = ["FaultServer"]
 
@@ -42,51 +43,60 @@ __all__ = ["FaultServer"]
 class FaultServer:
     """A scripted HTTP/1.1 server on loopback, as an async context manager.
 
-    Each request takes the next step, in the order in which their heads are complete, over
+    Each request takes the next answer, in the order in which their heads are complete, over
     all connections; a pipelined one waits its turn. A callable in the place of a step is
     given the request, read whole, and returns a step; it may be a coroutine function. If it
-    raises, the client gets a 500, and the exception comes out of the `async with` block.
+    raises, the client gets a 500, and the exception comes out of the `async with` block. The
+    choosers (`Mixture`, `TokenBucket`, `Outage`, `BrownOut`) are asked before the body is read.
 
     Delays are asyncio's own, so a loop in virtual time skips them. A wait ends when the
-    client closes the connection. It needs an event loop that has `add_reader`, as all have
-    but the proactor of Windows.
+    client closes the connection, unless that is behind an upload which the step leaves unread.
+    It needs an event loop that has `add_reader`, as all have but the proactor of Windows.
 
     Args:
         *steps: The script: a step, or a callable, for one request each.
         then: What answers every request after those.
         host: The address to listen on.
         port: The port; 0 for a free one.
+        ssl: Speak TLS, with a context for servers that has a certificate.
+        offline: When to refuse connections, and drop those that are open.
+        record: Whether `requests` keeps what arrives, which takes memory under load.
+
+    Raises:
+        ConfigError: An argument makes no sense.
     """
 
     def __init__(
-        self, *steps: Answer, then: Answer = OK, host: str = "127.0.0.1", port: int = 0
+        self,
+        *steps: Answer,
+        then: Answer = OK,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl: SSLContext | None = None,
+        offline: Iterable[Period] = (),
+        record: bool = True,
     ) -> None:
-        self._script = Script(then)
-        self._script.extend(steps)
-        self._routes: dict[str, Script] = {}
-        self._records = Records()
+        _check(host=host, port=port, ssl=ssl, record=record)
         self._watchers = Watchers()
-        self._waiting = 0
-        self._failure: Exception | None = None
-        self._listener = Listener((host, port), self._serve, self._watchers.changed)
+        self._service = Service(_script(steps, then), record, self._watchers.changed, self._begun)
+        self._listener = Listener((host, port), self._service.serve, self._watchers.changed, ssl)
+        self._offline = Offline.of(self._listener, offline)
 
     # What it does.
 
     def script(self, *steps: Answer) -> None:
         """Append to the script, also while it runs."""
-        self._script.extend(steps)
+        self._service.script.extend(steps)
 
     def route(self, path: str, *steps: Answer, then: Answer = OK) -> None:
         """Give a path a script of its own; a second one replaces it.
 
-        The query does not count. A cut after "accept" that is next in the main script comes
+        The query does not count. A step after "accept" that is next in the main script comes
         before any route, as no path is known at that moment.
         """
         if not path.startswith("/"):
             raise ConfigError.of("FaultServer.route's path", path, "a path that begins with /")
-        script = Script(then)
-        script.extend(steps)
-        self._routes[path] = script
+        self._service.routes[path] = _script(steps, then)
 
     # What it has seen.
 
@@ -96,22 +106,23 @@ class FaultServer:
         host, port = self._listener.address
         if port == 0:
             raise RuntimeError("the server has no port before it is started")
-        return URL.build(scheme="http", host=host, port=port)
+        scheme = "http" if self._listener.tls is None else "https"
+        return URL.build(scheme=scheme, host=host, port=port)
 
     @property
     def requests(self) -> Sequence[Received]:
         """The requests, in the order in which they took their steps."""
-        return self._records.requests
+        return self._service.records.requests
 
     @property
     def hits(self) -> int:
         """How many requests arrived, those included that were cut off at their first byte."""
-        return self._records.hits
+        return self._service.records.hits
 
     @property
     def malformed(self) -> Sequence[Unparsable]:
-        """What was no request; it was answered with a 400 and took no step."""
-        return self._records.malformed
+        """What was no request, nor TLS; it was answered with a 400, if at all, and took no step."""
+        return self._service.records.malformed
 
     @property
     def connections(self) -> int:
@@ -126,11 +137,29 @@ class FaultServer:
     @property
     def waiting(self) -> int:
         """How many requests are in a `Hang`."""
-        return self._waiting
+        return self._service.waiting
+
+    def stats(self) -> Stats:
+        """All that it counts, at this moment."""
+        records = self._service.records
+        return Stats(
+            hits=records.hits,
+            statuses=dict(records.statuses),
+            steps=dict(records.steps),
+            arrivals=dict(records.arrivals),
+            malformed=len(records.malformed),
+            connections=self.connections,
+            total_connections=self.total_connections,
+            waiting=self.waiting,
+            seconds=asyncio.get_running_loop().time() - self._service.started,
+        )
 
     def clear(self) -> None:
-        """Forget requests, hits and what was malformed. Connections go on being numbered."""
-        self._records = Records()
+        """Forget requests, malformed ones, and all counts of them.
+
+        Connections go on being numbered, and the server's first request stays the first.
+        """
+        self._service.records = Records()
 
     async def wait_for(
         self, *, hits: int | None = None, waiting: int | None = None, connections: int | None = None
@@ -149,7 +178,7 @@ class FaultServer:
 
         def reached() -> bool:
             return (
-                (hits is None or self._records.settled >= hits)
+                (hits is None or self._service.records.settled >= hits)
                 and waiting in (None, self.waiting)
                 and connections in (None, self.connections)
             )
@@ -161,6 +190,8 @@ class FaultServer:
     async def start(self) -> None:
         """Begin to listen. `async with` does it, and closes the server too."""
         self._listener.start()
+        self._service.started = asyncio.get_running_loop().time()
+        self._offline.begin("start")
 
     async def stop_listening(self) -> None:
         """Begin an outage: drop every connection, refuse new ones."""
@@ -173,9 +204,12 @@ class FaultServer:
     async def aclose(self) -> None:
         """Drop every connection and stop for good; harmless when done twice."""
         try:
-            await self._listener.aclose()
+            await self._offline.aclose()
         finally:
-            self._watchers.close()
+            try:
+                await self._listener.aclose()
+            finally:
+                self._watchers.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -188,89 +222,33 @@ class FaultServer:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-        if self._failure is not None:
+        if self._service.failure is not None:
             if error is None:
-                raise self._failure
-            error.add_note(f"a callable of FaultServer failed: {self._failure!r}")
+                raise self._service.failure
+            error.add_note(f"a callable of FaultServer failed: {self._service.failure!r}")
 
     def __repr__(self) -> str:
         where = ":".join(map(str, self._listener.address))
         return f"<FaultServer {where} {self._listener.state} hits={self.hits}>"
 
-    # Connections and requests.
+    def _begun(self) -> None:
+        self._offline.begin("first_request")
 
-    async def _serve(self, connection: Connection) -> None:
-        while await self._exchange(connection):
-            pass
 
-    async def _exchange(self, connection: Connection) -> bool:
-        """Read a request and carry out its step; say whether the connection may go on."""
-        await connection.peek()
-        records = self._records
-        step = self._script.take_cut()
-        if step is not None:
-            records.hits += 1
-            self._settle(records)
-            await cut(connection, None, step)
-            return False
-        try:
-            received = await read_head(connection)
-            records = self._records
-            answer = self._routes.get(received.path, self._script).take()
-            records.requests.append(received)
-            records.hits += 1
-            early = isinstance(answer, Reply | Reset | Disconnect) and answer.early
-            try:
-                if not early:
-                    await read_body(connection, received)
-            finally:
-                self._settle(records)
-            go_on = await self._perform(connection, received, await self._step(answer, received))
-            if early and go_on:
-                await read_body(connection, received)
-            return go_on
-        except UnparsableRequest as error:
-            now = asyncio.get_running_loop().time()
-            records.malformed.append(Unparsable(error.reason, error.raw, now, connection.number))
-            raw = f"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n{error.reason}\n"
-            await connection.write(raw.encode())
-            return False
+def _script(steps: tuple[Answer, ...], then: Answer) -> Script:
+    script = Script(then)
+    script.extend(steps)
+    return script
 
-    def _settle(self, records: Records) -> None:
-        records.settled += 1
-        self._watchers.changed()
 
-    async def _step(self, answer: Answer, received: Received) -> Step:
-        if isinstance(answer, Step):
-            return answer
-        try:
-            step = answer(received)
-            if inspect.isawaitable(step):
-                step = await step
-            return checked_step(step)
-        except Exception as error:  # whatever the user's code raises
-            self._failure = self._failure or error
-            return Reply(500, body=b"A callable of the script failed.\n", keep_alive=False)
-
-    async def _perform(self, connection: Connection, received: Received, step: Step) -> bool:
-        match step:
-            case Reply():
-                return await send(connection, received, step)
-            case Reset() | Disconnect():
-                await cut(connection, received, step)
-            case Malformed():
-                await connection.write(step.raw)
-            case Hang():
-                await self._hang(connection, step)
-            case _:
-                assert_never(step)
-        return False
-
-    async def _hang(self, connection: Connection, step: Hang) -> None:
-        self._waiting += 1
-        self._watchers.changed()
-        try:
-            await connection.pause(step.seconds)
-        finally:
-            self._waiting -= 1
-            self._watchers.changed()
+def _check(*, host: object, port: object, ssl: object, record: object) -> None:
+    if not isinstance(host, str):
+        raise ConfigError.of("FaultServer.host", host, "an address")
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
+        raise ConfigError.of("FaultServer.port", port, "an integer from 0 to 65535")
+    if ssl is not None and not (
+        isinstance(ssl, SSLContext) and ssl.protocol is not PROTOCOL_TLS_CLIENT
+    ):
+        raise ConfigError.of("FaultServer.ssl", ssl, "None or an SSLContext for servers")
+    if not isinstance(record, bool):
+        raise ConfigError.of("FaultServer.record", record, "True or False")

@@ -1,7 +1,8 @@
 """One connection of the fault server, at the level of bytes.
 
 asyncio's streams hide what this server is for: how a connection ends, and when the client
-has left. So this is a protocol of our own, with a reader as small as HTTP/1.1 needs.
+has left. So this is a protocol of our own, with a reader as small as HTTP/1.1 needs. Over
+TLS it is the same, with a `Channel` between the bytes and the wire.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import contextlib
 import socket
 import struct
 from typing import cast
+
+from resilient.testing.tls import BrokenTLS, Channel
 
 __all__ = ["ClientGone", "Connection", "LineTooLong"]
 
@@ -33,14 +36,17 @@ class LineTooLong(Exception):
 class Connection(asyncio.Protocol):
     """Reads lines and bytes, writes, waits, and ends in the way that is asked for.
 
-    Everything that waits raises `ClientGone` when the client has left. A client that shuts
-    down its sending side counts as one that leaves: it still gets what is written at once,
+    Everything that waits raises `ClientGone` when the client has left, and reading raises
+    `BrokenTLS` when it speaks none. A client that shuts down its sending side (or, over TLS,
+    sends its close_notify) counts as one that leaves: it still gets what is written at once,
     but nothing is delayed for its sake.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, channel: Channel | None = None) -> None:
         loop = asyncio.get_running_loop()
         self.number = number
+        self._channel = channel
+        self._broken: BrokenTLS | None = None
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._discarding = False
@@ -61,10 +67,22 @@ class Connection(asyncio.Protocol):
         """Keep what arrives."""
         if self._discarding:
             return
-        self._buffer += data
+        self._buffer += data if self._channel is None else self._plain(data, self._channel)
         _wake(self._arrival)
         if len(self._buffer) > _HIGH_WATER and self._transport is not None:
             self._transport.pause_reading()
+
+    def _plain(self, data: bytes, channel: Channel) -> bytes:
+        try:
+            return channel.receive(data)
+        except BrokenTLS as error:
+            self._broken = error
+            return b""
+        finally:
+            if self._transport is not None:
+                self._transport.write(channel.to_send())
+            if channel.ended:
+                self.eof_received()
 
     def eof_received(self) -> bool:
         """Note that the client has closed its side; the other one stays open."""
@@ -112,7 +130,9 @@ class Connection(asyncio.Protocol):
     async def write(self, data: bytes) -> None:
         """Write, and wait until the system has taken all of it."""
         transport = self._open()
-        transport.write(data)
+        if self._broken is not None:
+            raise ClientGone
+        transport.write(data if self._channel is None else self._channel.wrap(data))
         if self._drained is not None:
             await self._drained
         self._open()
@@ -127,9 +147,19 @@ class Connection(asyncio.Protocol):
 
     # Three ways to end.
 
-    async def finish(self) -> None:
-        """Send a FIN, then read on for a while: the client is to see an end, not a reset."""
+    async def finish(self, *, close_notify: bool = True) -> None:
+        """Send a FIN, then read on for a while: the client is to see an end, not a reset.
+
+        Harmless when done twice.
+
+        Args:
+            close_notify: Whether the FIN comes after TLS has said that it would.
+        """
+        if self._discarding:
+            return
         transport = self._open()
+        if self._channel is not None and close_notify:
+            transport.write(self._channel.close_notify())
         self._discarding = True
         transport.resume_reading()
         with contextlib.suppress(OSError):  # the client was quicker
@@ -163,6 +193,8 @@ class Connection(asyncio.Protocol):
         return taken
 
     async def _more(self) -> None:
+        if self._broken is not None:
+            raise self._broken
         if self._gone.done():
             raise ClientGone
         self._arrival = asyncio.get_running_loop().create_future()

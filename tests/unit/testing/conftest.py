@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from tests.integration.support import HandClock
-from tests.unit.testing.support import Log, piped
+from tests.unit.testing.mock_support import Log, piped
 
 
 def _open_sockets() -> set[str]:

@@ -13,7 +13,7 @@ import resilient
 from resilient import BreakerPolicy, CircuitBreaker, Retry
 from resilient.testing.aioresponses import CallbackResult, aioresponses
 from tests.integration.support import HandClock
-from tests.unit.testing.support import piped
+from tests.unit.testing.mock_support import piped
 
 API = "https://api.example/meetings"
 

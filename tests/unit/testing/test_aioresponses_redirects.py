@@ -8,7 +8,7 @@ from yarl import URL
 
 from resilient.testing import FaultServer, Reply
 from resilient.testing.aioresponses import aioresponses
-from tests.unit.testing.support import Log
+from tests.unit.testing.mock_support import Log
 
 API = "http://api.example/x"
 OTHER = "http://other.example/y"

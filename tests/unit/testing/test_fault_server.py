@@ -6,7 +6,6 @@ on its own.
 
 import asyncio
 import errno
-import selectors
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -600,26 +599,6 @@ async def test_a_server_on_a_port_of_ones_choice(session: Session) -> None:
     async with FaultServer(port=port) as server:
         assert server.url.port == port
         assert await post(session, server) == 200
-
-
-class _SkippingLoop(asyncio.SelectorEventLoop):
-    """Time stands still while bytes are on their way, and jumps when only timers are left."""
-
-    def __init__(self) -> None:
-        selector = selectors.DefaultSelector()
-        super().__init__(selector)
-        self._now = 0.0
-        self._poll = selector.select
-        selector.select = self._select  # type: ignore[method-assign]  # on purpose
-
-    def time(self) -> float:
-        return self._now
-
-    def _select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = self._poll(timeout and 0.002)
-        if not ready and timeout:
-            self._now += timeout
-        return ready
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from resilient.testing import Disconnect, Hang, Malformed, Reply, Reset
         (lambda t: t.Reply(headers=3), "Reply.headers"),
         (lambda t: t.Reply(reason="two\nlines"), "Reply.reason"),
         (lambda t: t.Reply(delay=-1), "Reply.delay"),
+        (lambda t: t.Reply(head_byte_delay=-1), "Reply.head_byte_delay"),
         (lambda t: t.Reply(body_delay=math.inf), "Reply.body_delay"),
         (lambda t: t.Reply(chunk_delay=math.nan), "Reply.chunk_delay"),
         (lambda t: t.Reply(chunk_size=0), "Reply.chunk_size"),
@@ -45,7 +46,11 @@ from resilient.testing import Disconnect, Hang, Malformed, Reply, Reset
         (lambda t: t.Disconnect([]), "Disconnect.after"),
         (lambda t: t.Reset("request", reply=t.Reply(503)), "Reset.reply"),
         (lambda t: t.Disconnect("body", reply=t.Reply(503)), "Disconnect.reply"),
+        (lambda t: t.Reset("status", reply=503), "Reset.reply"),
+        (lambda t: t.Reset("head", reply=t.Reply(204)), "Reset.reply"),
         (lambda t: t.Hang(-1), "Hang.seconds"),
+        (lambda t: t.Hang(after="later"), "Hang.after"),
+        (lambda t: t.Hang(reply=t.Reply(body=b"xy")), "Hang.reply"),
         (lambda t: t.Malformed("text"), "Malformed.raw"),
         (lambda t: t.FaultServer(503), "FaultServer"),
         (lambda t: t.FaultServer(t.Reply), "FaultServer"),
@@ -77,6 +82,9 @@ def test_steps_show_what_differs_from_the_default() -> None:
         "Disconnect('body', reply=Reply(503, body=b'xy'))"
     )
     assert repr(Hang(1.5)) == "Hang(1.5)"
+    assert repr(Hang(1.5, after="body", reply=Reply(503, body=b"xy"))) == (
+        "Hang(1.5, reply=Reply(503, body=b'xy'), after='body')"
+    )
     assert repr(Malformed(b"\0")) == "Malformed(b'\\x00')"
 
 
@@ -97,6 +105,13 @@ def test_steps_are_values(step: Any) -> None:
     assert repr(copy) == repr(step)
     with pytest.raises(AttributeError):
         step.status = 200
+
+
+def test_steps_can_be_keys_whatever_their_json() -> None:
+    shares = {Reply(json={"a": [1]}): 1, Reply(json={"a": [2]}): 2, Reset(): 3}
+    assert shares[Reply(json={"a": [1]})] == 1
+    assert shares[Reply(json={"a": [2]})] == 2
+    assert hash(Reply(json={})) == hash(Reply(json={}))
 
 
 def test_a_reset_is_no_disconnect() -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from resilient.testing.faults import Cut, Reply, Reset
+from resilient.testing.faults import Interruption, Reply
 from resilient.testing.received import Received
 from resilient.testing.wire import Connection
 
-__all__ = ["cut", "send"]
-
-_TO_BE_CUT = Reply(body=b"This body will be cut short.")
+__all__ = ["send", "send_until"]
 
 
 async def send(connection: Connection, received: Received, reply: Reply) -> bool:
@@ -22,14 +20,17 @@ async def send(connection: Connection, received: Received, reply: Reply) -> bool
     return not close and reply.truncate is None
 
 
-async def cut(connection: Connection, received: Received | None, step: Cut) -> None:
-    """Send as much as comes before the cut, and cut."""
-    if received is not None and step.after in ("head", "body"):
-        reply = step.reply or _TO_BE_CUT
+async def send_until(connection: Connection, received: Received, step: Interruption) -> None:
+    """Send as much as comes before an interruption."""
+    reply = step.begun
+    if reply is None:
+        return
+    if step.after == "status":
+        await connection.pause(reply.delay)
+        await _write_slowly(connection, _status_line(reply), reply.head_byte_delay)
+    else:
         sent = len(reply.content) // 2 if step.after == "body" else 0
         await _send(connection, received, reply, sent, close=False)
-    if isinstance(step, Reset):
-        connection.reset()
 
 
 async def _send(
@@ -38,6 +39,9 @@ async def _send(
     """Send the head, and the body or its first `only` bytes."""
     await connection.pause(reply.delay)
     pending = _head(reply, close=close)
+    if reply.head_byte_delay:
+        await _write_slowly(connection, pending, reply.head_byte_delay)
+        pending = b""
     if received.method == "HEAD" or not (reply.content or reply.chunked):
         return await connection.write(pending)
     if reply.body_delay:
@@ -52,15 +56,25 @@ async def _send(
     return await connection.write(pending + pieces[-1])
 
 
-def _head(reply: Reply, *, close: bool) -> bytes:
+async def _write_slowly(connection: Connection, data: bytes, delay: float) -> None:
+    size = 1 if delay else len(data)
+    for i in range(0, len(data), size):
+        await connection.pause(delay if i else 0.0)
+        await connection.write(data[i : i + size])
+
+
+def _status_line(reply: Reply) -> bytes:
     reason = reply.reason
     if reason is None:
         try:
             reason = HTTPStatus(reply.status).phrase
         except ValueError:
             reason = ""
-    lines = [f"HTTP/1.1 {reply.status:d} {reason}"]
-    lines += [f"{name}: {value}" for name, value in reply.headers]
+    return f"HTTP/1.1 {reply.status:d} {reason}\r\n".encode("utf-8", "surrogateescape")
+
+
+def _head(reply: Reply, *, close: bool) -> bytes:
+    lines = [f"{name}: {value}" for name, value in reply.headers]
     given = {name.lower() for name, _ in reply.headers}
     if reply.is_json and "content-type" not in given:
         lines.append("Content-Type: application/json")
@@ -69,7 +83,8 @@ def _head(reply: Reply, *, close: bool) -> bytes:
         lines.append("Transfer-Encoding: chunked" if reply.chunked else length)
     if close and "connection" not in given:
         lines.append("Connection: close")
-    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+    fields = "\r\n".join([*lines, "", ""] if lines else ["", ""])
+    return _status_line(reply) + fields.encode("utf-8", "surrogateescape")
 
 
 def _pieces(reply: Reply, only: int | None) -> list[bytes]:
