@@ -1,0 +1,116 @@
+"""Another Python, which is asked over a pipe and answers in time or is ended."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import IO, Any, cast
+
+__all__ = ["Worker"]
+
+# The path has to be known before anything of ours can be imported.
+_PROGRAM = """
+import importlib, pickle, sys
+sys.path[:] = pickle.load(sys.stdin.buffer)
+importlib.import_module(sys.argv[1]).main()
+"""
+
+
+class Worker:
+    """A process that runs the `main` of a module.
+
+    It is given pickles, each in a frame of its own (a pickle of bytes), and answers each with
+    a pickle of whether it failed, and of a value or an exception. When this process ends, its
+    end of the pipe is closed, and the worker has to end too.
+
+    A new interpreter, and neither a fork, which would take the sockets of this process with
+    it, nor multiprocessing, which would run the caller's script a second time.
+
+    Attributes:
+        pid: The process.
+    """
+
+    def __init__(self, module: str) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 (this Python, and a program of ours)
+            [sys.executable, "-c", _PROGRAM, module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.pid = self._process.pid
+        self._commands = cast("IO[bytes]", self._process.stdin)
+        self._answers = cast("IO[bytes]", self._process.stdout)
+        self._lock = threading.Lock()
+        self._told_path = False
+
+    def exchange(self, command: bytes, timeout: float) -> Any:
+        """Send a pickle, and receive what comes of it.
+
+        Args:
+            command: The pickle.
+            timeout: Seconds. A process that takes longer is ended.
+
+        Raises:
+            Exception: What the command has raised over there.
+            RuntimeError: The process has ended, or has not answered in time.
+        """
+        with self._lock, self._limited(timeout):
+            try:
+                if not self._told_path:
+                    self._told_path = True
+                    pickle.dump(sys.path, self._commands)
+                pickle.dump(command, self._commands)
+                self._commands.flush()
+                failed, value = pickle.load(self._answers)  # noqa: S301 (by a program of ours)
+            except (EOFError, BrokenPipeError):
+                code = self._process.wait()
+                raise RuntimeError(
+                    f"the server's process has ended with code {code}; "
+                    "its standard error may say why"
+                ) from None
+            except BaseException:  # Ctrl-C, say: an answer is left in the pipe, which is no use now
+                self.kill()
+                raise
+        if failed:
+            raise value
+        return value
+
+    @contextlib.contextmanager
+    def _limited(self, seconds: float) -> Iterator[None]:
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except RuntimeError as error:
+            if late.is_set():
+                raise RuntimeError(
+                    f"the server's process gave no answer within {seconds:g} s"
+                ) from error
+            raise
+        finally:
+            timer.cancel()
+            timer.join()  # Python warns of a fork while there are threads
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    def end(self, grace: float) -> None:
+        """Close the pipe, at which it ends; at once after so many seconds."""
+        with contextlib.suppress(BrokenPipeError):  # of what was not yet sent to one that is dead
+            self._commands.close()
+        with self._process:
+            try:
+                self._process.wait(grace)
+            except subprocess.TimeoutExpired:
+                self.kill()
