@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from random import Random
 
 import aiohttp
 from attrs import frozen
@@ -18,9 +17,9 @@ from resilient.cli.demo.scenario import (
     CALLS_PER_SIDE,
     MIXTURE,
     POLICY,
-    Mixture,
     ScriptedCall,
     in_words,
+    mixture,
 )
 from resilient.composition import Pipeline
 from resilient.errors import APIError, ResilientError
@@ -114,9 +113,9 @@ async def run_side(
         progress: Called after each call.
     """
     path = "/mavio/meetings"
-    mixture = Mixture(Random(seed))  # noqa: S311 (faults are no secret)
+    drawing = mixture(seed)
     stage.server.clear()
-    stage.server.route(path, then=mixture)
+    stage.server.route(path, then=drawing)
     session = wrap(stage.plain, Pipeline(POLICY)) if with_pipeline else stage.plain
     time = asyncio.get_running_loop().time
     durations: list[float] = []
@@ -148,7 +147,7 @@ async def run_side(
         calls=len(durations),
         failures=tuple(failures),
         requests=stage.server.hits,
-        served=tuple((name, mixture.served[name]) for name, _, _ in MIXTURE),
+        served=tuple(zip((name for name, _, _ in MIXTURE), drawing.drawn, strict=True)),
         seconds=time() - began,
         slowest=max(durations),
     )

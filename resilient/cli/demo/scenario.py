@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
-from random import Random
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from resilient.breaker import BreakerPolicy
 from resilient.cli.demo.documented import flat, nested
@@ -16,6 +14,7 @@ from resilient.envelopes import CodeRule
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.retry import Backoff, BudgetPolicy, RetryPolicy
 from resilient.testing import Received, Reply, Reset, Step
+from resilient.testing.mixture import Mixture
 
 __all__ = [
     "BREAKER_POLICY",
@@ -26,10 +25,10 @@ __all__ = [
     "OUTAGE",
     "PACE",
     "POLICY",
-    "Mixture",
     "Outage",
     "ScriptedCall",
     "in_words",
+    "mixture",
 ]
 
 # Everything is short, so that the demo is.
@@ -145,16 +144,7 @@ MIXTURE: Final[tuple[tuple[str, float, Step], ...]] = (
 )
 
 
-@define(eq=False)
-class Mixture:
-    """Draws an answer for each request; the same seed draws the same row of answers."""
-
-    _random: Random
-    served: Counter[str] = field(factory=Counter, init=False)
-
-    def __call__(self, request: Received) -> Step:
-        """The answer for one request."""
-        shares = [share for _, share, _ in MIXTURE]
-        ((name, _, step),) = self._random.choices(MIXTURE, shares)
-        self.served[name] += 1
-        return step
+def mixture(seed: int) -> Mixture:
+    """Draws from `MIXTURE`; the same seed draws the same row of answers."""
+    *faults, (_, _, rest) = MIXTURE
+    return Mixture([(step, share) for _, share, step in faults], otherwise=rest, seed=seed)

@@ -1,34 +1,30 @@
 """What the server of the demo is told to do."""
 
-from collections import Counter
-from random import Random
 from typing import cast
 
 import pytest
 
 from resilient.cli.demo.documented import FLAT, NESTED, flat, nested
-from resilient.cli.demo.scenario import CALLS, MIXTURE, Mixture, Outage, in_words
-from resilient.testing import Received, Reply, Reset, Step
+from resilient.cli.demo.scenario import CALLS, MIXTURE, Outage, in_words, mixture
+from resilient.testing import Received, Reply, Reset
 
 ANY = cast("Received", None)
 
 
-def draw(seed: int, count: int) -> tuple[list[Step], Counter[str]]:
-    mixture = Mixture(Random(seed))
-    return [mixture(ANY) for _ in range(count)], mixture.served
-
-
 def test_a_seed_draws_the_same_mixture() -> None:
-    assert draw(3, 100) == draw(3, 100)
-    assert draw(3, 100)[0] != draw(4, 100)[0]
+    one, same, other = mixture(3), mixture(3), mixture(4)
+    steps = [one(ANY) for _ in range(100)]
+    assert [same(ANY) for _ in range(100)] == steps
+    assert [other(ANY) for _ in range(100)] != steps
 
 
-def test_a_mixture_counts_what_it_serves() -> None:
-    steps, served = draw(1, 500)
-    assert served.total() == 500
-    for name, share, step in MIXTURE:
-        assert served[name] == steps.count(step)
-        assert served[name] == pytest.approx(500 * share, abs=25)
+def test_a_mixture_draws_what_the_table_says() -> None:
+    drawing = mixture(1)
+    steps = [drawing(ANY) for _ in range(500)]
+    for (_, share, step), count in zip(MIXTURE, drawing.drawn, strict=True):
+        assert count == steps.count(step)
+        assert count == pytest.approx(500 * share, abs=25)
+    assert sum(drawing.drawn) == 500
 
 
 def test_the_shares_are_of_one() -> None:
