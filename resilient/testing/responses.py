@@ -8,7 +8,7 @@ from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.testing.faults import Reply
 from resilient.testing.memory import MemoryConnection, exchange
 from resilient.testing.received import Received, read_body, read_head
-from resilient.testing.replies import send
+from resilient.testing.sending import send
 
 __all__ = ["answer", "make_response"]
 

@@ -27,9 +27,8 @@ from resilient import (
     pipeline_of,
     wrap,
 )
-from resilient.testing import Disconnect, FaultServer, Hang, Reply
+from resilient.testing import Disconnect, EventLog, FaultServer, Hang, Reply
 from tests.integration.support import (
-    Recorder,
     Teller,
     client,
     fault_server,
@@ -152,7 +151,7 @@ async def test_a_session_with_a_base_url_is_served_by_the_whole_of_it(under: Any
 async def test_a_websocket_goes_through_the_pipeline_of_its_service(
     under: Any, scheme: str
 ) -> None:
-    told = Recorder()
+    told = EventLog()
     async with echo_server() as url:
         services = Services([Service("live", str(url), attempts(2))], listeners=[told])
         async with (

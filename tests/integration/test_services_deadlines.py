@@ -14,9 +14,8 @@ from resilient import (
     Service,
     Services,
 )
-from resilient.testing import FaultServer, Received, Reply
+from resilient.testing import FakeClock, FaultServer, Received, Reply
 from tests.integration.support import (
-    HandClock,
     client,
     fault_server,
     policy,
@@ -38,7 +37,7 @@ def localhost(server: FaultServer) -> URL:
     return server.url.with_host("localhost")
 
 
-def after(clock: HandClock, seconds: float, reply: Reply) -> Any:
+def after(clock: FakeClock, seconds: float, reply: Reply) -> Any:
     """An answer that takes so long on the clock."""
 
     def answer(_: Received) -> Reply:
@@ -64,7 +63,7 @@ def after(clock: HandClock, seconds: float, reply: Reply) -> Any:
 async def test_under_wrap_the_shortest_deadline_holds_across_the_hops(
     first: float | None, second: float | None, exceeded: float | None
 ) -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as here, fault_server() as there:
         here.route("/", then=after(clock, 4, redirect(localhost(there))))
         there.route("/", then=after(clock, 7, Reply(200)))
@@ -87,7 +86,7 @@ async def test_under_wrap_the_shortest_deadline_holds_across_the_hops(
 
 
 async def test_it_holds_over_a_hop_that_no_service_covers() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as here, fault_server() as other:
         here.route("/1", then=after(clock, 4, redirect(other.url)))
         other.route("/", then=after(clock, 7, redirect(here.url / "2")))
@@ -102,7 +101,7 @@ async def test_it_holds_over_a_hop_that_no_service_covers() -> None:
 
 
 async def test_without_wrap_each_hop_has_the_time_of_its_service() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as here, fault_server() as there:
         here.route("/", then=after(clock, 4, redirect(localhost(there))))
         there.route("/", then=after(clock, 7, Reply(200)))
@@ -118,7 +117,7 @@ async def test_without_wrap_each_hop_has_the_time_of_its_service() -> None:
 
 
 async def test_a_wait_that_does_not_fit_what_is_left_of_the_first_deadline_is_refused() -> None:
-    clock = HandClock()
+    clock = FakeClock()
     async with fault_server() as here, fault_server() as there:
         here.route("/", then=after(clock, 4, redirect(localhost(there))))
         there.route("/", then=Reply(429, headers={"Retry-After": "8"}))

@@ -19,10 +19,8 @@ from resilient import (
     attempts_of,
     override,
 )
-from resilient.testing import Disconnect, FaultServer, Received, Reply
+from resilient.testing import Disconnect, EventLog, FakeClock, FaultServer, Received, Reply
 from tests.integration.support import (
-    HandClock,
-    Recorder,
     client,
     fault_server,
     policy,
@@ -44,7 +42,7 @@ def localhost(server: FaultServer) -> URL:
     return server.url.with_host("localhost")
 
 
-def after(clock: HandClock, seconds: float, reply: Reply) -> Any:
+def after(clock: FakeClock, seconds: float, reply: Reply) -> Any:
     """An answer that takes so long on the clock."""
 
     def answer(_: Received) -> Reply:
@@ -100,7 +98,7 @@ async def test_an_override_holds_in_each_hop(under: Any) -> None:
 
 @UNDER
 async def test_events_of_each_hop_carry_the_name_of_its_service(under: Any) -> None:
-    told = Recorder()
+    told = EventLog()
     async with fault_server() as here, fault_server() as there:
         services = Services(
             [
@@ -194,7 +192,7 @@ async def test_a_pooled_connection_of_one_hop_does_not_excuse_the_failure_of_the
 
 async def test_the_time_for_one_hops_attempts_does_not_run_for_the_next() -> None:
     """Only the first service limits attempts; the second one reads bodies within its own."""
-    clock = HandClock()
+    clock = FakeClock()
     reading = retry_policy(max_attempts=1, read_body=1000)
     async with fault_server() as here, fault_server() as there:
         here.route("/", then=redirect(localhost(there)))

@@ -16,9 +16,8 @@ from resilient import (
     ServiceUnavailableError,
     attempts_of,
 )
-from resilient.testing import Disconnect, FaultServer, Reply, Reset
+from resilient.testing import Disconnect, EventLog, FaultServer, Reply, Reset
 from tests.integration.support import (
-    Recorder,
     client,
     fault_server,
     policy,
@@ -52,7 +51,7 @@ def two(here: FaultServer, there: FaultServer, **settings: Any) -> Services:
 
 @UNDER
 async def test_what_no_service_covers_is_aiohttps_alone(under: Any) -> None:
-    told = Recorder()
+    told = EventLog()
     async with (
         fault_server(then=Reply(503, json={"message": "no"})) as other,
         fault_server() as here,

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from tests.integration.support import HandClock
+from resilient.testing import FakeClock
 from tests.unit.testing.mock_support import Log, piped
 
 
@@ -50,13 +50,13 @@ async def session(_nothing_left: None) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture(params=[True, False], ids=["wrapped", "given"])
 async def piped_session(
-    request: pytest.FixtureRequest, clock: HandClock, _nothing_left: None
+    request: pytest.FixtureRequest, clock: FakeClock, _nothing_left: None
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """A session with the standard pipeline."""
     async with piped(clock, wrapped=request.param) as session:

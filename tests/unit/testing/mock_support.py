@@ -11,7 +11,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 import resilient
 from resilient import Pipeline, Policy
-from tests.integration.support import HandClock
+from resilient.testing import FakeClock
 
 __all__ = ["Log", "piped"]
 
@@ -38,7 +38,7 @@ class Log:
 
 @asynccontextmanager
 async def piped(
-    clock: HandClock, *, wrapped: bool = True, **policy: Any
+    clock: FakeClock, *, wrapped: bool = True, **policy: Any
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """A session with the standard pipeline under it, or in it."""
     pipeline = Pipeline(Policy(**policy), clock=clock)

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from resilient.errors import ConfigError
-from resilient.testing.aioresponses import CallbackResult, aioresponses
+from resilient.testing import CallbackResult, aioresponses
 
 Session = aiohttp.ClientSession
 

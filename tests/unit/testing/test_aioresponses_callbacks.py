@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from resilient.testing.aioresponses import CallbackResult, aioresponses
+from resilient.testing import CallbackResult, aioresponses
 
 Session = aiohttp.ClientSession
 

@@ -15,8 +15,7 @@ import aiohttp
 import pytest
 from aiohttp.http_exceptions import HttpProcessingError
 
-from resilient.testing import FaultServer, Reply
-from resilient.testing.aioresponses import CallbackResult, aioresponses
+from resilient.testing import CallbackResult, FaultServer, Reply, aioresponses
 
 Session = aiohttp.ClientSession
 

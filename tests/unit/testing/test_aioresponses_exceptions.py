@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientResponse
 from yarl import URL
 
-from resilient.testing.aioresponses import aioresponses
+from resilient.testing import aioresponses
 
 Session = aiohttp.ClientSession
 

@@ -8,7 +8,7 @@ import sys
 import aiohttp
 import pytest
 
-from resilient.testing.aioresponses import aioresponses
+from resilient.testing import aioresponses
 from resilient.testing.mocked import fit
 
 API = "http://api.example/x"
@@ -18,7 +18,7 @@ import sys
 sys.modules["aioresponses"] = None
 import resilient.testing
 try:
-    import resilient.testing.aioresponses
+    from resilient.testing import aioresponses
 except ModuleNotFoundError as error:
     print(error)
 """

@@ -9,8 +9,7 @@ import pytest
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
 
-from resilient.testing import Disconnect, FaultServer, Reply
-from resilient.testing.aioresponses import CallbackResult, aioresponses
+from resilient.testing import CallbackResult, Disconnect, FaultServer, Reply, aioresponses
 from tests.unit.testing.mock_support import Log
 
 API = "http://api.example/x"

@@ -7,8 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from resilient.testing import Disconnect, FaultServer, Reply
-from resilient.testing.aioresponses import aioresponses
+from resilient.testing import Disconnect, FaultServer, Reply, aioresponses
 
 Session = aiohttp.ClientSession
 

@@ -11,8 +11,7 @@ from yarl import URL
 
 import resilient
 from resilient import BreakerPolicy, CircuitBreaker, Retry
-from resilient.testing.aioresponses import CallbackResult, aioresponses
-from tests.integration.support import HandClock
+from resilient.testing import CallbackResult, FakeClock, aioresponses
 from tests.unit.testing.mock_support import piped
 
 API = "https://api.example/meetings"
@@ -87,7 +86,7 @@ async def test_an_override_holds(piped_session: aiohttp.ClientSession) -> None:
         assert len(m.received) == 2
 
 
-async def test_a_callback_of_raise_for_status_sees_the_last_response(clock: HandClock) -> None:
+async def test_a_callback_of_raise_for_status_sees_the_last_response(clock: FakeClock) -> None:
     seen: list[int] = []
 
     async def look(response: aiohttp.ClientResponse) -> None:
@@ -104,7 +103,7 @@ async def test_a_callback_of_raise_for_status_sees_the_last_response(clock: Hand
 # The breaker.
 
 
-async def test_the_breaker_opens_on_mocked_failures(clock: HandClock) -> None:
+async def test_the_breaker_opens_on_mocked_failures(clock: FakeClock) -> None:
     breaker = CircuitBreaker(BreakerPolicy(consecutive_failures=3, open_for=5), clock=clock)
     with aioresponses() as m:
         m.get(API, status=503, repeat=True)
@@ -120,7 +119,7 @@ async def test_the_breaker_opens_on_mocked_failures(clock: HandClock) -> None:
             assert (await session.get(API)).status == 200
 
 
-async def test_the_pipelines_breaker_saves_attempts(clock: HandClock) -> None:
+async def test_the_pipelines_breaker_saves_attempts(clock: FakeClock) -> None:
     breaker = BreakerPolicy(consecutive_failures=2)
     with aioresponses() as m:
         m.get(API, exception=aiohttp.ServerDisconnectedError(), repeat=True)
@@ -138,7 +137,7 @@ async def test_the_pipelines_breaker_saves_attempts(clock: HandClock) -> None:
 
 
 async def test_an_attempt_that_hangs_runs_out_of_time_and_was_sent(
-    piped_session: aiohttp.ClientSession, clock: HandClock
+    piped_session: aiohttp.ClientSession, clock: FakeClock
 ) -> None:
     async def hang(url: URL, **kwargs: Any) -> None:
         clock.advance(30)
@@ -159,7 +158,7 @@ async def test_an_attempt_that_hangs_runs_out_of_time_and_was_sent(
 
 
 async def test_one_deadline_for_all_attempts(
-    piped_session: aiohttp.ClientSession, clock: HandClock
+    piped_session: aiohttp.ClientSession, clock: FakeClock
 ) -> None:
     def take_long(url: URL, **kwargs: Any) -> CallbackResult:
         clock.advance(45)
@@ -180,10 +179,10 @@ async def test_one_deadline_for_all_attempts(
         assert len(caught.value.attempts) == len(m.received) == 2
 
 
-async def test_a_cancelled_call_takes_no_more_answers(clock: HandClock) -> None:
+async def test_a_cancelled_call_takes_no_more_answers(clock: FakeClock) -> None:
     waiting = asyncio.Event()
 
-    class Stopped(HandClock):
+    class Stopped(FakeClock):
         async def sleep(self, seconds: float) -> None:
             waiting.set()
             await asyncio.Event().wait()
@@ -212,7 +211,7 @@ async def test_a_mocked_cancellation_is_no_failure(piped_session: aiohttp.Client
 # Under wrap.
 
 
-async def test_redirects_are_one_call_under_wrap(clock: HandClock) -> None:
+async def test_redirects_are_one_call_under_wrap(clock: FakeClock) -> None:
     other = "https://other.example/"
     with aioresponses() as m:
         m.get(API, status=503)
@@ -233,7 +232,7 @@ async def test_redirects_are_one_call_under_wrap(clock: HandClock) -> None:
         assert {key: len(calls) for key, calls in m.requests.items()} == {("GET", URL(API)): 2}
 
 
-async def test_middlewares_of_a_call_are_inside_those_of_wrap(clock: HandClock) -> None:
+async def test_middlewares_of_a_call_are_inside_those_of_wrap(clock: FakeClock) -> None:
     runs: list[str] = []
 
     def named(name: str) -> Any:

@@ -10,8 +10,7 @@ import pytest
 from aiohttp import ClientResponse
 from yarl import URL
 
-from resilient.testing import FaultServer, Reply
-from resilient.testing.aioresponses import aioresponses
+from resilient.testing import FaultServer, Reply, aioresponses
 
 Session = aiohttp.ClientSession
 

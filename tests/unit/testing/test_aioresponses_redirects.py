@@ -6,8 +6,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from resilient.testing import FaultServer, Reply
-from resilient.testing.aioresponses import aioresponses
+from resilient.testing import FaultServer, Reply, aioresponses
 from tests.unit.testing.mock_support import Log
 
 API = "http://api.example/x"

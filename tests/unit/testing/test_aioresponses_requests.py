@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
 
-from resilient.testing.aioresponses import CallbackResult, aioresponses
+from resilient.testing import CallbackResult, aioresponses
 from tests.unit.testing.mock_support import Log
 
 API = "http://api.example/x"

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from resilient.testing.aioresponses import aioresponses
+from resilient.testing import aioresponses
 
 Session = aiohttp.ClientSession
 

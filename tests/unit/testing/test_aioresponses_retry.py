@@ -10,8 +10,7 @@ from yarl import URL
 
 import resilient
 from resilient import Retry, RetryPolicy
-from resilient.testing.aioresponses import CallbackResult, aioresponses
-from tests.integration.support import HandClock
+from resilient.testing import CallbackResult, FakeClock, aioresponses
 from tests.unit.testing.mock_support import piped
 
 API = "https://api.example/meetings"
@@ -28,7 +27,7 @@ async def test_what_fails_is_tried_again(piped_session: aiohttp.ClientSession) -
         assert len(m.requests["GET", URL(API)]) == len(m.received) == 3
 
 
-async def test_retry_works_alone(clock: HandClock) -> None:
+async def test_retry_works_alone(clock: FakeClock) -> None:
     with aioresponses() as m:
         m.get(API, status=503, repeat=True)
         retry = Retry(RetryPolicy(max_attempts=4), clock=clock)
@@ -143,7 +142,7 @@ async def test_every_attempt_sends_the_same_body(piped_session: aiohttp.ClientSe
         assert b"abc" in bodies[0]
 
 
-async def test_the_idempotency_key_is_the_same_for_each_attempt(clock: HandClock) -> None:
+async def test_the_idempotency_key_is_the_same_for_each_attempt(clock: FakeClock) -> None:
     keys: list[str] = []
 
     def callback(url: URL, **kwargs: Any) -> CallbackResult:
@@ -169,12 +168,12 @@ async def test_the_idempotency_key_is_the_same_for_each_attempt(clock: HandClock
     ],
 )
 async def test_the_servers_time_is_a_floor(
-    piped_session: aiohttp.ClientSession, clock: HandClock, headers: dict[str, str], least: float
+    piped_session: aiohttp.ClientSession, clock: FakeClock, headers: dict[str, str], least: float
 ) -> None:
     with aioresponses() as m:
         m.get(API, status=429, headers=headers)
         m.get(API)
         async with piped_session.get(API):
             pass
-    (slept,) = clock.slept
+    (slept,) = clock.sleeps
     assert least <= slept < least * 1.5

@@ -7,13 +7,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from resilient.testing import FaultServer, Hang, Reply, Reset
+from resilient.testing import FaultServer, Hang, Reply, Reset, run_in_virtual_time
 from resilient.testing.brownout import BrownOut
 from resilient.testing.script import Delayed
-from tests.unit.testing.support import in_virtual_time, post, request_at
+from tests.unit.testing.support import post, request_at
 
 
 def latencies(brown_out: BrownOut, *times: float) -> list[float | None]:
@@ -89,7 +88,7 @@ def test_no_more_comes_out_than_the_workers_can_do() -> None:
             await asyncio.gather(*(call() for _ in range(10)))
         return done
 
-    assert in_virtual_time(main()) == {1.0: 4, 2.0: 4, 3.0: 2}
+    assert run_in_virtual_time(main()) == {1.0: 4, 2.0: 4, 3.0: 2}
 
 
 def test_a_client_that_gives_up_is_not_noticed() -> None:
@@ -102,7 +101,7 @@ def test_a_client_that_gives_up_is_not_noticed() -> None:
             assert server.connections == 1
             return loop.time()
 
-    assert in_virtual_time(main()) == 20
+    assert run_in_virtual_time(main()) == 20
 
 
 async def test_it_closes_while_there_is_a_line(session: aiohttp.ClientSession) -> None:

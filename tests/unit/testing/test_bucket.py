@@ -8,9 +8,9 @@ import aiohttp
 import pytest
 
 from resilient.retry_after import parse_retry_after
-from resilient.testing import FaultServer, Reply
+from resilient.testing import FaultServer, Reply, run_in_virtual_time
 from resilient.testing.bucket import TokenBucket
-from tests.unit.testing.support import in_virtual_time, post, request_at
+from tests.unit.testing.support import post, request_at
 
 
 def statuses(bucket: TokenBucket, *times: float) -> list[int]:
@@ -106,7 +106,7 @@ def test_a_bucket_goes_on_where_its_pickle_was_made() -> None:
     assert statuses(pickle.loads(pickle.dumps(bucket)), 0.0, 0.0) == [200, 429]
 
 
-def test_a_client_that_heeds_the_hint_gets_through_in_virtual_time() -> None:
+def test_a_client_that_heeds_the_hint_gets_through_run_in_virtual_time() -> None:
     async def main() -> tuple[float, int]:
         loop = asyncio.get_running_loop()
 
@@ -123,7 +123,7 @@ def test_a_client_that_heeds_the_hint_gets_through_in_virtual_time() -> None:
             await asyncio.gather(*(call() for _ in range(40)))
             return loop.time(), server.stats().statuses[200]
 
-    took, passed = in_virtual_time(main())
+    took, passed = run_in_virtual_time(main())
     assert passed == 40
     assert took == 4.0  # 20 at once, then 5 a second
 

@@ -9,14 +9,14 @@ import aiohttp
 import pytest
 
 from resilient.errors import ConfigError
-from resilient.testing import Answer, FaultServer, Hang, Received, Reply, Reset
+from resilient.testing import Answer, FaultServer, Hang, Received, Reply, Reset, run_in_virtual_time
 from resilient.testing.brownout import BrownOut
 from resilient.testing.bucket import TokenBucket
 from resilient.testing.mixture import Mixture
 from resilient.testing.outage import Outage
 from resilient.testing.period import Period
 from resilient.testing.script import Chooser, Delayed
-from tests.unit.testing.support import GET, converse, in_virtual_time, post, request_at
+from tests.unit.testing.support import GET, converse, post, request_at
 
 # For what would wait for ever if it were wrong.
 LIMIT = aiohttp.ClientTimeout(total=10)
@@ -117,7 +117,7 @@ def test_an_outage_around_a_bucket_around_a_brown_out_around_a_mixture() -> None
         return answers
 
     expected = [(429, 0.0), (500, 0.5), (200, 1.0), (502, 0.0), (200, 0.5)]
-    assert in_virtual_time(main()) == expected
+    assert run_in_virtual_time(main()) == expected
 
 
 # Delays.
@@ -148,7 +148,7 @@ def test_any_answer_can_be_delayed() -> None:
         return got
 
     ok = b"HTTP/1.1 204 No Content\r\n"
-    assert in_virtual_time(main()) == [(ok, "FIN", 2.0), (ok, "FIN", 4.0), (b"", "RST", 5.0)]
+    assert run_in_virtual_time(main()) == [(ok, "FIN", 2.0), (ok, "FIN", 4.0), (b"", "RST", 5.0)]
 
 
 async def test_a_delay_ends_when_the_client_goes(session: aiohttp.ClientSession) -> None:

@@ -6,8 +6,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Reply, Reset
-from tests.unit.testing.support import GET, converse, in_virtual_time, post
+from resilient.testing import (
+    Disconnect,
+    FaultServer,
+    Hang,
+    Malformed,
+    Reply,
+    Reset,
+    run_in_virtual_time,
+)
+from tests.unit.testing.support import GET, converse, post
 
 STATUS_LINE = b"HTTP/1.1 503 Service Unavailable\r\n"
 HEAD = STATUS_LINE + b"X: y\r\nContent-Length: 8\r\n\r\n"
@@ -140,7 +148,7 @@ def test_the_bytes_of_a_head_come_one_by_one() -> None:
             writer.close()
             await writer.wait_closed()
 
-    in_virtual_time(main())
+    run_in_virtual_time(main())
 
 
 def test_the_bytes_of_a_status_line_come_one_by_one_to_where_it_is_cut() -> None:
@@ -157,7 +165,7 @@ def test_the_bytes_of_a_status_line_come_one_by_one_to_where_it_is_cut() -> None
             writer.close()
             await writer.wait_closed()
 
-    in_virtual_time(main())
+    run_in_virtual_time(main())
 
 
 @pytest.mark.parametrize("body", [b"", b"abc"])

@@ -8,10 +8,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from resilient.testing import FaultServer, Hang, Reply, Reset
+from resilient.testing import FaultServer, Hang, Reply, Reset, run_in_virtual_time
 from resilient.testing.outage import Outage
 from resilient.testing.period import Period
-from tests.unit.testing.support import in_virtual_time, post, request_at
+from tests.unit.testing.support import post, request_at
 
 
 def test_an_outage_is_from_its_start_up_to_its_end() -> None:
@@ -53,7 +53,7 @@ def test_a_server_counts_from_its_start_and_from_its_first_request() -> None:
                 server.clear()
             assert statuses == {8: 503, 9: 503, 11: 200, 12: 502, 13: 502, 14: 200, 15: 200}
 
-    in_virtual_time(main())
+    run_in_virtual_time(main())
 
 
 def test_a_request_knows_when_it_came() -> None:
@@ -68,7 +68,7 @@ def test_a_request_knows_when_it_came() -> None:
             (request,) = server.requests
             assert (request.time, request.since_start, request.since_first) == (105, 5, 3)
 
-    in_virtual_time(main())
+    run_in_virtual_time(main())
 
 
 # Refused connections.
@@ -95,7 +95,7 @@ def observe(offline: list[Period], times: list[float], **kwargs: Any) -> dict[fl
                 met[time] = await reached(session, server)
         return met
 
-    return in_virtual_time(main())
+    return run_in_virtual_time(main())
 
 
 def test_connections_are_refused_for_a_period() -> None:
@@ -129,7 +129,7 @@ def test_open_connections_are_dropped_when_connections_are_refused() -> None:
             assert loop.time() == 5
             assert server.connections == 0
 
-    in_virtual_time(main())
+    run_in_virtual_time(main())
 
 
 @pytest.mark.parametrize("after", [0.0, 5.5, 20.0])
@@ -140,7 +140,7 @@ def test_a_server_closes_before_within_and_after_a_period(after: float) -> None:
         assert asyncio.get_running_loop().time() == after
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    in_virtual_time(main())
+    run_in_virtual_time(main())
 
 
 def test_a_port_that_is_lost_in_a_period_is_said_at_the_end(
@@ -156,4 +156,4 @@ def test_a_port_that_is_lost_in_a_period_is_said_at_the_end(
             await asyncio.sleep(20)
 
     with pytest.raises(OSError, match="taken"):
-        in_virtual_time(main())
+        run_in_virtual_time(main())

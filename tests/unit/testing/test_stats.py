@@ -6,9 +6,18 @@ import pickle
 import aiohttp
 import pytest
 
-from resilient.testing import Answer, Disconnect, FaultServer, Hang, Malformed, Reply, Reset
+from resilient.testing import (
+    Answer,
+    Disconnect,
+    FaultServer,
+    Hang,
+    Malformed,
+    Reply,
+    Reset,
+    run_in_virtual_time,
+)
 from resilient.testing.stats import Stats
-from tests.unit.testing.support import GET, converse, in_virtual_time, post
+from tests.unit.testing.support import GET, converse, post
 
 
 async def test_every_step_is_counted() -> None:
@@ -60,7 +69,7 @@ def test_arrivals_are_counted_by_the_second() -> None:
                 await post(session, server)
             return server.stats()
 
-    stats = in_virtual_time(main())
+    stats = run_in_virtual_time(main())
     assert stats.arrivals == {0: 2, 1: 2, 6: 1}
     assert stats.seconds == pytest.approx(6.2)
 

@@ -4,7 +4,7 @@ The package of that name puts itself in the place of aiohttp's own function for 
 middlewares and all, so that none runs under it; and it knows no aiohttp from 3.14 on. Here
 aiohttp does all of its work, and only what would go to the network is answered by the mock.
 
-    from resilient.testing.aioresponses import aioresponses
+    from resilient.testing import aioresponses
 
     async def test_it_is_tried_again():
         with aioresponses() as m:
