@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from resilient.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from resilient.testing.brownout import BrownOut as BrownOut
+    from resilient.testing.bucket import TokenBucket as TokenBucket
     from resilient.testing.clocks import FakeClock as FakeClock, LoopClock as LoopClock
     from resilient.testing.events import EventLog as EventLog
     from resilient.testing.faults import (
