@@ -13,6 +13,7 @@ from resilient.clock import Clock
 from resilient.timers import limit_at
 
 __all__ = [
+    "DRAIN_SECONDS",
     "discard",
     "prepare_resend",
     "read_within",
@@ -24,7 +25,7 @@ __all__ = [
 
 # What may be read of a response that nobody wants, to give its connection back: bytes, seconds.
 _DRAIN_LIMIT: Final = 65_536
-_DRAIN_SECONDS: Final = 0.25
+DRAIN_SECONDS: Final = 0.25
 
 _CUT_OFF: Final = "its upload was cut off while a file was being read"
 
@@ -73,7 +74,7 @@ async def discard(response: ClientResponse, clock: Clock) -> None:
     if length is not None and length > _DRAIN_LIMIT:
         response.close()
     else:
-        await read_within(response, clock, limit=_DRAIN_LIMIT, seconds=_DRAIN_SECONDS)
+        await read_within(response, clock, limit=_DRAIN_LIMIT, seconds=DRAIN_SECONDS)
 
 
 def _parts(body: Payload) -> list[Payload]:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import TYPE_CHECKING
-
 import click
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from resilient.cli.output import FAILED, answer, answer_json, mute, rendered
 
 __all__ = ["app", "run"]
 
 # What a shell reports of a command that Ctrl-C has ended.
 _INTERRUPTED = 130
-
-# For files and pipes.
-_WIDTH = 100
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,16 +39,16 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="For a program t
 def check(file: str, as_json: bool) -> None:
     """See what a FILE of services comes to, or everything that is wrong with it.
 
-    The exit status is 1 if something is wrong.
+    The exit status is 1 if something is wrong, 2 if that could not be found out.
     """
     from resilient.cli.check import report
-    from resilient.cli.files import echo_json, read_file
+    from resilient.cli.files import read_file
 
     found = read_file(file, as_json=as_json)
     if as_json:
-        echo_json(report.as_json(found))
+        answer_json(report.as_json(found))
     else:
-        report.show(found, _console())
+        answer(rendered(report.shown(found)))
 
 
 @app.command()
@@ -69,26 +61,21 @@ def explain(file: str, url: str, method: str, as_json: bool) -> None:
 
     Which service takes it and why, the order of its pipeline, which failures are repeated
     and which are not, the waits, and how long it may take at worst. Nothing is sent.
+
+    The exit status is 1 if something is wrong with the file, 2 if that could not be found out.
     """
     from resilient.cli.explain import report
     from resilient.cli.explain.explanation import explain_request
     from resilient.cli.explain.target import parse_target
-    from resilient.cli.files import echo_json, read_file
+    from resilient.cli.files import read_file
 
     target = parse_target(url, method)
-    explanation = explain_request(read_file(file, as_json=as_json), target)
+    found = read_file(file, as_json=as_json)
+    explanation = explain_request(found, target)
     if as_json:
-        echo_json(report.as_json(explanation))
+        answer_json(report.as_json(explanation, found.file))
     else:
-        report.show(explanation, _console())
-
-
-def _console() -> Console:
-    """Where to print: as wide as the terminal, or as a line needs where there is none."""
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
+        answer(rendered(report.shown(explanation)))
 
 
 def run() -> int:
@@ -101,7 +88,10 @@ def run() -> int:
     except click.Abort:
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read it has seen enough; the interpreter's own last flush must not complain.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
+        mute()  # Whoever read it has seen enough.
         return 0
+    except OSError as error:
+        mute()
+        click.echo(f"resilient: {error.strerror}", err=True)
+        return FAILED
     return status if isinstance(status, int) else 0

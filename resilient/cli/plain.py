@@ -1,21 +1,36 @@
-"""Values of policies as JSON has them."""
+"""Values of policies as JSON has them, and in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import math
+from collections.abc import Mapping
+from typing import Any, Final
 
 from attrs import has
 
 from resilient.services.config.keys import fields_of
+from resilient.services.config.layers import Layer
 
-__all__ = ["fact_lines", "plain"]
+__all__ = ["FACTS", "facts_in", "in_words", "number", "plain"]
+
+# The key of what is known of a service and not acted on.
+FACTS: Final = "facts"
+
+
+def facts_in(layer: Layer) -> dict[str, Any]:
+    """What is known of the service of a table and not acted on, as JSON has it."""
+    return {name: plain(value) for name, value in layer.values.get(FACTS, {}).items()}
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it, in the form in which a file would set it."""
+    """A value as JSON has it, in the form in which a file would set it.
+
+    False stands for what is left out, text for what neither JSON nor a file knows.
+    """
     if value is None:
         return False
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, frozenset | set):
@@ -30,7 +45,23 @@ def plain(value: Any) -> Any:
     return f"{module}:{name}" if module and name else str(value)
 
 
-def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Facts about a service in words."""
-    for name, fact in facts.items():
-        yield f"{name}: {plain(fact)} (a fact: nothing here acts on it)"
+def in_words(value: Any) -> str:
+    """A value as JSON has it, in words; a table's keys are given but for those left out."""
+    if isinstance(value, dict):
+        given = {key: each for key, each in value.items() if each is not False}
+        return " ".join(f"{key}={_quoted(each)}" for key, each in given.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(in_words, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _quoted(value: Any) -> str:
+    words = in_words(value)
+    return f'"{words}"' if " " in words else words
+
+
+def number(value: float) -> str:
+    """A number, with all the digits that somebody may have given it."""
+    return f"{value:.15g}"

@@ -21,10 +21,10 @@ from resilient.outcome import Outcome, is_permanent, is_transport_failure, statu
 from resilient.redact import summary
 from resilient.retry.policy import RetryPolicy
 
-__all__ = ["Answer", "Facts", "decide", "hindrance", "pace"]
+__all__ = ["NOT_CARRIED_OUT", "Answer", "Facts", "decide", "hindrance", "pace"]
 
 # Statuses after which the request was certainly not carried out: RFC 6585 4, RFC 8470 5.2.
-_NOT_CARRIED_OUT = frozenset({425, 429})
+NOT_CARRIED_OUT = frozenset({425, 429})
 
 
 @define
@@ -109,7 +109,7 @@ def _might_be_repeated(policy: RetryPolicy, facts: Facts) -> bool:
 
 
 def _may_repeat(policy: RetryPolicy, facts: Facts) -> bool:
-    if facts.never_sent or status_of(facts.outcome) in _NOT_CARRIED_OUT:
+    if facts.never_sent or status_of(facts.outcome) in NOT_CARRIED_OUT:
         return True
     if facts.idempotent is not None:
         return facts.idempotent

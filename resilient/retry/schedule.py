@@ -98,15 +98,19 @@ class Backoff:
             else:
                 yield planned
 
-    def bounds(self, attempts: int) -> list[tuple[float, float]]:
-        """The least and the greatest wait after each but the last of so many attempts."""
+    def bounds(self) -> Iterator[tuple[float, float]]:
+        """The least and the greatest that each of the waits may be, in seconds.
+
+        It ends, and raises, as `waits` does.
+        """
         if self.jitter == "decorrelated":
             top = self.base
-            tops = [top := min(self.cap, top * 3) for _ in range(attempts - 1)]
-            return [(min(self.base, self.cap), top) for top in tops]
+            while True:
+                top = min(self.cap, top * 3)
+                yield self.base, top
         least = {"none": 1.0, "full": 0.0, "equal": 0.5}[self.jitter]
-        planned = self._planned()
-        return [(wait * least, wait) for _, wait in zip(range(attempts - 1), planned, strict=False)]
+        for planned in self._planned():
+            yield planned * least, planned
 
     def _planned(self) -> Iterator[float]:
         """What the generator says, within [0, cap]."""

@@ -1,21 +1,40 @@
-"""What `check` reports of a file that is right."""
+"""What `check` reports of a file that is right.
+
+For a program:
+
+    {"file": PATH, "ok": true,
+     "services": [{
+         "name":      its name
+         "match":     [PATTERN, ...]
+         "settings":  {KEY: VALUE, ...}, every effective one by its dotted key: seconds as
+                      numbers, false for a part that is left out
+         "facts":     {NAME: VALUE, ...}, what is known of it and not acted on
+         "sources":   {KEY: SOURCE, ...}, for each setting and each "facts.NAME" the table
+                      that sets it; null for a default
+     }, ...],
+     "default":  the same without name and match, for the URLs that no service covers; null
+                 where the file leaves those to aiohttp
+    }
+
+`resilient.cli.files` has what is reported of a file in which something is wrong.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
-from resilient.cli.check.settings import Setting, settings_of
-from resilient.cli.plain import fact_lines, plain
+from resilient.cli.check.settings import Setting, facts_of, settings_of
+from resilient.cli.plain import facts_in
+from resilient.cli.tables import headed, text
 from resilient.composition import Policy
 from resilient.services.config.configuration import Configuration
 from resilient.services.config.layers import DEFAULT, Layer
 
-__all__ = ["as_json", "show"]
+__all__ = ["as_json", "shown"]
 
 
 def as_json(found: Configuration) -> dict[str, Any]:
@@ -27,7 +46,6 @@ def as_json(found: Configuration) -> dict[str, Any]:
             {
                 "name": each.name,
                 "match": list(each.match),
-                "facts": plain(each.facts),
                 **_policy(each.policy, found.layers[each.name]),
             }
             for each in found.services
@@ -37,34 +55,44 @@ def as_json(found: Configuration) -> dict[str, Any]:
 
 
 def _policy(policy: Policy, layer: Layer) -> dict[str, Any]:
-    settings = settings_of(policy, layer)
+    settings, facts = settings_of(policy, layer), facts_of(layer)
     return {
         "settings": {each.key: each.value for each in settings},
-        "sources": {each.key: each.source for each in settings},
+        "facts": facts_in(layer),
+        "sources": {each.key: each.source for each in (*settings, *facts)},
     }
 
 
-def show(found: Configuration, console: Console) -> None:
+def shown(found: Configuration) -> Iterator[RenderableType]:
     """The effective policy of every service, as a table, with what was defaulted."""
     for each in found.services:
-        covers = Text(", ".join(each.match))
-        console.print(Text.assemble((each.name, "bold"), "  ", covers))
-        for line in fact_lines(each.facts):
-            console.print(Text(f"  {line}", "dim"))
-        console.print(_table(settings_of(each.policy, found.layers[each.name])))
-    rest = Text("the rest", "bold")
+        yield from _part(each.name, ", ".join(each.match), each.policy, found.layers[each.name])
+    covers = "the URLs that no service covers"
+    count = f"{len(found.services)} service{'s' * (len(found.services) != 1)}"
     if found.default is None:
-        console.print(Text.assemble(rest, "  is left to aiohttp alone"))
+        count += f"; {covers} are left to aiohttp alone"
     else:
-        console.print(Text.assemble(rest, "  URLs that no service covers"))
-        console.print(_table(settings_of(found.default, found.layers[DEFAULT])))
+        count += " and a default"
+        yield from _part(DEFAULT, covers, found.default, found.layers[DEFAULT])
+    yield text(f"{found.file} is right: {count}")
 
 
-def _table(settings: tuple[Setting, ...]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("setting", "value", "set by"):
-        table.add_column(column, overflow="fold")
+def _part(name: str, covers: str, policy: Policy, layer: Layer) -> Iterator[RenderableType]:
+    yield text(name, style="bold")
+    yield text(covers, style="cyan")
+    yield ""
+    facts = facts_of(layer)
+    yield _table((*settings_of(policy, layer), *facts))
+    if facts:
+        yield text("Facts are what is known of it; nothing acts on them.", style="dim")
+    yield ""
+
+
+def _table(settings: Iterable[Setting]) -> Table:
+    table = headed("setting", "value", "set by")
     for each in settings:
         style = "dim" if each.source is None else ""
-        table.add_row(Text(each.key), Text(each.shown), Text(each.source or "default"), style=style)
+        table.add_row(
+            text(each.key), text(*each.shown), text(each.source or "default"), style=style
+        )
     return table

@@ -7,13 +7,13 @@ from typing import Any
 
 from attrs import Attribute, frozen, has
 
-from resilient.cli.plain import plain
+from resilient.cli.plain import FACTS, facts_in, in_words, number, plain
 from resilient.composition import Policy
 from resilient.services.config.keys import fields_of, is_duration, nested_kind
 from resilient.services.config.layers import Layer
 from resilient.services.config.problems import dotted
 
-__all__ = ["Setting", "settings_of"]
+__all__ = ["Setting", "facts_of", "settings_of"]
 
 
 @frozen
@@ -24,18 +24,27 @@ class Setting:
         key: Dotted, within the service's table.
         value: As JSON has it: seconds as numbers, False for a part that is left out.
         source: The dotted key of the table that sets it; None for a default.
-        shown: The value in words, with its unit.
+        shown: The value in words, with its unit, a line for each table in an array.
     """
 
     key: str
     value: Any
     source: str | None
-    shown: str
+    shown: tuple[str, ...]
 
 
 def settings_of(policy: Policy, layer: Layer) -> tuple[Setting, ...]:
     """Every setting of a policy, in the order of its fields."""
     return tuple(_walk(policy, type(policy), layer, ()))
+
+
+def facts_of(layer: Layer) -> tuple[Setting, ...]:
+    """What is known of a service and not acted on."""
+    found = []
+    for name, value in facts_in(layer).items():
+        path = (FACTS, name)
+        found.append(Setting(dotted(path), value, _source(layer, path), (in_words(value),)))
+    return tuple(found)
 
 
 def _walk(part: Any, kind: type[Any], layer: Layer, above: tuple[str, ...]) -> Iterator[Setting]:
@@ -46,29 +55,21 @@ def _walk(part: Any, kind: type[Any], layer: Layer, above: tuple[str, ...]) -> I
         if nested is not None and has(type(value)):
             yield from _walk(value, nested, layer, path)
         else:
-            source = layer.source(path)
-            yield Setting(
-                dotted(path),
-                plain(value),
-                None if source is None else source.label,
-                _shown(attribute, value),
-            )
+            shown = _shown(attribute, value)
+            yield Setting(dotted(path), plain(value), _source(layer, path), shown)
 
 
-def _shown(attribute: Attribute[Any], value: Any) -> str:
-    if value is None or value == {}:
-        return "none"
+def _source(layer: Layer, path: tuple[str, ...]) -> str | None:
+    source = layer.source(path)
+    return None if source is None else source.label
+
+
+def _shown(attribute: Attribute[Any], value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ("none",)
     if is_duration(attribute):
-        return f"{value:g} s"
+        return (f"{number(value)} s",)
     simple = plain(value)
-    if isinstance(simple, list):
-        return ", ".join(_words(each) for each in simple) or "none"
-    return _words(simple)
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, dict):
-        return " ".join(f"{key}={_words(each)}" for key, each in value.items() if each is not False)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if simple and isinstance(simple, list) and all(isinstance(each, dict) for each in simple):
+        return tuple(map(in_words, simple))
+    return (in_words(simple),)

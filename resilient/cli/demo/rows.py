@@ -10,8 +10,9 @@ from rich.text import Text
 
 from resilient.call import Attempt
 from resilient.cli.demo.facts import CallFacts, Side, Spell
+from resilient.cli.tables import grid
 
-__all__ = ["COUNTS", "STATES", "afterwards", "grid", "outcome", "side_rows", "timeline"]
+__all__ = ["COUNTS", "STATES", "afterwards", "outcome", "side_rows", "timeline"]
 
 STATES: Final = {"closed": "green", "half_open": "yellow", "open": "red"}
 
@@ -21,14 +22,6 @@ COUNTS: tuple[tuple[str, Callable[[Spell], int]], ...] = (
     ("reached", lambda spell: spell.requests),
     ("failed", lambda spell: spell.failed),
 )
-
-
-def grid(*widths: int | None) -> Table:
-    """Columns without lines; one of no given width takes what is left."""
-    columns = Table.grid(padding=(0, 2, 0, 0))
-    for width in widths:
-        columns.add_column(width=width)
-    return columns
 
 
 def timeline() -> Table:

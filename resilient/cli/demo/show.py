@@ -18,11 +18,11 @@ from resilient.cli.demo.rows import (
     COUNTS,
     STATES,
     afterwards,
-    grid,
     outcome,
     side_rows,
     timeline,
 )
+from resilient.cli.tables import grid
 
 __all__ = ["Show"]
 

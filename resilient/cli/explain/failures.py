@@ -1,152 +1,138 @@
-"""Which failures of a request would be repeated: asked of the decision that Retry asks."""
+"""The ways in which a request may fail, and which of them are followed by another attempt."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Final, Literal, cast
 
 import aiohttp
+from aiohttp.http_exceptions import BadHttpMessage
 from attrs import frozen
-from yarl import URL
 
-from resilient.composition import Policy
-from resilient.envelopes.policy import ErrorPolicy
-from resilient.errors import (
-    AttemptTimeoutError,
-    CircuitOpenError,
-    error_class,
-    public_request_info,
-)
-from resilient.outcome import IDEMPOTENT_METHODS
-from resilient.redact import public_url
+from resilient.cli.explain.hop import Hop
+from resilient.cli.plain import number
+from resilient.errors import AttemptTimeoutError, public_request_info
 from resilient.retry import RetryPolicy
-from resilient.retry.decision import Answer, Facts, decide
+from resilient.retry.decision import NOT_CARRIED_OUT
 
-__all__ = ["Failure", "failures"]
+__all__ = ["Failure", "Kind", "failures"]
+
+Kind = Literal[
+    "status",
+    "code",
+    "no_connection",
+    "tls",
+    "disconnected",
+    "not_http",
+    "attempt_timeout",
+    "body_cut_short",
+    "circuit_open",
+]
 
 # Those that people ask about, besides those of the policy.
-_STATUSES = frozenset({400, 401, 403, 404, 406, 409, 422, 425, 429, 500, 501, 502, 503, 504})
+_STATUSES: Final = frozenset({400, 401, 403, 404, 406, 409, 422, 425, 429, 500, 501, 502, 503, 504})
 
 
 @frozen
 class Failure:
-    """A way to fail, and whether it leads to another attempt."""
+    """A way to fail, and what follows if the first attempt does.
 
+    Attributes:
+        kind: The way.
+        what: The same in words.
+        is_repeated: Whether there is another attempt.
+        reason: Why, or why not.
+        status: That of the response: of a "status" (which comes without a code that the rules
+            of the policy do not give it), and of a "code" that counts with one status only.
+        code: The code of the error, of a "code".
+    """
+
+    kind: Kind
     what: str
     is_repeated: bool
     reason: str
+    status: int | None = None
+    code: str | None = None
 
 
-def failures(policy: Policy, url: URL, method: str) -> tuple[Failure, ...]:
+def failures(hop: Hop) -> tuple[Failure, ...]:
     """How a request may fail, and what follows from the first such failure."""
-    retry = policy.retry
-    if retry is None:
-        return ()
-    asked = _Asked(retry, public_url(url), method)
-    rows = [
-        *(asked.status(status) for status in sorted(_STATUSES | retry.statuses)),
-        *(asked.code(code, status) for code, status in _codes(retry, policy.errors)),
-        asked.transport(
-            "no connection could be made", aiohttp.ClientConnectionError(), never_sent=True
-        ),
-        asked.transport(
-            "the connection broke while the answer was awaited", aiohttp.ServerDisconnectedError()
-        ),
-    ]
+    return (*_by_status(hop), *_by_code(hop), *_of_transport(hop))
+
+
+def _by_status(hop: Hop) -> Iterator[Failure]:
+    retry = hop.policy.retry
+    for status in sorted(_STATUSES | (retry.statuses if retry else frozenset())):
+        verdict = hop.after_status(status)
+        yield Failure("status", str(status), verdict.is_repeated, verdict.reason, status=status)
+
+
+def _by_code(hop: Hop) -> Iterator[Failure]:
+    """The codes that the policy speaks of, as far as a response to the request can have them."""
+    retry, errors = hop.policy.retry, hop.policy.errors
+    if retry is None or errors is None or hop.method == "HEAD":
+        # Without a body a code comes from a status alone.
+        return
+    listed = (*sorted(retry.codes), *sorted(retry.fatal_codes))
+    for code, status in dict.fromkeys((rule.code, rule.status) for rule in errors.code_rules):
+        if code not in listed and status is not None and hop.is_raised(status):
+            verdict = hop.after_status(status, code)
+            yield Failure("code", code, verdict.is_repeated, verdict.reason, status, code)
+    usual = _usual_status(hop, retry)
+    if usual is None:
+        return
+    for code in listed:
+        verdict = hop.after_status(usual, code)
+        reason = verdict.reason
+        if not verdict.is_repeated and hop.after_status(425, code).is_repeated:
+            reason += " (but not with 425 or 429)"
+        yield Failure("code", code, verdict.is_repeated, reason, code=code)
+
+
+def _usual_status(hop: Hop, retry: RetryPolicy) -> int | None:
+    """A status with which it is the code that decides."""
+    known = retry.statuses | NOT_CARRIED_OUT
+    return next(
+        (each for each in range(400, 600) if hop.is_raised(each) and each not in known), None
+    )
+
+
+def _of_transport(hop: Hop) -> Iterator[Failure]:
+    policy = hop.policy
+
+    def failure(kind: Kind, what: str, error: Exception, *, never_sent: bool = False) -> Failure:
+        verdict = hop.after_error(error, never_sent=never_sent)
+        return Failure(kind, what, verdict.is_repeated, verdict.reason)
+
+    # Only the classes of these count here.
+    key = cast("Any", None)
+    what = "no connection could be made, or not in time"
+    refused = aiohttp.ClientConnectorError(key, OSError())
+    yield failure("no_connection", what, refused, never_sent=True)
+    if hop.url.scheme in ("https", "wss"):
+        untrusted = aiohttp.ClientConnectorSSLError(key, OSError())
+        yield failure("tls", "TLS or the certificate failed", untrusted, never_sent=True)
+    what = "the connection broke before an answer came"
+    yield failure("disconnected", what, aiohttp.ServerDisconnectedError())
+    malformed = aiohttp.ClientResponseError(public_request_info(hop.url, hop.method), ())
+    malformed.__cause__ = BadHttpMessage("")
+    yield failure("not_http", "the answer was no HTTP", malformed)
     if policy.attempt_timeout is not None:
-        rows.append(
-            asked.transport(
-                f"no answer within {policy.attempt_timeout:g} s",
-                AttemptTimeoutError(policy.attempt_timeout),
-            )
-        )
-    if policy.breaker is not None:
-        rows.append(asked.transport("the circuit is open", CircuitOpenError("", None)))
-    return tuple(_merged(rows))
+        what = f"no answer within {number(policy.attempt_timeout)} s"
+        yield failure("attempt_timeout", what, AttemptTimeoutError())
+    if hop.method != "HEAD" and not hop.is_handshake:
+        yield _cut_short(hop)
+    if policy.breaker is not None and not policy.breaker.observe:
+        reason = "it would only be refused again"
+        yield Failure("circuit_open", "the circuit is open", is_repeated=False, reason=reason)
 
 
-def _codes(retry: RetryPolicy, errors: ErrorPolicy | None) -> Iterator[tuple[str, int | None]]:
-    """The error codes that the policy speaks of, and their statuses where it says."""
-    statuses = {rule.code: rule.status for rule in errors.code_rules} if errors else {}
-    for code in dict.fromkeys((*statuses, *sorted(retry.codes), *sorted(retry.fatal_codes))):
-        yield code, statuses.get(code)
-
-
-@frozen
-class _Asked:
-    """Asks what follows from a first attempt."""
-
-    retry: RetryPolicy
-    url: URL
-    method: str
-
-    def status(self, status: int) -> Failure:
-        failure = self._failure(status, None)
-        listed = status in self.retry.statuses
-        return self._answer(
-            str(status), failure, "in retry.statuses" if listed else "not in retry.statuses"
-        )
-
-    def code(self, code: str, status: int | None) -> Failure:
-        listed = next(
-            (name for name in ("fatal_codes", "codes") if code in getattr(self.retry, name)), None
-        )
-        because = f"in retry.{listed}" if listed else f"by its status {status}"
-        # Without a status of its own, one that decides nothing.
-        error = self._failure(status or 418, code)
-        what = f"code {code} with " + (f"status {status}" if status else "any other status")
-        return self._answer(what, error, because)
-
-    def transport(self, what: str, error: Exception, *, never_sent: bool = False) -> Failure:
-        because = "it can only be refused again" if isinstance(error, CircuitOpenError) else ""
-        return self._answer(what, error, because, never_sent=never_sent)
-
-    def _failure(self, status: int, code: str | None) -> Exception:
-        info = public_request_info(self.url, self.method)
-        return error_class(status)(info, status=status, code=code)
-
-    def _answer(
-        self, what: str, error: Exception, because: str, *, never_sent: bool = False
-    ) -> Failure:
-        facts = Facts(
-            outcome=error,
-            method=self.method,
-            number=1,
-            max_attempts=self.retry.max_attempts,
-            never_sent=never_sent,
-            keyed=self._is_keyed,
-        )
-        answer = decide(self.retry, facts)
-        reasons = (because, self._why(answer, facts))
-        join = ", but " if answer.refused else "; "
-        return Failure(what, answer.repeat, join.join(each for each in reasons if each))
-
-    @property
-    def _is_keyed(self) -> bool:
-        needs_key = self.method not in IDEMPOTENT_METHODS & self.retry.methods
-        return self.retry.idempotency_header is not None and needs_key
-
-    def _why(self, answer: Answer, facts: Facts) -> str:
-        """Why it may be repeated, or may not, though it is worth it."""
-        if facts.max_attempts == 1:
-            return "no attempt is left of 1"
-        if answer.refused:
-            return f"the {self.method} may have been carried out"
-        if not answer.repeat:
-            return ""
-        if facts.never_sent:
-            return "nothing was sent"
-        if facts.method in self.retry.methods:
-            return f"a {self.method} may be repeated"
-        if facts.keyed:
-            return f"{self.retry.idempotency_header} lets the server tell a repetition"
-        return "the server did not carry it out"
-
-
-def _merged(rows: list[Failure]) -> Iterator[Failure]:
-    """Rows that say the same, as one."""
-    merged: dict[tuple[bool, str, bool], list[str]] = {}
-    for each in rows:
-        key = (each.is_repeated, each.reason, each.what.isdecimal())
-        merged.setdefault(key, []).append(each.what)
-    for (is_repeated, reason, _), names in merged.items():
-        yield Failure(", ".join(names), is_repeated, reason)
+def _cut_short(hop: Hop) -> Failure:
+    retry = hop.policy.retry
+    what = "the body of the answer broke off"
+    if retry is None or not retry.read_body:
+        reason = "the answer is handed over before its body is read (retry.read_body is none)"
+        return Failure("body_cut_short", what, is_repeated=False, reason=reason)
+    verdict = hop.after_error(aiohttp.ClientPayloadError())
+    what = f"the body of the answer, of at most {retry.read_body} bytes, broke off"
+    return Failure("body_cut_short", what, verdict.is_repeated, verdict.reason)

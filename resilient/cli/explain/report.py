@@ -1,102 +1,139 @@
-"""What `explain` prints."""
+"""What `explain` prints.
+
+For a program:
+
+    {"file": PATH, "ok": true,
+     "url":       without userinfo, query and fragment
+     "method":    in upper case
+     "service":   the name of the service that takes it, or null
+     "default":   whether [default] takes it; without that, aiohttp alone does
+     "because":   why, in words
+     "others":    [{"service": NAME, "pattern": PATTERN}, ...], which cover it less specifically
+     "facts":     {NAME: VALUE, ...}, what is known of the service and not acted on
+     "order":     [MIDDLEWARE AND ITS SETTINGS, ...], outermost first
+     "failures":  [{"kind", "status", "code", "what", "repeated", "reason"}, ...], as
+                  `resilient.cli.explain.failures` has them
+     "notes":     [TEXT, ...], what else decides
+     "times":     null where aiohttp is alone, else in seconds, null where nothing limits one:
+         {"attempts":         how many at most
+          "attempt":          how long one may take, the reading of its error body included
+          "waits":            [{"after_attempt", "least", "most"}, ...], where the server asks
+                              for none; of the first 99
+          "max_retry_after":  the longest that a server may ask to wait; null without retry
+          "unlimited":        how long all that takes, did no deadline cut it short
+          "worst":            how long it takes at worst until the response is handed over
+          "limited_by":       "total_timeout", "attempts", or null}
+    }
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from attrs import asdict
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 
 from resilient.cli.explain.explanation import Explanation
+from resilient.cli.explain.failures import Failure
+from resilient.cli.explain.rows import failure_rows, time_rows
 from resilient.cli.explain.times import Times
-from resilient.cli.plain import fact_lines, plain
+from resilient.cli.plain import in_words
+from resilient.cli.tables import grid, headed, text
 from resilient.redact import public_url
 
-__all__ = ["as_json", "show"]
-
-# Waits after so many attempts are as good as all.
-_SHOWN = 10
+__all__ = ["as_json", "shown"]
 
 
-def as_json(explanation: Explanation) -> dict[str, Any]:
-    """An explanation for a program; None where nothing limits a time."""
+def as_json(explanation: Explanation, file: str | None) -> dict[str, Any]:
+    """An explanation for a program."""
     times = explanation.times
     return {
+        "file": file,
+        "ok": True,
         "url": str(public_url(explanation.target.url)),
         "method": explanation.target.method,
         "service": explanation.service,
+        "default": explanation.service is None and times is not None,
         "because": explanation.because,
         "others": [{"service": name, "pattern": each} for name, each in explanation.others],
-        "facts": plain(explanation.facts),
+        "facts": dict(explanation.facts),
         "order": list(explanation.order),
-        "failures": [asdict(each) for each in explanation.failures],
+        "failures": [_failure(each) for each in explanation.failures],
         "notes": list(explanation.notes),
-        "times": times and {name: _finite(each) for name, each in asdict(times).items()},
+        "times": times and _times(times),
     }
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isinf(value) else value
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "kind": failure.kind,
+        "status": failure.status,
+        "code": failure.code,
+        "what": failure.what,
+        "repeated": failure.is_repeated,
+        "reason": failure.reason,
+    }
 
 
-def show(explanation: Explanation, console: Console) -> None:
-    """Print an explanation."""
-    name = explanation.service or ("aiohttp alone" if explanation.times is None else "the default")
-    console.print(Text.assemble((str(explanation.target), "bold")))
-    console.print(Text.assemble("  goes to ", (name, "bold green"), f": {explanation.because}"))
-    for other, pattern in explanation.others:
-        console.print(Text(f"  {pattern} of {other} covers it too, and is less specific", "dim"))
-    for line in fact_lines(explanation.facts):
-        console.print(Text(f"  {line}", "dim"))
+def _times(times: Times) -> dict[str, Any]:
+    bounds = () if times.waits is None else times.waits.bounds
+    return {
+        "attempts": times.attempts,
+        "attempt": _finite(times.attempt),
+        "waits": [asdict(each) for each in bounds],
+        "max_retry_after": times.max_retry_after,
+        "unlimited": _finite(times.unlimited),
+        "worst": _finite(times.worst),
+        "limited_by": times.limited_by,
+    }
+
+
+def _finite(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) else None
+
+
+def shown(explanation: Explanation) -> Iterator[RenderableType]:
+    """An explanation for a person."""
+    yield text(str(explanation.target), style="bold")
+    yield _summary(explanation)
     if explanation.times is None:
         return
-    _heading(console, "Order, outermost first")
-    for place, line in enumerate(explanation.order, 1):
-        console.print(Padding(Text(f"{place}. {line}"), (0, 0, 0, 2)))
-    if explanation.failures:
-        _heading(console, "After a first attempt that failed")
-        console.print(_failures(explanation))
-    for note in explanation.notes:
-        console.print(Padding(Text(f"- {note}"), (0, 0, 0, 2)))
-    _heading(console, "Time")
-    console.print(Padding(_times(explanation.times), (0, 0, 0, 2)))
+    yield _heading("Pipeline, outermost first")
+    yield _listed(((f"{place}.", each) for place, each in enumerate(explanation.order, 1)), 2)
+    yield _heading("After a first attempt that failed")
+    table = headed("failure", "repeated", "because")
+    for lines, is_repeated, reason in failure_rows(explanation.failures):
+        verdict = Text("yes", "green") if is_repeated else Text("no", "red")
+        table.add_row(text(*lines), verdict, text(reason))
+    yield table
+    yield ""
+    yield _listed((("-", note) for note in explanation.notes), 1)
+    yield _heading("Time until the response is handed over")
+    yield _listed(time_rows(explanation.times), 12)
 
 
-def _heading(console: Console, text: str) -> None:
-    console.print()
-    console.print(Text(text, "bold"))
+def _summary(explanation: Explanation) -> RenderableType:
+    alone = explanation.times is None
+    taker = explanation.service or ("aiohttp alone" if alone else "the default")
+    summary = grid(7, None)
+    summary.add_row("goes to", text(taker, style="bold green"))
+    summary.add_row("because", text(explanation.because))
+    for name, pattern in explanation.others:
+        summary.add_row("not to", text(f"{name}: {pattern} covers it too, less specifically"))
+    if explanation.facts:
+        summary.add_row("facts", text(f"{in_words(dict(explanation.facts))} (not acted on)"))
+    return summary
 
 
-def _failures(explanation: Explanation) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("failure", "repeated", "because"):
-        table.add_column(column, overflow="fold")
-    for each in explanation.failures:
-        verdict = Text("yes", "green") if each.is_repeated else Text("no", "red")
-        table.add_row(Text(each.what), verdict, Text(each.reason))
-    return table
+def _heading(title: str) -> RenderableType:
+    return Text(f"\n{title}", "bold")
 
 
-def _times(times: Times) -> Table:
-    rows = Table.grid(padding=(0, 2, 0, 0))
-    rows.add_row("attempts", f"at most {times.attempts}, each {_seconds(times.attempt)} at most")
-    for wait in times.waits[:_SHOWN]:
-        bounds = f"{wait.least:.3g} to {wait.most:.3g} s"
-        if wait.least == wait.most:
-            bounds = f"{wait.most:.3g} s"
-        rows.add_row(f"wait {wait.after_attempt}", bounds)
-    if times.attempts - 1 > _SHOWN:
-        rows.add_row("…", f"and so on, {times.attempts - 1} waits in all")
-    rows.add_row("at worst", f"{_seconds(times.worst)}, limited by {times.limited_by}")
-    if times.unlimited > times.worst:
-        rows.add_row("", f"(without that, {_seconds(times.unlimited)})")
-    return rows
-
-
-def _seconds(seconds: float) -> str:
-    return "without limit" if math.isinf(seconds) else f"{seconds:.4g} s"
+def _listed(rows: Iterable[tuple[str, str]], width: int) -> RenderableType:
+    lines = grid(width, None)
+    for mark, line in rows:
+        lines.add_row(mark, text(line))
+    return lines

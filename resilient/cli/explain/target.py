@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import click
 from attrs import frozen
@@ -12,7 +13,8 @@ from resilient.redact import public_url
 
 __all__ = ["Target", "parse_target"]
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
+_SCHEMES: Final = frozenset({"http", "https", "ws", "wss"})
 
 
 @frozen
@@ -32,16 +34,17 @@ def parse_target(url: str, method: str) -> Target:
     Raises:
         click.BadParameter: The URL is none that a session could ask for, or the method is none.
     """
-    allowed = "it must be absolute, as https://api.example.com/path is"
     try:
         parsed = URL(url)
     except ValueError:
-        raise click.BadParameter(f"not a URL; {allowed}", param_hint="URL") from None
-    if parsed.scheme not in ("http", "https", "ws", "wss") or not parsed.raw_host:
+        parsed = URL()
+    if parsed.scheme not in _SCHEMES or not parsed.raw_host:
+        # What is no such URL is not shown: nobody can tell which part of it is a secret.
         raise click.BadParameter(
-            f"{str(public_url(parsed)) if parsed.absolute else url!r}: {allowed}",
+            "it must be valid, absolute and of http, https, ws or wss, "
+            "as https://api.example.com/path is",
             param_hint="URL",
         )
     if not _TOKEN.fullmatch(method):
-        raise click.BadParameter(f"{method!r} is no method", param_hint="--method")
+        raise click.BadParameter("a method is one word, such as GET", param_hint="--method")
     return Target(parsed, method.upper())

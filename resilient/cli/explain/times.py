@@ -3,79 +3,79 @@
 from __future__ import annotations
 
 import math
-from typing import Final
 
 from attrs import frozen
 
+from resilient.bodies import DRAIN_SECONDS
+from resilient.cli.explain.waits import Waits, waits
 from resilient.composition import Policy
+from resilient.outcome import IDEMPOTENT_METHODS
+from resilient.retry import RetryPolicy
 
-__all__ = ["Times", "Wait", "times"]
-
-# Attempts whose waits are looked at one by one; those after them wait as long as the last.
-_MOST: Final = 100
-
-
-@frozen
-class Wait:
-    """The bounds of a wait, in seconds, where the server asks for none."""
-
-    after_attempt: int
-    least: float
-    most: float
+__all__ = ["Times", "times"]
 
 
 @frozen
 class Times:
-    """What the time of a hop is made of, in seconds.
+    """What the time of a hop is made of until its response is handed over, in seconds.
 
     Attributes:
-        attempts: How many at most.
+        attempts: How many at most, one that is aiohttp's own included.
         attempt: How long one may take, the reading of its error body included; infinite if
             nothing limits it.
-        waits: What may be waited between them.
+        waits: What may be waited between them; None without retry.
         max_retry_after: The longest wait that a server may ask for; None without retry.
         unlimited: How long all that takes, did no deadline cut it short.
         worst: How long it takes at worst; infinite if nothing limits it.
-        limited_by: What makes it no longer, in words.
+        limited_by: What makes it no longer: "total_timeout", "attempts", or None.
     """
 
     attempts: int
     attempt: float
-    waits: tuple[Wait, ...]
+    waits: Waits | None
     max_retry_after: float | None
     unlimited: float
     worst: float
-    limited_by: str
+    limited_by: str | None
 
 
-def times(policy: Policy) -> Times:
+def times(policy: Policy, method: str) -> Times:
     """How long a hop may take under a policy."""
-    retry = policy.retry
-    attempts = 1 if retry is None else retry.max_attempts
-    bounds = [] if retry is None else retry.backoff.bounds(min(attempts, _MOST))
-    waits = tuple(Wait(place, *each) for place, each in enumerate(bounds, 1))
     attempt = math.inf if policy.attempt_timeout is None else policy.attempt_timeout
-    if policy.errors is not None:
-        attempt += policy.errors.read_timeout
-    longest = [wait.most for wait in waits]
-    if retry is not None:
-        # A server's wait is spread upward; see `resilient.retry.decision.pace`.
-        asked = retry.max_retry_after + min(retry.max_retry_after / 2, retry.backoff.cap)
-        longest = [max(most, asked) for most in longest]
-    unlimited = attempts * attempt + sum(longest)
-    if attempts > _MOST:
-        unlimited += (attempts - _MOST) * longest[-1]
     total = math.inf if policy.total_timeout is None else policy.total_timeout
-    if total <= unlimited:
-        limited_by = "nothing" if math.isinf(total) else "total_timeout"
+    # An error body is read when the attempt is over; so is one that nobody wants.
+    reading = 0.0 if policy.errors is None else policy.errors.read_timeout
+    retry = policy.retry
+    if retry is None:
+        planned = None
+        # aiohttp may send again on its own, and enters the whole pipeline a second time.
+        attempts = entries = 2 if method in IDEMPOTENT_METHODS else 1
+        between = 0.0
     else:
-        limited_by = "the attempts and the longest waits that a server may ask for"
+        planned = waits(retry)
+        attempts, entries = _attempts(retry, planned), 1
+        between = planned.longest + (attempts - 1) * max(reading, DRAIN_SECONDS)
+    unlimited = attempts * attempt + between + reading
+    limit = entries * total
     return Times(
         attempts=attempts,
-        attempt=min(attempt, total),
-        waits=waits,
+        attempt=min(attempt + reading, total),
+        waits=planned,
         max_retry_after=None if retry is None else retry.max_retry_after,
         unlimited=unlimited,
-        worst=min(total, unlimited),
-        limited_by=limited_by,
+        worst=min(limit, unlimited),
+        limited_by=_limited_by(limit, unlimited),
     )
+
+
+def _attempts(retry: RetryPolicy, planned: Waits) -> int:
+    if planned.ends is None:
+        return retry.max_attempts
+    # The first attempt, and another after each wait; a stale pooled connection needs none.
+    return min(retry.max_attempts, planned.count + 2)
+
+
+def _limited_by(limit: float, unlimited: float) -> str | None:
+    if limit == unlimited == math.inf:
+        return None
+    return "total_timeout" if limit <= unlimited else "attempts"

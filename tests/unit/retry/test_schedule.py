@@ -55,7 +55,7 @@ def test_jitter_stays_within_its_bounds(jitter: Any, least: list[float], most: l
     backoff = Backoff(base=1, jitter=jitter)
     assert take(backoff.waits(low), 3) == pytest.approx(least)
     assert take(backoff.waits(high), 3) == pytest.approx(most)
-    assert backoff.bounds(4) == list(zip(least, most, strict=True))
+    assert list(itertools.islice(backoff.bounds(), 3)) == list(zip(least, most, strict=True))
 
 
 @pytest.mark.parametrize("wait", ["expo", "fibo", "constant"])

@@ -1,0 +1,69 @@
+"""What else decides about a request, besides the way in which it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from aiohttp import ServerDisconnectedError
+from attrs import evolve
+
+from resilient.cli.explain.failures import Failure
+from resilient.cli.explain.hop import Hop
+from resilient.cli.explain.times import Times
+from resilient.cli.plain import number
+from resilient.retry import RetryPolicy
+
+__all__ = ["notes"]
+
+# What aiohttp limits a call to if nobody says anything else, in seconds.
+_SESSION_TOTAL: Final = 300.0
+
+
+def notes(hop: Hop, failures: tuple[Failure, ...], times: Times) -> Iterator[str]:
+    """What else decides, a line each."""
+    policy = hop.policy
+    if policy.retry is not None and policy.retry.max_attempts > 1:
+        yield from _about_retry(policy.retry, hop, failures, times)
+    if hop.is_handshake:
+        yield "the answer to a WebSocket's handshake is handed over, whatever its status"
+    elif policy.errors is not None and policy.errors.ignore:
+        ignored = ", ".join(map(str, sorted(policy.errors.ignore)))
+        yield f"{ignored}: handed over as responses, unread; other errors are raised"
+    yield "a redirect is another hop, with attempts of its own, by the policy of its own service"
+    if times.worst > _SESSION_TOTAL:
+        yield (
+            "the session's ClientTimeout may end it sooner: after "
+            f"{number(_SESSION_TOTAL)} s in all, if nobody changed it"
+        )
+
+
+def _about_retry(
+    retry: RetryPolicy, hop: Hop, failures: tuple[Failure, ...], times: Times
+) -> Iterator[str]:
+    if retry.judge is not None:
+        yield "retry.judge is asked first: what it says counts, unless it says None"
+    if retry.heed_should_retry:
+        yield "x-should-retry, true or false, in the server's answer counts before the table"
+    yield (
+        f"Retry-After is obeyed up to {number(retry.max_retry_after)} s; a wait that is longer, "
+        "or does not fit the time left, is not begun: the error comes out at once"
+    )
+    if times.waits is not None and times.waits.ends is not None:
+        yield f"{times.waits.ends}: nothing is repeated after that"
+    # That takes no wait, so that it does not matter whether there is one.
+    if evolve(hop, no_wait=None).after_error(ServerDisconnectedError()).is_repeated:
+        yield "the first pooled connection that breaks is replaced at once, without a wait"
+    if retry.budget is not None:
+        budget = retry.budget
+        floor = budget.min_per_second * budget.window
+        yield (
+            f"a budget: in any {number(budget.window)} s, at most {number(budget.ratio * 100)} % "
+            f"of the calls are repeated, or {number(floor)} if that is more"
+        )
+    if any("may have been carried out" in each.reason for each in failures):
+        yield (
+            "a request with an Idempotency-Key of its own may be carried out twice, and so may "
+            "one under override(idempotent=True)"
+        )
+    yield "a body that can be read only once is not sent again"

@@ -1,0 +1,32 @@
+"""Tables of text: with a head, or nothing but columns."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from resilient.cli.output import printable
+
+__all__ = ["grid", "headed", "text"]
+
+
+def grid(*widths: int | None) -> Table:
+    """Columns without lines; one of no given width takes what is left."""
+    columns = Table.grid(padding=(0, 2, 0, 0))
+    for width in widths:
+        columns.add_column(width=width)
+    return columns
+
+
+def headed(*names: str) -> Table:
+    """Columns under their names; what is too long for its column goes on in the next line."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def text(*lines: str, style: str = "") -> Text:
+    """Text that somebody else wrote, as it is: neither markup nor control characters count."""
+    return Text("\n".join(map(printable, lines)), style)
