@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -192,11 +193,11 @@ def test_waits_are_1_2_and_4_seconds_at_most_and_half_of_that_at_least(preset: s
     retry = policy_of(preset).retry
     assert retry is not None
     assert retry.max_attempts == 4
-    assert retry.backoff.bounds(retry.max_attempts) == [(0.5, 1.0), (1.0, 2.0), (2.0, 4.0)]
+    assert list(islice(retry.backoff.bounds(), 3)) == [(0.5, 1.0), (1.0, 2.0), (2.0, 4.0)]
     # Who sets more attempts waits no longer than that.
-    assert retry.backoff.bounds(6)[3:] == [(2.0, 4.0)] * 2
+    assert list(islice(retry.backoff.bounds(), 5))[3:] == [(2.0, 4.0)] * 2
     nominal = evolve(retry.backoff, jitter="none")
-    assert nominal.bounds(4) == [(1.0, 1.0), (2.0, 2.0), (4.0, 4.0)]
+    assert list(islice(nominal.bounds(), 3)) == [(1.0, 1.0), (2.0, 2.0), (4.0, 4.0)]
     for draw, waits in [(0.0, [0.5, 1.0, 2.0]), (0.5, [0.75, 1.5, 3.0])]:
         made = retry.backoff.waits(lambda draw=draw: draw)  # type: ignore[misc]  # bound now
         assert [next(made) for _ in range(3)] == waits
