@@ -20,6 +20,7 @@ def load_reference(text: str) -> object:
         raise ConfigError.of("a reference", text, '"package.module:name"')
     try:
         return resolve_name(text)
-    except Exception as error:  # whatever a module raises when it is imported
+    # Whatever a module raises when it is imported; a script may end in sys.exit().
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ConfigError.of("a reference", text, f"importable ({reason})") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 from yarl import URL
 
 from resilient.composition import Policy
@@ -28,19 +28,6 @@ def _copied(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _are_patterns(_: object, __: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, tuple) or not value:
-        raise ConfigError.of("Service.match", value, "a pattern of URLs, or a list of them")
-    problems = []
-    for text in value:
-        try:
-            Pattern.parse(text)
-        except ConfigError as error:
-            problems.append(error)
-    if problems:
-        raise ConfigError.of_all(problems)
-
-
 @frozen
 class Service:
     """A name, what URLs it covers, and a policy.
@@ -54,12 +41,18 @@ class Service:
             a path prefix; `Pattern` has the details.
         policy: What its pipeline is made from. The policy's own name does not count.
         facts: What its documentation says and nothing here acts on, such as a rate limit.
+        patterns: What it covers, parsed.
     """
 
     name: str = field(
         validator=check("a name", lambda it: isinstance(it, str) and bool(it.strip()))
     )
-    match: tuple[str, ...] = field(converter=_texts, validator=_are_patterns)
+    match: tuple[str, ...] = field(
+        converter=_texts,
+        validator=check(
+            "a pattern of URLs, or a list of them", lambda it: isinstance(it, tuple) and bool(it)
+        ),
+    )
     policy: Policy = field(factory=Policy, validator=instance(Policy, "a Policy"))
     facts: Mapping[str, Any] = field(
         factory=dict,
@@ -69,10 +62,18 @@ class Service:
         kw_only=True,
     )
 
-    @property
-    def patterns(self) -> tuple[Pattern, ...]:
-        """What it covers, parsed."""
-        return tuple(map(Pattern.parse, self.match))
+    patterns: tuple[Pattern, ...] = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        patterns, problems = [], []
+        for text in self.match:
+            try:
+                patterns.append(Pattern.parse(text))
+            except ConfigError as error:
+                problems.append(error)
+        if problems:
+            raise ConfigError.of_all(problems)
+        object.__setattr__(self, "patterns", tuple(patterns))
 
 
 def clashes(services: Iterable[Service]) -> Iterator[tuple[Service, Pattern, Service]]:

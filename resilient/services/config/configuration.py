@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -11,20 +11,28 @@ from attrs import define, field, frozen
 from resilient.composition import Policy
 from resilient.errors import ConfigError
 from resilient.services.config.document import Document, read
-from resilient.services.config.layers import DEFAULT, EXTENDS, PRESETS, SERVICES, Layer, layers
+from resilient.services.config.layers import (
+    DEFAULT,
+    EXTENDS,
+    MATCH,
+    PRESETS,
+    SERVICES,
+    Layer,
+    layers,
+)
 from resilient.services.config.problems import (
     KeyPath,
     Problem,
+    dotted,
     from_error,
     misfit,
-    unknown_key,
+    unknown_keys,
 )
 from resilient.services.config.structure import structure
 from resilient.services.service import Service, clashes
 
 __all__ = ["Configuration", "read_configuration"]
 
-_MATCH: Final = "match"
 _FACTS: Final = "facts"
 
 
@@ -51,12 +59,7 @@ def read_configuration(source: str | os.PathLike[str] | Mapping[str, Any]) -> Co
     Raises:
         ConfigError: Everything that is wrong with it; its `problems` are each by itself.
     """
-    document = read(source)
-    try:
-        return _Reader(document).read()
-    except RecursionError:
-        named = "the mapping" if document.label is None else document.label
-        raise ConfigError(f"{named}: is nested too deeply", file=document.label) from None
+    return _Reader(read(source)).read()
 
 
 @define
@@ -71,14 +74,14 @@ class _Reader:
         found, problems = layers(self.document.tables)
         self.problems += problems
         policies = self._policies(found)
+        places = {path: place for place, path in enumerate(_paths(self.document.tables))}
+        found = dict(sorted(found.items(), key=lambda each: places.get(each[0], -1)))
         services = self._services(found, policies)
-        for service, pattern, earlier in clashes(services):
-            allowed = f"apart from what services.{earlier.name} covers"
-            path = (SERVICES, service.name, _MATCH)
-            self.problems.append(misfit(path, str(pattern), allowed))
+        self.problems += dict.fromkeys(_clash_problems(services))
         if self.problems:
-            order: dict[KeyPath, int] = {path: place for place, path in enumerate(found)}
-            self.problems.sort(key=lambda each: order.get(each.path[:2], -1))
+            self.problems.sort(
+                key=lambda each: places.get(each.path[:2], places.get(each.path[:1], -1))
+            )
             raise ConfigError.of_all([each.error(self.document.label) for each in self.problems])
         named = {path[-1]: layer for path, layer in found.items() if path[0] in (SERVICES, DEFAULT)}
         return Configuration(self.document.label, tuple(services), policies.get((DEFAULT,)), named)
@@ -87,17 +90,20 @@ class _Reader:
         """The policy of each layer, as far as there is one."""
         policies = {}
         # What is wrong with each layer, so that it is not said again of what extends it.
-        said: dict[tuple[str, ...], set[Problem]] = {}
+        said: dict[Layer | None, set[Problem]] = {None: set()}
         for path, layer in found.items():
-            own_keys = (_MATCH, _FACTS) if path[0] == SERVICES else (_FACTS,)
+            own_keys = (MATCH, _FACTS) if path[0] == SERVICES else (_FACTS,)
             settings = {key: each for key, each in layer.values.items() if key not in own_keys}
             policy, problems = structure(settings, also_known=(EXTENDS, *own_keys))
             facts = layer.values.get(_FACTS, {})
             if not isinstance(facts, Mapping):
                 problems.append(misfit((_FACTS,), facts, "a table"))
-            said[path] = set(problems).union(*(said[base.path] for base in layer.bases))
-            inherited = said[layer.base.path] if layer.base else set()
-            self.problems += [each.below(path) for each in problems if each not in inherited]
+            said[layer] = set(problems)
+            self.problems += [
+                each.below(path)
+                for each in problems
+                if each not in said[layer.base] or layer.source(each.path) is layer
+            ]
             if policy is not None:
                 policies[path] = policy
         return policies
@@ -114,26 +120,42 @@ class _Reader:
             if path[-1] == DEFAULT:
                 message = "is reserved: [default] is for the URLs that no service covers"
                 self.problems.append(Problem(path, message, DEFAULT, "another name"))
-            if _MATCH not in layer.own:
+            if MATCH not in layer.own:
                 allowed = 'a pattern such as "https://api.example.com", or several'
                 message = f"must be given: {allowed}"
-                self.problems.append(Problem((*path, _MATCH), message, None, allowed))
+                self.problems.append(Problem((*path, MATCH), message, None, allowed))
                 continue
             facts = layer.values.get(_FACTS)
             try:
                 services.append(
                     Service(
                         path[-1],
-                        layer.own[_MATCH],
-                        policies.get(path, Policy()),
+                        layer.own[MATCH],
+                        policies.get(path) or Policy(),
                         facts=facts if isinstance(facts, Mapping) else {},
                     )
                 )
             except ConfigError as error:
                 for each in error.problems:
-                    _, _, key = (each.where or "").partition(".")
-                    self.problems.append(from_error((*path, key), each))
+                    # The name is no key in the table: it is that of the table.
+                    at = (*path, MATCH) if each.where == "Service.match" else path
+                    self.problems.append(from_error(at, each))
         return services
+
+
+def _paths(tables: Mapping[str, Any]) -> Iterator[KeyPath]:
+    """The keys of the two upper levels, in the order of the file."""
+    for key, value in tables.items():
+        yield (key,)
+        if isinstance(value, Mapping):
+            yield from ((key, name) for name in value)
+
+
+def _clash_problems(services: Iterable[Service]) -> Iterator[Problem]:
+    """What is covered twice."""
+    for service, pattern, earlier in clashes(services):
+        allowed = f"apart from what {dotted((SERVICES, earlier.name))} covers"
+        yield misfit((SERVICES, service.name, MATCH), str(pattern), allowed)
 
 
 def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -141,10 +163,12 @@ def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
     if not tables:
         allowed = "a table such as [services.mavio]"
         yield Problem((SERVICES,), f"must be given: {allowed}", None, allowed)
+    known = (DEFAULT, PRESETS, SERVICES)
+    yield from unknown_keys((), (key for key in tables if key not in known), known)
     for key, value in tables.items():
-        if key not in (DEFAULT, PRESETS, SERVICES):
-            yield unknown_key((key,), (DEFAULT, PRESETS, SERVICES))
-        elif not isinstance(value, Mapping):
+        if key not in known:
+            continue
+        if not isinstance(value, Mapping):
             allowed = "a table" if key == DEFAULT else f"a table of tables, [{key}.NAME]"
             yield misfit((key,), value, allowed)
         elif key != DEFAULT:

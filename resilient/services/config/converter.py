@@ -58,12 +58,15 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
     is_reference = (kind, attribute.name) in _REFERENCES
     is_array = get_origin(attribute.type) is tuple
     nested = nested_kind(attribute)
-    # Whose field it is, for the text of a validator.
+    # Whose field it is, as a validator puts it.
     probe = object.__new__(kind)
+    where = f"{kind.__name__}.{attribute.alias}"
+    hint = ' (or a text such as "30s")' if has_unit else ""
+    hint = ' (by its name, "package.module:name")' if is_reference else hint
 
     def read(value: Any) -> Any:
         if nested is not None:
-            wanted, kind_of_value = (list, list[nested]) if is_array else (Mapping, nested)  # type: ignore[valid-type]  # known at run time
+            wanted, kind_of_value = ((list, tuple), list[nested]) if is_array else (Mapping, nested)  # type: ignore[valid-type]  # known at run time
             if not isinstance(value, wanted):
                 allowed = "an array of tables" if is_array else "a table"
                 allowed += ", or false to leave it out" if is_optional else ""
@@ -84,10 +87,10 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
             try:
                 attribute.validator(probe, attribute, made)
             except ConfigError as error:
-                if has_unit and error.allowed is not None:
-                    allowed = f'{error.allowed} (or a text such as "30s")'
-                    raise ConfigError.of("", value, allowed) from None
-                raise
+                if error.where != where:
+                    raise
+                # As it stands in the file: what a name stands for may hold anything.
+                raise ConfigError.of("", value, f"{error.allowed}{hint}") from None
         return made
 
     return hook

@@ -60,11 +60,11 @@ def is_duration(attribute: Attribute[Any]) -> bool:
 
 @cache
 def dotted_keys() -> Mapping[str, str]:
-    """Where in a service's table a key belongs, by the key alone, if that is in one place."""
+    """Where in a service's table a key belongs, by the key alone."""
     found: dict[str, list[str]] = {}
     for path in _paths(Policy):
         found.setdefault(path[-1], []).append(".".join(path))
-    return MappingProxyType({key: paths[0] for key, paths in found.items() if len(paths) == 1})
+    return MappingProxyType({key: " or ".join(paths) for key, paths in found.items()})
 
 
 def _paths(kind: type[Any], *above: str) -> Iterator[tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import dropwhile, islice
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -10,15 +11,20 @@ from attrs import define, field, frozen
 from resilient.services.config.presets import preset_tables
 from resilient.services.config.problems import KeyPath, Problem, dotted, misfit, nearest
 
-__all__ = ["DEFAULT", "EXTENDS", "PRESETS", "SERVICES", "Layer", "layers"]
+__all__ = ["DEFAULT", "EXTENDS", "MATCH", "PRESETS", "SERVICES", "Layer", "layers"]
 
 DEFAULT: Final = "default"
 EXTENDS: Final = "extends"
+MATCH: Final = "match"
 
 SERVICES: Final = "services"
 PRESETS: Final = "presets"
 # The group of those that come with the package.
 _SHIPPED: Final = "preset"
+
+# Names that an error lists, and errors that look for the nearest one: among a thousand names
+# that takes 40 ms.
+_MOST_NAMES: Final = 20
 
 
 @frozen(eq=False)
@@ -30,7 +36,8 @@ class Layer:
             comes with the package.
         own: What the table itself says.
         base: What it extends.
-        values: Its own settings, and those of the base where it has none.
+        values: Its own settings, and those of the base where it has none; `match` is never
+            taken over.
     """
 
     path: tuple[str, ...]
@@ -54,9 +61,14 @@ class Layer:
 
     def source(self, path: KeyPath) -> Layer | None:
         """The layer that a setting comes from; None if none has it, so that it is a default."""
+        if path[:1] == (MATCH,):
+            return self if MATCH in self.own else None
         for layer in (self, *self.bases):
             found: Any = layer.own
             for key in path:
+                if isinstance(key, int):
+                    # An array is taken over as a whole.
+                    return layer
                 if not isinstance(found, Mapping):
                     # A whole part was left out here; what is set below it stands further up.
                     return None
@@ -95,18 +107,23 @@ class _Resolver:
     tables: dict[tuple[str, ...], Mapping[str, Any]]
     done: dict[tuple[str, ...], Layer] = field(factory=dict, init=False)
     problems: list[Problem] = field(factory=list, init=False)
+    # Every name that there is.
+    names: list[str] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.names = sorted({path[-1] for path in self.tables} | {*preset_tables()})
 
     def resolve(self, path: tuple[str, ...]) -> None:
         """Make the layer of a table, and before it those of all that it extends."""
         # Without recursion: a thousand services may extend one another in a row.
-        chain: list[tuple[str, ...]] = []
+        chain: dict[tuple[str, ...], None] = {}
         following: tuple[str, ...] | None = path
         while following is not None and following not in self.done:
             if following in chain:
-                self._complain_of_cycle(chain[chain.index(following) :])
+                self._complain_of_cycle(list(dropwhile(following.__ne__, chain)))
                 following = None
                 break
-            chain.append(following)
+            chain[following] = None
             following = self._base(following)
         base = None if following is None else self.done[following]
         for each in reversed(chain):
@@ -114,7 +131,9 @@ class _Resolver:
 
     def _layer(self, path: tuple[str, ...], base: Layer | None) -> Layer:
         own = {key: value for key, value in self._own(path).items() if key != EXTENDS}
-        values = own if base is None else _merge(base.values, own)
+        taken = {} if base is None else {**base.values}
+        taken.pop(MATCH, None)
+        values = _merge(taken, own)
         layer = self.done[path] = Layer(path, own, base, values)
         return layer
 
@@ -126,30 +145,47 @@ class _Resolver:
         name = self._own(path).get(EXTENDS)
         if name is None:
             return None
-        for candidate in self._candidates(path, name):
-            if candidate in self.tables or (candidate[0] == _SHIPPED and name in preset_tables()):
-                return candidate
-        known = sorted({each[-1] for each in self.tables if each != path} | {*preset_tables()})
-        allowed = f"the name of a preset or of another service: {', '.join(known[:20])}"
-        if isinstance(name, str) and (meant := nearest(name, known)):
-            allowed += f" (did you mean {meant}?)"
-        self.problems.append(misfit((*path, EXTENDS), name, allowed))
-        return None
+        base = self._find(path, name)
+        if base is None:
+            self._complain_of_base(path, name)
+        return base
 
-    @staticmethod
-    def _candidates(path: tuple[str, ...], name: object) -> list[tuple[str, ...]]:
-        """What a name may stand for, the nearest first; its own is that of something else."""
+    def _find(self, path: tuple[str, ...], name: object) -> tuple[str, ...] | None:
+        """The path of what a name stands for: the nearest, and its own for something else."""
         if not isinstance(name, str):
-            return []
+            return None
         candidates: list[tuple[str, ...]] = [(PRESETS, name), (_SHIPPED, name)]
         if path[0] in (SERVICES, DEFAULT):
             default = [(DEFAULT,)] if name == DEFAULT else []
             candidates = [(SERVICES, name), *default, *candidates]
-        return [each for each in candidates if each != path]
+        for each in candidates:
+            exists = name in preset_tables() if each[0] == _SHIPPED else each in self.tables
+            if exists and each != path:
+                return each
+        return None
+
+    def _known(self, path: tuple[str, ...]) -> Iterator[str]:
+        """What a table may extend."""
+        return (name for name in self.names if self._find(path, name))
+
+    def _complain_of_base(self, path: tuple[str, ...], name: object) -> None:
+        meant = None
+        if isinstance(name, str) and len(self.problems) < _MOST_NAMES:
+            meant = nearest(name, self._known(path))
+        known = [dotted((each,)) for each in islice(self._known(path), _MOST_NAMES + 1)]
+        if len(known) > _MOST_NAMES:
+            known[-1] = "..."
+        group = "another preset" if path[0] == PRESETS else "a preset or of another service"
+        hint = f" (did you mean {dotted((meant,))}?)" if meant else ""
+        allowed = f"the name of {group}: {', '.join(known)}{hint}"
+        self.problems.append(misfit((*path, EXTENDS), name, allowed))
 
     def _complain_of_cycle(self, cycle: list[tuple[str, ...]]) -> None:
         first = cycle[0]
-        way = " -> ".join(each[-1] for each in (*cycle, first))
+        names = [dotted((each[-1],)) for each in (*cycle, first)]
+        if len(names) > _MOST_NAMES:
+            names[_MOST_NAMES // 2 : -1] = ["..."]
+        way = " -> ".join(names)
         given = self._own(first).get(EXTENDS)
         allowed = f"something that does not lead back here ({way})"
         self.problems.append(misfit((*first, EXTENDS), given, allowed))

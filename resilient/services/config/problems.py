@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Final
 
 from attrs import evolve, frozen
 
 from resilient.errors import ConfigError
 
-__all__ = ["KeyPath", "Problem", "dotted", "from_error", "misfit", "nearest", "unknown_key"]
+__all__ = ["KeyPath", "Problem", "dotted", "from_error", "misfit", "nearest", "unknown_keys"]
 
 KeyPath = tuple[str | int, ...]
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BARE = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+# How much of a longer key is shown.
+_SHOWN: Final = 100
+
+# Unknown keys of a table that a near one is looked for; each takes a tenth of a millisecond.
+_MOST_HINTS: Final = 100
+
+# In a URL it is a credential, wherever the URL stands; the end of a long text may be cut off.
+_USERINFO: Final = re.compile(r"(?<=://)(?:[^\s'\"]*@|[^\s'\"/]*…)")
 
 
 @frozen
@@ -39,13 +51,13 @@ class Problem:
 
     def error(self, file: str | None) -> ConfigError:
         """The problem as an error, in a file."""
-        where = dotted(self.path)
-        message = f"{where} {self.message}"
+        where = _public(dotted(self.path)) or "the top level"
+        message = f"{where} {_public(self.message)}"
         return ConfigError(
             message if file is None else f"{file}: {message}",
             where=where,
-            given=self.given,
-            allowed=self.allowed,
+            given=self.given and _public(self.given),
+            allowed=self.allowed and _public(self.allowed),
             file=file,
         )
 
@@ -64,27 +76,35 @@ def from_error(path: KeyPath, error: ConfigError) -> Problem:
     return Problem(path, f"must be {allowed}, not {error.given}", error.given, allowed)
 
 
-def unknown_key(
-    path: KeyPath, known: Iterable[str], elsewhere: Mapping[str, str] | None = None
-) -> Problem:
-    """A key that means nothing where it stands. Its value may be a secret, and is not shown.
+def unknown_keys(
+    table: KeyPath,
+    keys: Iterable[str],
+    known: Iterable[str],
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Problem]:
+    """Keys that mean nothing where they stand. Values may be secrets, and are not shown.
 
     Args:
-        path: The keys that lead to it, itself included.
-        known: The keys of its table.
+        table: The keys that lead to the table.
+        keys: Those that mean nothing.
+        known: The keys that the table may have.
         elsewhere: Keys of other tables, and the dotted keys to write for them.
     """
-    key = str(path[-1])
     known = sorted(known)
-    meant = (elsewhere or {}).get(key) or nearest(key, known)
-    hint = f" (did you mean {meant}?)" if meant else ""
-    allowed = f"one of {', '.join(known)}"
-    return Problem(path, f"is no known key{hint}; known here: {', '.join(known)}", key, allowed)
+    listed = ", ".join(known)
+    for place, key in enumerate(keys):
+        meant = ""
+        if place < _MOST_HINTS:
+            meant = elsewhere.get(key) or nearest(key, known)
+            meant = meant or elsewhere.get(nearest(key, elsewhere), "")
+        hint = f" (did you mean {meant}?)" if meant else ""
+        message = f"is no known key{hint}; known here: {listed}"
+        yield Problem((*table, key), message, dotted((key,)), f"one of {listed}")
 
 
-def nearest(slip: str, known: Iterable[str]) -> str | None:
-    """The known name that a slip of the pen was meant for."""
-    return next(iter(get_close_matches(slip, list(known), n=1)), None)
+def nearest(slip: str, known: Iterable[str]) -> str:
+    """The known name that a slip of the pen was meant for, or ""."""
+    return next(iter(get_close_matches(slip, list(known), n=1)), "")
 
 
 def dotted(path: KeyPath) -> str:
@@ -94,6 +114,23 @@ def dotted(path: KeyPath) -> str:
         if isinstance(key, int):
             text += f"[{key}]"
         else:
-            shown = key if _BARE.fullmatch(key) else '"' + key.replace('"', '\\"') + '"'
-            text += f".{shown}" if text else shown
+            text += f".{_key(key)}" if text else _key(key)
     return text
+
+
+def _key(key: str) -> str:
+    if _BARE.fullmatch(key):
+        return key
+    shown = key if len(key) <= _SHOWN else key[: _SHOWN - 1] + "…"
+    # What JSON escapes in a text, and how, TOML does too.
+    return json.dumps(shown, ensure_ascii=not shown.isprintable())
+
+
+def _public(text: str) -> str:
+    """The text in one line, without the userinfo of URLs in it."""
+    text = _USERINFO.sub("…@", text)
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

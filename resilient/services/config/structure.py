@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 from attrs import frozen
@@ -17,7 +18,7 @@ from resilient.composition import Policy
 from resilient.errors import ConfigError
 from resilient.services.config.converter import converter
 from resilient.services.config.keys import dotted_keys, keys_of
-from resilient.services.config.problems import KeyPath, Problem, from_error, unknown_key
+from resilient.services.config.problems import KeyPath, Problem, from_error, unknown_keys
 
 __all__ = ["structure"]
 
@@ -49,8 +50,7 @@ def structure(
                 incomplete.add(each.table)
         if any(not each.pruned for each in found):
             return None, problems
-        for each in found:
-            values = _without(values, each.pruned)
+        values = _without(values, [each.pruned for each in found])
 
 
 @frozen
@@ -78,9 +78,12 @@ def _found(
         if isinstance(error, BaseValidationError):
             yield from _found(error, path)
         elif isinstance(error, ForbiddenExtraKeysError):
-            for key in sorted(error.extra_fields):
-                at, known = (*table, key), (*keys_of(error.cl), *also_known)
-                yield _finding(unknown_key(at, known, dotted_keys()), at)
+            known = (*keys_of(error.cl), *also_known)
+            extra = sorted(error.extra_fields)
+            for problem in unknown_keys(table, extra, known, dotted_keys()):
+                yield _finding(problem, problem.path)
+        elif isinstance(error, KeyError) and error.args == path[-1:]:
+            yield _finding(Problem(path, "must be given", None, None), path)
         elif not isinstance(error, ConfigError):
             message = f"is wrong: {type(error).__name__}: {error}"
             yield _finding(Problem(path, message, None, None), path)
@@ -116,12 +119,18 @@ def _whole(path: KeyPath) -> KeyPath:
     return path[:place]
 
 
-def _without(values: Mapping[str, Any], path: KeyPath) -> Mapping[str, Any]:
-    """The values without one of them."""
-    key, *rest = path
-    pruned: dict[Any, Any] = dict(values)
-    if rest and isinstance(pruned.get(key), Mapping):
-        pruned[key] = _without(pruned[key], tuple(rest))
-    else:
-        pruned.pop(key, None)
-    return pruned
+def _without(values: Mapping[str, Any], paths: Iterable[KeyPath]) -> Mapping[str, Any]:
+    """The values, but for some of them."""
+    rest = _copied(values)
+    for *above, key in paths:
+        table = reduce(lambda found, each: found.get(each, {}), above, rest)
+        table.pop(key, None)
+    return rest
+
+
+def _copied(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A copy of tables within tables."""
+    return {
+        key: _copied(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+    }

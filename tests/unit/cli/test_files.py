@@ -82,8 +82,8 @@ def test_all_problems_are_told_at_once_and_counted(tmp_path: Path) -> None:
     keys = [line.removeprefix(f"{path}: ").split()[0] for line in lines]
     assert sorted(keys) == [
         "services.a.extends",
-        "services.a.match",
         "services.b.api_key",
+        "services.b.match",
         "services.c.extends",
         "services.c.match",
         "services.c.retry.max_attempts",

@@ -1,0 +1,262 @@
+"""Every field of every policy: what a file may say, and the value that code builds for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Mapping
+from datetime import UTC, date, datetime, time
+from types import MappingProxyType
+from typing import Any, Final
+
+import backoff
+from attrs import field, frozen
+
+from resilient import (
+    Backoff,
+    BreakerPolicy,
+    BudgetPolicy,
+    CodeRule,
+    ErrorPolicy,
+    Policy,
+    ResetHeader,
+    RetryPolicy,
+)
+
+__all__ = [
+    "FORMS",
+    "PLACES",
+    "SETTINGS",
+    "Setting",
+    "always",
+    "document",
+    "parse_nothing",
+    "policy",
+    "steps",
+]
+
+
+def always(request: object, outcome: object) -> bool:
+    """A judge."""
+    return True
+
+
+def steps(step: float) -> Generator[float | None, Any, Any]:
+    """A wait generator."""
+    yield None
+    while True:
+        yield step
+
+
+def parse_nothing(status: int, headers: object, body: bytes) -> None:
+    """A parser of error bodies."""
+
+
+HERE: Final = __name__
+
+
+@frozen
+class Setting:
+    """A key.
+
+    Attributes:
+        right: What a file may say, and what code builds for it.
+        takes: Those of FORMS that it takes besides.
+        along: Keys of the same table that it goes along with.
+    """
+
+    right: list[tuple[Any, Any]]
+    takes: str = ""
+    along: dict[str, Any] = field(factory=dict)
+
+
+# A value of each type that TOML knows, and a few that are close to right ones.
+FORMS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "text": "nonsense",
+        "blank": "",
+        "reference": "no_such_package.module:name",
+        "integer": 7,
+        "zero": 0,
+        "negative": -1,
+        "float": 7.5,
+        "nan": math.nan,
+        "inf": math.inf,
+        "true": True,
+        "false": False,
+        "date": date(2030, 1, 1),
+        "time": time(1, 2, 3),
+        "datetime": datetime(2030, 1, 1, tzinfo=UTC),
+        "array": [],
+        "integers": [7],
+        "texts": ["nonsense"],
+        "arrays": [[]],
+        "tables": [{"nonsense": 1}],
+        "empty": {},
+        "table": {"nonsense": 1},
+    }
+)
+
+_SECONDS: Final = Setting([("40s", 40.0), ("1min", 60.0), (41, 41), (41.5, 41.5)], "integer float")
+_SOME_SECONDS: Final = Setting([*_SECONDS.right, (False, None)], f"{_SECONDS.takes} false")
+_SECONDS_OR_ZERO: Final = Setting([*_SECONDS.right, (0, 0), ("0s", 0.0)], f"{_SECONDS.takes} zero")
+_COUNT: Final = Setting([(1, 1), (9, 9)], "integer")
+_SHARE: Final = Setting([(0.25, 0.25), (1, 1)])
+_FLAG: Final = Setting([(True, True), (False, False)], "true false")
+_TEXTS: Final = Setting([(["a", "b"], frozenset({"a", "b"})), ([], frozenset())], "array texts")
+_STATUSES: Final = Setting([([503, 429], frozenset({429, 503})), ([], frozenset())], "array")
+
+SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
+    Policy: {
+        "errors": Setting([({}, ErrorPolicy()), (False, None)], "empty false"),
+        "total_timeout": _SOME_SECONDS,
+        "retry": Setting([({}, RetryPolicy()), (False, None)], "empty false"),
+        "breaker": Setting([({}, BreakerPolicy()), (False, None)], "empty false"),
+        "attempt_timeout": _SOME_SECONDS,
+    },
+    ErrorPolicy: {
+        "parsers": Setting(
+            [
+                (["nested", "flat"], ("nested", "flat")),
+                ("problem", "problem"),
+                ([f"{HERE}:parse_nothing"], (f"{HERE}:parse_nothing",)),
+            ],
+            "array",
+        ),
+        "code_rules": Setting(
+            [([{"code": "a", "status": 400}], [CodeRule("a", status=400)]), ([], ())], "array"
+        ),
+        "request_id_headers": Setting([(["X-B", "X-A"], ("X-B", "X-A"))], "array texts"),
+        "ignore": Setting([([404, 410], {404, 410})], "array"),
+        "max_body": Setting([(0, 0), (1_000_000, 1_000_000)], "integer zero"),
+        "read_timeout": _SECONDS,
+    },
+    CodeRule: {
+        "code": Setting([("slot_taken", "slot_taken")], "text reference", {"status": 400}),
+        "status": Setting([(409, 409), (False, None)], "false", {"code": "a", "message": "b"}),
+        "message": Setting(
+            [("no longer", "no longer"), (False, None)],
+            "text reference false",
+            {"code": "a", "status": 400},
+        ),
+    },
+    RetryPolicy: {
+        "max_attempts": _COUNT,
+        "statuses": _STATUSES,
+        "methods": Setting([(["get", "PUT"], {"GET", "PUT"})], "array texts"),
+        "exceptions": Setting(
+            [
+                (["builtins:KeyError", "asyncio:TimeoutError"], (KeyError, TimeoutError)),
+                ("builtins:KeyError", KeyError),
+            ],
+            "array",
+        ),
+        "codes": _TEXTS,
+        "fatal_codes": _TEXTS,
+        "backoff": Setting([({"base": "1s"}, Backoff(base=1.0))], "empty"),
+        "max_retry_after": _SECONDS_OR_ZERO,
+        "reset_headers": Setting(
+            [
+                (
+                    [{"name": "X-Reset", "form": "seconds"}, {"name": "R", "form": "timestamp"}],
+                    [ResetHeader("X-Reset", "seconds"), ResetHeader("R", "timestamp")],
+                )
+            ],
+            "array",
+        ),
+        "budget": Setting(
+            [({"ratio": 0.5}, BudgetPolicy(ratio=0.5)), (False, None)], "empty false"
+        ),
+        "judge": Setting([(f"{HERE}:always", always), (False, None)], "false"),
+        "heed_should_retry": _FLAG,
+        "idempotency_header": Setting([("Idempotency-Key",) * 2, (False, None)], "text false"),
+        "read_body": Setting([(0, 0), (65_536, 65_536), (False, None)], "integer zero false"),
+    },
+    Backoff: {
+        "wait": Setting(
+            [
+                ("expo", "expo"),
+                ("fibo", "fibo"),
+                ("constant", "constant"),
+                ("backoff:fibo", backoff.fibo),
+            ]
+        ),
+        "base": Setting([("250ms", 0.25), (2, 2), (2.5, 2.5)], "integer float"),
+        "factor": Setting([(1, 1), (1.5, 1.5)], "integer float"),
+        "cap": _SECONDS,
+        "jitter": Setting([(each, each) for each in ("none", "full", "equal", "decorrelated")]),
+        "options": Setting(
+            [({"step": 2}, {"step": 2}), ({}, {})], "table empty", {"wait": f"{HERE}:steps"}
+        ),
+    },
+    BudgetPolicy: {
+        "ratio": _SHARE,
+        "min_per_second": Setting([(0, 0), (2.5, 2.5)], "integer zero float"),
+        "window": _SECONDS,
+    },
+    ResetHeader: {
+        "name": Setting([("RateLimit-Reset",) * 2], "text", {"form": "seconds"}),
+        "form": Setting([("seconds",) * 2, ("timestamp",) * 2], "", {"name": "X"}),
+        # However far off: infinitely.
+        "limit": Setting(
+            [("10min", 600.0), (60, 60)], "integer float inf", {"name": "X", "form": "seconds"}
+        ),
+    },
+    BreakerPolicy: {
+        "failure_rate": _SHARE,
+        "window": _SECONDS,
+        "minimum_calls": _COUNT,
+        "consecutive_failures": Setting([(5, 5), (False, None)], "integer false"),
+        "slow_call": _SOME_SECONDS,
+        "slow_rate": _SHARE,
+        "open_for": Setting([("250ms", 0.25), (2, 2), ("1min", 60.0)], "integer float"),
+        "max_open_for": _SECONDS,
+        "probes": _COUNT,
+        # Not below the attempt's own time-out.
+        "probe_lease": Setting(_SECONDS.right),
+        "ramp_up": _SECONDS_OR_ZERO,
+        "statuses": _STATUSES,
+        "observe": _FLAG,
+        "max_circuits": _COUNT,
+    },
+}
+
+# Where in a service's table each policy stands.
+PLACES: Final[Mapping[type[Any], tuple[str | int, ...]]] = {
+    Policy: (),
+    ErrorPolicy: ("errors",),
+    CodeRule: ("errors", "code_rules", 0),
+    RetryPolicy: ("retry",),
+    Backoff: ("retry", "backoff"),
+    BudgetPolicy: ("retry", "budget"),
+    ResetHeader: ("retry", "reset_headers", 0),
+    BreakerPolicy: ("breaker",),
+}
+
+_AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
+    Policy: lambda it: it,
+    ErrorPolicy: lambda it: Policy(errors=it),
+    CodeRule: lambda it: Policy(errors=ErrorPolicy(code_rules=[it])),
+    RetryPolicy: lambda it: Policy(retry=it),
+    Backoff: lambda it: Policy(retry=RetryPolicy(backoff=it)),
+    BudgetPolicy: lambda it: Policy(retry=RetryPolicy(budget=it)),
+    ResetHeader: lambda it: Policy(retry=RetryPolicy(reset_headers=[it])),
+    BreakerPolicy: lambda it: Policy(breaker=it),
+}
+
+
+def policy(kind: type[Any], settings: Mapping[str, Any]) -> Policy:
+    """The policy in which code sets these, and nothing else."""
+    # What a file names, code has.
+    known = {f"{HERE}:steps": steps}
+    built = {
+        key: known.get(each, each) if key == "wait" else each for key, each in settings.items()
+    }
+    return _AROUND[kind](kind(**built))
+
+
+def document(kind: type[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of one service named "a" in which these are set, and nothing else."""
+    value: Any = dict(settings)
+    for key in reversed(PLACES[kind]):
+        value = [value] if isinstance(key, int) else {key: value}
+    return {"services": {"a": {"match": "https://a.example", **value}}}

@@ -1,0 +1,141 @@
+"""`load_services`: what it hands on, and what it takes to import."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientRequest
+
+import resilient
+from resilient import PipelineWarning, Policy, Services, load_services
+from resilient.clock import SYSTEM_CLOCK
+from resilient.services.config.presets import preset_tables
+from tests.unit.services.config.problems import error, service
+
+# What reading a file takes, and a program that reads none should not pay for.
+MACHINERY = ["cattrs", "difflib", "importlib.metadata", "importlib.resources", "pkgutil", "tomllib"]
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own, which takes the package from where the tests do."""
+    root = str(Path(resilient.__file__).parent.parent)
+    code = f"import sys; sys.path.insert(0, {root!r})\n{code}"
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+
+
+def test_importing_resilient_imports_nothing_that_reads_files() -> None:
+    done = run(
+        "import aiohttp, attrs\n"
+        "before = {*sys.modules}\n"
+        "import resilient, resilient.services\n"
+        "assert resilient.load_services and resilient.Services\n"
+        "print(*sorted({*sys.modules} - before))"
+    )
+    assert done.stderr == ""
+    added = set(done.stdout.split())
+    assert "resilient.services.config" in added
+    assert not added & {*MACHINERY, "backoff"}
+    assert not [each for each in added if each.startswith(("cattr", "resilient.services.config."))]
+
+
+def test_the_machinery_is_named_rightly() -> None:
+    # A module that is never imported would be missed by the test above in vain.
+    done = run(
+        "import resilient\n"
+        "resilient.load_services({'services': {'a': {'match': 'https://a.example',\n"
+        "    'errors': {'parsers': ['os:getcwd']}}}})\n"
+        "print(*sys.modules)"
+    )
+    assert done.stderr == ""
+    assert set(MACHINERY) <= set(done.stdout.split())
+
+
+def test_without_cattrs_it_says_what_to_install(tmp_path: Path) -> None:
+    file = tmp_path / "services.toml"
+    file.write_text("[services.a]\nmatch = 'https://a.example'\n")
+    done = run(
+        "sys.modules['cattrs'] = None\n"
+        "import resilient\n"
+        "resilient.Services([resilient.Service('a', 'https://a.example')])\n"
+        f"for source in ({str(file)!r}, 'nowhere', {{}}, None):\n"
+        "    try: resilient.load_services(source)\n"
+        "    except ModuleNotFoundError as error: print(error.name, error, sep=': ')\n"
+    )
+    assert done.stderr == ""
+    needs = 'cattrs: a file of services needs cattrs: pip install "resilient-aiohttp[config]"'
+    assert done.stdout.splitlines() == [needs] * 4
+
+
+def test_a_file_as_in_the_docstring(tmp_path: Path) -> None:
+    lines = str(inspect.getdoc(load_services)).splitlines()
+    shown = [line for line in lines if line.startswith("    ")]
+    file = tmp_path / "services.toml"
+    file.write_text("\n".join(shown[: shown.index('    extends = "standard"') + 1]))
+    services = load_services(file)
+    policy = services["mavio"].policy
+    assert policy is not None
+    assert policy.total_timeout == 20
+    assert policy.retry is not None
+    assert policy.retry.max_attempts == 5
+    assert "validation_error" in policy.retry.fatal_codes
+    assert services.default is not None
+    assert services.default.policy == Policy()
+
+
+def test_what_is_loaded_are_services() -> None:
+    services = load_services({**service(total_timeout=50), "default": {"attempt_timeout": 5}})
+    assert type(services) is Services
+    route = services.route("https://a.example/x")
+    assert route is not None
+    assert route.target.policy.total_timeout == 50
+    assert services["a"].policy == Policy(name="a", total_timeout=50)
+    assert services.default is not None
+    assert services.default.policy == Policy(attempt_timeout=5)
+    assert load_services(service()).default is None
+
+
+def test_it_hands_on_listeners_key_and_clock() -> None:
+    def listener(event: object) -> None: ...
+
+    def key(request: ClientRequest) -> str:
+        return "one"
+
+    document = {**service(), "default": {}}
+    services = load_services(document, listeners=iter([listener]), key=key, clock=SYSTEM_CLOCK)
+    assert services.default is not None
+    for pipeline in (services["a"], services.default):
+        assert pipeline.breaker.key is key
+    with pytest.raises(TypeError):
+        load_services(document, [listener])  # type: ignore[call-arg]  # by keyword only
+
+
+def test_each_call_makes_services_of_their_own() -> None:
+    document = service()
+    assert load_services(document) != load_services(document)
+
+
+def test_nothing_is_warned_of(recwarn: pytest.WarningsRecorder) -> None:
+    load_services({"services": {name: {"match": f"https://{name}.example"} for name in "abc"}})
+    assert not [each for each in recwarn if each.category is PipelineWarning]
+
+
+def test_presets_cannot_be_changed() -> None:
+    presets: Any = preset_tables()
+    with pytest.raises(TypeError):
+        presets["mavio"] = {}
+    assert presets is preset_tables()
+    assert list(presets) == sorted(presets)
+
+
+def test_files_do_not_change_presets() -> None:
+    before = repr(preset_tables())
+    error({"services": {"a": {"extends": "mavio", "retry": {"x": 1, "backoff": {"y": 1}}}}})
+    load_services(service(extends="mavio", retry={"backoff": {"cap": 9}}, facts={"x": 1}))
+    assert repr(preset_tables()) == before

@@ -1,0 +1,496 @@
+"""Everything that is wrong with a file, all at once and each once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resilient import load_services
+from resilient.services.config.configuration import read_configuration
+from resilient.services.config.structure import structure
+from tests.unit.services.config.problems import error, places, service
+
+MISTAKES = """
+servces = 1                                                     # 1: a slip
+
+[default]
+total_timeout = "5m"                                            # 2: no unit
+match = "https://rest.example"                                  # 3: no key here
+
+[presets.p]
+breaker = { probes = 0 }                                        # 4: out of range
+extends = "mavo"                                                # 5: a slip
+
+[services.a]
+match = ["https://a.example", "ftp://a.example", "a.example"]   # 6, 7: no scheme
+attempt_timeout = true                                          # 8: no number
+facts = []                                                      # 9: no table
+
+[services.a.errors]
+parsers = ["flat", "neted"]                                     # 10: a slip
+code_rules = [
+    { code = "x" },                                             # 11: neither status nor message
+    { code = "", status = 5 },                                  # 12, 13
+    "x",                                                        # 14: no table
+    { code = "x", message = "(" },                              # 15: no regular expression
+]
+
+[services.a.retry]
+max_atempts = 3                                                 # 16: a slip
+codes = ["x"]
+judge = "no_such_package:judge"                                 # 17: not there
+
+[services.a.retry.backoff]
+base = "10s"
+cap = "5s"                                                      # 18: a contradiction
+
+[services.b]
+extends = "a"
+attempt_timeout = 5                                             # 19: no match
+total_timeout = 4                                               # 20: a contradiction
+retry = { max_atempts = false }                                 # 21: a slip of its own
+"""
+
+PLACES = [
+    "servces",
+    "default.total_timeout",
+    "default.match",
+    "presets.p.extends",
+    "presets.p.breaker.probes",
+    "services.a.match",
+    "services.a.match",
+    "services.a.attempt_timeout",
+    "services.a.facts",
+    "services.a.errors.parsers",
+    "services.a.errors.code_rules[0]",
+    "services.a.errors.code_rules[1].code",
+    "services.a.errors.code_rules[1].status",
+    "services.a.errors.code_rules[2]",
+    "services.a.errors.code_rules[3].message",
+    "services.a.retry.max_atempts",
+    "services.a.retry.judge",
+    "services.a.retry.backoff.cap",
+    "services.b.match",
+    "services.b.attempt_timeout",
+    "services.b.retry.max_atempts",
+]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "services.toml"
+    file.write_text(MISTAKES, encoding="utf-8")
+    return file
+
+
+def test_all_mistakes_of_a_file(file: Path) -> None:
+    found = error(file)
+    assert sorted(str(each.where) for each in found.problems) == sorted(PLACES)
+    assert str(found).startswith("21 problems:\n  ")
+    for line, each in zip(str(found).splitlines()[1:], found.problems, strict=True):
+        assert line == f"  {each}"
+        assert line.startswith(f"  {file}: {each.where} ")
+        assert each.file == str(file)
+
+
+def test_each_mistake_is_mended_by_itself(file: Path) -> None:
+    # As many rounds as there are mistakes, none of which brings up a new one.
+    mended = [
+        ("servces = 1", ""),
+        ('total_timeout = "5m"', 'total_timeout = "5min"'),
+        ('match = "https://rest.example"', ""),
+        ("probes = 0", "probes = 1"),
+        ("mavo", "mavio"),
+        (', "ftp://a.example"', ""),
+        (', "a.example"]', "]"),
+        ("attempt_timeout = true", "attempt_timeout = 2"),
+        ("facts = []", ""),
+        (', "neted"', ""),
+        ('{ code = "x" }', '{ code = "x", status = 400 }'),
+        ('code = ""', 'code = "y"'),
+        ("status = 5", "status = 500"),
+        ('"x",  ', ""),
+        ('message = "("', 'message = "."'),
+        ("max_atempts = 3", "max_attempts = 3"),
+        ('judge = "no_such_package:judge"', "judge = false"),
+        ('cap = "5s"', 'cap = "50s"'),
+        ("[services.b]", '[services.b]\nmatch = "https://b.example"'),
+        ("total_timeout = 4", "total_timeout = 60"),
+    ]
+    for left, (wrong, right) in zip(range(20, 0, -1), mended, strict=True):
+        assert MISTAKES.count(wrong) == 1, wrong
+        file.write_text(file.read_text().replace(wrong, right))
+        assert len(error(file).problems) == left, (wrong, places(file))
+    file.write_text(file.read_text().replace("max_atempts = false", ""))
+    assert list(load_services(file)) == ["a", "b"]
+
+
+def test_the_mistakes_of_a_base_are_not_repeated_for_what_extends_it(file: Path) -> None:
+    heirs = "".join(
+        f'[services.s{place}]\nextends = "a"\nmatch = "https://s{place}.example"\n'
+        f"retry.budget.ratio = 0.2\nerrors.ignore = [404]\n"
+        for place in range(10)
+    )
+    file.write_text(MISTAKES + heirs)
+    assert sorted(str(each) for each in places(file)) == sorted(PLACES)
+    # Wherever the base stands.
+    head, _, rest = MISTAKES.partition("[default]")
+    file.write_text(head + heirs + "[default]" + rest)
+    assert sorted(str(each) for each in places(file)) == sorted(PLACES)
+
+
+def test_an_heir_is_told_of_its_own_mistakes_alone() -> None:
+    members: dict[str, Any] = {
+        "a": {"match": "https://a.example", "retry": {"x": 1, "max_attempts": 0}, "facts": 1},
+        "b": {"extends": "a", "match": "https://b.example", "retry": {"y": 1}},
+        "c": {"extends": "b", "match": "https://c.example", "total_timeout": 0, "facts": []},
+    }
+    assert places({"services": members}) == [
+        "services.a.retry.max_attempts",
+        "services.a.retry.x",
+        "services.a.facts",
+        "services.b.retry.y",
+        "services.c.total_timeout",
+        "services.c.facts",
+    ]
+
+
+def test_the_same_mistake_in_two_tables_is_two() -> None:
+    wrong = {"total_timeout": "x", "retry": {"x": 1}, "facts": 1, "errors": {"code_rules": [1]}}
+    members: dict[str, Any] = {
+        "b": {"extends": "a", "match": "https://b.example", **wrong},
+        "a": {"match": "https://a.example", **wrong},
+    }
+    keys = ["total_timeout", "errors.code_rules[0]", "retry.x", "facts"]
+    assert sorted(str(each) for each in places({"services": members})) == sorted(
+        f"services.{name}.{key}" for name in "ab" for key in keys
+    )
+
+
+def test_a_mistake_that_was_mended_on_the_way_and_made_again() -> None:
+    members: dict[str, Any] = {
+        "a": {"match": "https://a.example", "total_timeout": "x"},
+        "b": {"extends": "a", "match": "https://b.example", "total_timeout": 50},
+        "c": {"extends": "b", "match": "https://c.example", "total_timeout": "x"},
+    }
+    assert places({"services": members}) == ["services.a.total_timeout", "services.c.total_timeout"]
+
+
+def test_problems_are_in_the_order_of_the_file() -> None:
+    wrong = {"match": "x", "extends": "nonsense"}
+    names = ["d", "b", "c", "a"]
+    services = dict.fromkeys(names, wrong)
+    document = {"presets": {"p": {"x": 1}}, "services": services, "default": {"x": 1}, "y": {}}
+    assert places(document) == [
+        "presets.p.x",
+        *(f"services.{name}.{key}" for name in names for key in ("extends", "match")),
+        "default.x",
+        "y",
+    ]
+
+
+# Contradictions: each value is right by itself.
+
+CONTRADICTIONS = [
+    ({"total_timeout": 10, "attempt_timeout": 20}, "attempt_timeout", "at most total_timeout"),
+    (
+        {"total_timeout": 10, "retry": {"max_retry_after": "20s"}},
+        "retry.max_retry_after",
+        "at most total_timeout (10 s)",
+    ),
+    (
+        {"attempt_timeout": 20, "breaker": {"probe_lease": 10}},
+        "breaker.probe_lease",
+        "at least attempt_timeout (20 s)",
+    ),
+    ({"breaker": {"open_for": 10, "max_open_for": 5}}, "breaker.max_open_for", "at least open_for"),
+    ({"breaker": {"open_for": "2min"}}, "breaker.max_open_for", "at least open_for (120 s)"),
+    (
+        {"retry": {"codes": ["a", "b"], "fatal_codes": ["b"]}},
+        "retry.fatal_codes",
+        "apart from codes",
+    ),
+    ({"retry": {"backoff": {"base": 5, "cap": 1}}}, "retry.backoff.cap", "at least base (5 s)"),
+    ({"retry": {"backoff": {"options": {"a": 1}}}}, "retry.backoff.options", "empty unless wait"),
+    (
+        {"errors": {"code_rules": [{"code": "a", "status": 400}, {"code": "b"}]}},
+        "errors.code_rules[1]",
+        "needs a status, a message, or both",
+    ),
+    (
+        {"errors": {"code_rules": [{"code": "b", "message": "("}]}},
+        "errors.code_rules[0].message",
+        "a regular expression",
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "key", "said"), CONTRADICTIONS)
+def test_a_contradiction_alone(settings: Mapping[str, Any], key: str, said: str) -> None:
+    (found,) = error(service(**settings)).problems
+    assert found.where == f"services.a.{key}"
+    assert said in str(found)
+
+
+@pytest.mark.parametrize(
+    ("base", "own", "key"),
+    [
+        ({"total_timeout": 10}, {"attempt_timeout": 20}, "attempt_timeout"),
+        # It is the heir that is at fault, though the value is its base's.
+        ({"attempt_timeout": 20}, {"total_timeout": 10}, "attempt_timeout"),
+        ({"retry": {"codes": ["a"]}}, {"retry": {"fatal_codes": ["a"]}}, "retry.fatal_codes"),
+        ({"retry": {"fatal_codes": ["a"]}}, {"retry": {"codes": ["a"]}}, "retry.fatal_codes"),
+    ],
+)
+def test_a_contradiction_between_a_table_and_its_base(
+    base: dict[str, Any], own: dict[str, Any], key: str
+) -> None:
+    services = {"a": {"match": "https://a.example", "extends": "p", **own}}
+    assert places({"presets": {"p": base}, "services": services}) == [f"services.a.{key}"]
+
+
+@pytest.mark.parametrize(("settings", "key", "said"), CONTRADICTIONS)
+def test_a_contradiction_beside_mistakes_in_other_tables(
+    settings: Mapping[str, Any], key: str, said: str
+) -> None:
+    elsewhere = {
+        "retry": {"errors": {"max_body": -1, "x": 1}},
+        "errors": {"breaker": {"probes": 0, "x": 1}},
+        "breaker": {"errors": {"max_body": -1, "x": 1}},
+    }
+    table, _, _ = key.partition(".")
+    beside = elsewhere.get(table, elsewhere["retry"])
+    found = places(service(**settings, **beside))
+    assert len(found) == 3
+    assert f"services.a.{key}" in found
+
+
+def test_all_contradictions_of_a_service() -> None:
+    settings = {
+        "total_timeout": 10,
+        "attempt_timeout": 20,
+        "retry": {
+            "max_retry_after": 30,
+            "codes": ["a"],
+            "fatal_codes": ["a"],
+            "backoff": {"base": 5, "cap": 1},
+        },
+        "breaker": {"open_for": 10, "max_open_for": 5},
+    }
+    found = places(service(**settings))
+    # Retry contradicts itself, so that it is not compared with anything.
+    assert sorted(str(each) for each in found) == [
+        "services.a.attempt_timeout",
+        "services.a.breaker.max_open_for",
+        "services.a.retry.backoff.cap",
+        "services.a.retry.fatal_codes",
+    ]
+    del settings["retry"], settings["breaker"]
+    more = {"retry": {"max_retry_after": 30}, "breaker": {"probe_lease": 15}}
+    assert places(service(**settings, **more)) == [
+        "services.a.attempt_timeout",
+        "services.a.retry.max_retry_after",
+        "services.a.breaker.probe_lease",
+    ]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        # In place of each wrong value the default would contradict another one.
+        {"total_timeout": "x", "attempt_timeout": 200},
+        {"totl_timeout": 300, "attempt_timeout": 200},
+        {"total_timeout": "x", "retry": {"max_retry_after": 200}},
+        {"attempt_timeout": "x", "breaker": {"probe_lease": 10}},
+        {"breaker": {"open_for": 100, "max_open_for": "x"}},
+        {"breaker": {"open_for": 100, "max_open_fr": 200}},
+        {"retry": {"backoff": {"base": 30, "cap": "x"}}},
+        {"retry": {"backoff": {"wait": "x", "options": {"a": 1}}}},
+        {"errors": {"code_rules": [{"code": "a", "statsu": 400}]}},
+        {"errors": {"code_rules": [{"code": "a", "status": "x"}]}},
+    ],
+)
+def test_a_table_is_not_judged_by_what_it_lacks(settings: Mapping[str, Any]) -> None:
+    assert len(error(service(**settings)).problems) == 1
+
+
+# Tables in arrays.
+
+
+def test_the_places_of_an_array_count_from_0() -> None:
+    rules: list[Any] = [
+        {"code": "a", "status": 400},
+        {"code": "b", "status": 40},
+        3,
+        {"code": "c", "status": 400, "x": 1},
+        [],
+        {"status": 400, "message": 1},
+        {},
+    ]
+    found = error(service(errors={"code_rules": rules})).problems
+    at = "services.a.errors.code_rules"
+    assert [each.where for each in found] == [
+        f"{at}[1].status",
+        f"{at}[2]",
+        f"{at}[3].x",
+        f"{at}[4]",
+        f"{at}[5].code",
+        f"{at}[5].message",
+        f"{at}[6].code",
+    ]
+    assert str(found[-1]) == f"{at}[6].code must be given"
+    assert str(found[1]) == f"{at}[2] must be a table, not 3"
+
+
+def test_arrays_of_tables_in_the_form_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "services.toml"
+    file.write_text(
+        """
+        [services.a]
+        match = "https://a.example"
+        [[services.a.retry.reset_headers]]
+        name = "X-Reset"
+        form = "seconds"
+        limit = "10min"
+        [[services.a.retry.reset_headers]]
+        name = "X Reset"
+        from = "timestamp"
+        """
+    )
+    found = error(file).problems
+    at = "services.a.retry.reset_headers[1]"
+    assert [each.where for each in found] == [f"{at}.name", f"{at}.form", f"{at}.from"]
+    assert "(did you mean form?)" in str(found[2])
+    file.write_text(file.read_text().replace("X Reset", "R").replace("from", "form"))
+    retry = read_configuration(file).services[0].policy.retry
+    assert retry is not None
+    assert [(each.name, each.limit) for each in retry.reset_headers] == [
+        ("X-Reset", 600),
+        ("R", 300),
+    ]
+
+
+# References.
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module that is there."""
+    folder = tmp_path / "importable"
+    folder.mkdir()
+    (folder / "acme_policy.py").write_text(
+        "async def waits(request, outcome): ...\n"
+        "def judge(request, outcome): ...\n"
+        "class Judge:\n"
+        "    @staticmethod\n"
+        "    def judge(request, outcome): ...\n"
+        "class Lost(BaseException): ...\n"
+        "class Gone(Exception): ...\n"
+        "number = 3\n"
+    )
+    (folder / "acme_broken.py").write_text("raise ZeroDivisionError('by zero')")
+    (folder / "acme_script.py").write_text("import sys; sys.exit('usage: ...')")
+    (folder / "acme_syntax.py").write_text("def")
+    (folder / "acme_endless.py").write_text("def f(): f()\nf()")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return "acme_policy"
+
+
+REFERENCES: dict[str, Callable[[str], dict[str, Any]]] = {
+    "retry.judge": lambda name: {"retry": {"judge": name}},
+    "retry.exceptions": lambda name: {"retry": {"exceptions": ["builtins:KeyError", name]}},
+    "retry.backoff.wait": lambda name: {"retry": {"backoff": {"wait": name}}},
+    "errors.parsers": lambda name: {"errors": {"parsers": ["flat", name]}},
+}
+
+
+@pytest.mark.parametrize("key", REFERENCES)
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("acme_nowhere:x", "ModuleNotFoundError: No module named 'acme_nowhere'"),
+        ("acme_policy.sub:x", "ModuleNotFoundError"),
+        ("acme_policy:nothing", "AttributeError"),
+        ("acme_broken:x", "ZeroDivisionError: by zero"),
+        ("acme_script:x", "SystemExit: usage: ..."),
+        ("acme_syntax:x", "SyntaxError"),
+        ("acme_endless:x", "RecursionError"),
+        (":x", "ValueError"),
+        ("acme policy:x", "ValueError"),
+        (".acme_policy:x", "ValueError"),
+        ("acme_policy:x:y", "ValueError"),
+        ("https://user@a.example", "Error"),
+    ],
+)
+def test_a_name_that_stands_for_nothing(key: str, name: str, reason: str, module: str) -> None:
+    (found,) = error(service(**REFERENCES[key](name))).problems
+    assert found.where == f"services.a.{key}"
+    assert f"must be importable ({reason}" in str(found) or reason == "Error"
+
+
+@pytest.mark.parametrize("key", REFERENCES)
+def test_a_name_that_stands_for_something_else(key: str, module: str) -> None:
+    (found,) = error(service(**REFERENCES[key](f"{module}:number"))).problems
+    assert found.where == f"services.a.{key}"
+    assert f"{module}:number" in str(found.given)
+
+
+def test_names_that_stand_for_something(module: str) -> None:
+    settings = {
+        "retry": {
+            "judge": f"{module}:Judge.judge",
+            "exceptions": [f"{module}:Gone", "asyncio:IncompleteReadError"],
+            "backoff": {"wait": "backoff:fibo", "options": {"max_value": 3}},
+        },
+        "errors": {"parsers": [f"{module}:judge", "flat"]},
+    }
+    (found,) = read_configuration(service(**settings)).services
+    retry = found.policy.retry
+    there = sys.modules[module]
+    assert retry is not None
+    assert retry.judge is there.Judge.judge
+    assert retry.exceptions[0] is there.Gone
+    assert callable(retry.backoff.wait)
+
+
+def test_functions_that_nobody_would_await_and_classes_that_are_never_caught(module: str) -> None:
+    found = error(
+        service(
+            retry={"judge": f"{module}:waits", "exceptions": [f"{module}:Lost", "builtins:int"]}
+        )
+    )
+    assert {each.where for each in found.problems} == {
+        "services.a.retry.judge",
+        "services.a.retry.exceptions",
+    }
+    assert "a plain (not async) function" in str(found)
+    assert "cancellation is never repeated" in str(found)
+
+
+def test_to_stop_while_a_module_is_imported_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme_stopped.py").write_text("raise KeyboardInterrupt")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    with pytest.raises(KeyboardInterrupt):
+        load_services(service(retry={"judge": "acme_stopped:x"}))
+
+
+# A table by itself.
+
+
+def test_structure_gives_a_policy_or_problems() -> None:
+    policy, problems = structure({"total_timeout": "30s"})
+    assert (policy and policy.total_timeout, problems) == (30, [])
+    policy, problems = structure({"total_timeout": "30s", "x": 1})
+    assert policy is None
+    assert [each.path for each in problems] == [("x",)]
+    _, problems = structure({"x": 1, "y": 2}, also_known=("y", "z"))
+    assert [each.path for each in problems] == [("x",), ("y",)]
+    assert "retry, total_timeout, y, z" in str(problems[0].allowed)
