@@ -95,16 +95,17 @@ def unknown_keys(
     for place, key in enumerate(keys):
         meant = ""
         if place < _MOST_HINTS:
-            meant = elsewhere.get(key) or nearest(key, known)
+            # A plural for a singular, the key of another table, a worse slip.
+            meant = nearest(key, known, 0.85) or elsewhere.get(key) or nearest(key, known)
             meant = meant or elsewhere.get(nearest(key, elsewhere), "")
         hint = f" (did you mean {meant}?)" if meant else ""
         message = f"is no known key{hint}; known here: {listed}"
         yield Problem((*table, key), message, dotted((key,)), f"one of {listed}")
 
 
-def nearest(slip: str, known: Iterable[str]) -> str:
+def nearest(slip: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """The known name that a slip of the pen was meant for, or ""."""
-    return next(iter(get_close_matches(slip, list(known), n=1)), "")
+    return next(iter(get_close_matches(slip, list(known), 1, likeness)), "")
 
 
 def dotted(path: KeyPath) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_names_are_anything_but_blank() -> None:
     assert list(load_services({"services": members})) == names
     for name in ("", " ", "\t\n"):
         (found,) = error({"services": {name: {"match": "https://a.example"}}}).problems
-        assert found.given == repr(name)
+        assert (found.where, found.given) == (f"services.{json.dumps(name)}", repr(name))
         assert found.allowed == "a name"
 
 

@@ -75,6 +75,11 @@ UNKNOWN = [
     (service(retry={"total_timeout": 1}), "services.a.retry.total_timeout", "total_timeout"),
     (service(window=1), "services.a.window", "retry.budget.window or breaker.window"),
     (service(statuses=[]), "services.a.statuses", "retry.statuses or breaker.statuses"),
+    (service(errors={"total_timeout": 1}), "services.a.errors.total_timeout", "total_timeout"),
+    (service(read_timeout=1), "services.a.read_timeout", "errors.read_timeout"),
+    # But rather a singular of its own.
+    (service(retry={"status": []}), "services.a.retry.status", "statuses"),
+    (service(retry={"code": []}), "services.a.retry.code", "codes"),
     # Slips for those; the table's own come first.
     (service(max_atempts=1), "services.a.max_atempts", "retry.max_attempts"),
     (service(failure_rat=1), "services.a.failure_rat", "breaker.failure_rate"),
@@ -219,6 +224,10 @@ def test_what_was_given_is_shown_as_it_stands_in_the_file() -> None:
     assert found.given == "[429, 'b', 1, 'a']"
     (found,) = error(service(retry={"methods": ["put", 1]})).problems
     assert found.given == "['put', 1]"
+    # Of parsers the one that is at fault.
+    (found,) = error(service(errors={"parsers": ["flat", "neted"]})).problems
+    assert found.given == "'neted'"
+    assert "(did you mean 'nested'?)" in str(found)
 
 
 def test_long_values_are_cut() -> None:

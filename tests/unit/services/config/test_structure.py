@@ -394,8 +394,6 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     )
     (folder / "acme_broken.py").write_text("raise ZeroDivisionError('by zero')")
     (folder / "acme_script.py").write_text("import sys; sys.exit('usage: ...')")
-    (folder / "acme_syntax.py").write_text("def")
-    (folder / "acme_endless.py").write_text("def f(): f()\nf()")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     return "acme_policy"
@@ -414,23 +412,16 @@ REFERENCES: dict[str, Callable[[str], dict[str, Any]]] = {
     ("name", "reason"),
     [
         ("acme_nowhere:x", "ModuleNotFoundError: No module named 'acme_nowhere'"),
-        ("acme_policy.sub:x", "ModuleNotFoundError"),
-        ("acme_policy:nothing", "AttributeError"),
+        ("acme_policy:nothing", "AttributeError: "),
         ("acme_broken:x", "ZeroDivisionError: by zero"),
         ("acme_script:x", "SystemExit: usage: ..."),
-        ("acme_syntax:x", "SyntaxError"),
-        ("acme_endless:x", "RecursionError"),
-        (":x", "ValueError"),
-        ("acme policy:x", "ValueError"),
-        (".acme_policy:x", "ValueError"),
-        ("acme_policy:x:y", "ValueError"),
-        ("https://user@a.example", "Error"),
+        ("https://a.example", "ValueError: "),
     ],
 )
 def test_a_name_that_stands_for_nothing(key: str, name: str, reason: str, module: str) -> None:
     (found,) = error(service(**REFERENCES[key](name))).problems
     assert found.where == f"services.a.{key}"
-    assert f"must be importable ({reason}" in str(found) or reason == "Error"
+    assert f"must be importable ({reason}" in str(found)
 
 
 @pytest.mark.parametrize("key", REFERENCES)
@@ -470,16 +461,6 @@ def test_functions_that_nobody_would_await_and_classes_that_are_never_caught(mod
     }
     assert "a plain (not async) function" in str(found)
     assert "cancellation is never repeated" in str(found)
-
-
-def test_to_stop_while_a_module_is_imported_stops(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "acme_stopped.py").write_text("raise KeyboardInterrupt")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    with pytest.raises(KeyboardInterrupt):
-        load_services(service(retry={"judge": "acme_stopped:x"}))
 
 
 # A table by itself.
