@@ -20,7 +20,7 @@ from resilient.cli.demo.scenario import CALLS, POLICY, ScriptedCall, in_words
 from resilient.composition import Pipeline
 from resilient.session import wrap
 
-LIMIT = 20.0
+LIMIT = 60.0
 
 SECTIONS = ("1. Single calls", "2. Typed errors", "3. The circuit breaker", "4. The same calls")
 
