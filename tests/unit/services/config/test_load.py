@@ -13,8 +13,8 @@ from aiohttp import ClientRequest
 
 import resilient
 from resilient import PipelineWarning, Policy, Services, load_services
-from resilient.clock import SYSTEM_CLOCK
 from resilient.services.config.presets import preset_tables
+from resilient.testing import EventLog, FakeClock, ScriptedHandler
 from tests.unit.services.config.problems import error, service
 
 # What reading a file takes, and a program that reads none should not pay for.
@@ -101,19 +101,26 @@ def test_what_is_loaded_are_services() -> None:
     assert load_services(service()).default is None
 
 
-def test_it_hands_on_listeners_key_and_clock() -> None:
-    def listener(event: object) -> None: ...
+async def test_it_hands_on_listeners_key_and_clock() -> None:
+    log, clock = EventLog(), FakeClock(draw=0)
 
     def key(request: ClientRequest) -> str:
         return "one"
 
-    document = {**service(), "default": {}}
-    services = load_services(document, listeners=iter([listener]), key=key, clock=SYSTEM_CLOCK)
+    document = {**service(match="https://a.example"), "default": {}}
+    services = load_services(document, listeners=iter([log]), key=key, clock=clock)
     assert services.default is not None
     for pipeline in (services["a"], services.default):
         assert pipeline.breaker.key is key
+    for url in ("https://a.example/", "https://elsewhere.example/"):
+        handler = ScriptedHandler()
+        handler.expect("GET", url).reply(503, headers={"Retry-After": "2"})
+        handler.expect("GET", url).reply(200)
+        await handler.run(services, "GET", url)
+    assert clock.sleeps == [2, 2]
+    assert [wait.name for wait in log.waits] == ["a", "default"]
     with pytest.raises(TypeError):
-        load_services(document, [listener])  # type: ignore[call-arg]  # by keyword only
+        load_services(document, [log])  # type: ignore[call-arg]  # by keyword only
 
 
 def test_each_call_makes_services_of_their_own() -> None:
