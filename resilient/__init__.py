@@ -1,6 +1,7 @@
 """Composable aiohttp client middlewares that make calls to other people's APIs survive.
 
-What a name stands for is imported when the name is first used.
+What a name stands for is imported when the name is first used. (And for pytest, which may find
+the package imported before it loads its plugin: PYTEST_DONT_REWRITE.)
 """
 
 from typing import TYPE_CHECKING
