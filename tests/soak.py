@@ -258,7 +258,9 @@ def main(arguments: list[str] | None = None) -> int:
     soak = Soak(given.seconds, given.seed)
     tracemalloc.start()
     try:
-        asyncio.run(soak.run())
+        # Given a factory, a runner leaves the event loop alone that its caller has set.
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            runner.run(soak.run())
     finally:
         tracemalloc.stop()
     sys.stdout.write(f"{soak}\n")

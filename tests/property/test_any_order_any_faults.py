@@ -215,7 +215,8 @@ def check(
     for request in requests:
         assert request.method == scenario.method
         assert body.startswith(request.body)
-        if request.complete:
+        # Without a Retry, aiohttp 3.12 repeats by itself, what was read once without its body.
+        if request.complete and "retry" in scenario.order:
             assert request.body == body
     if scenario.method == "POST":
         # Nothing else says that it was not carried out.
