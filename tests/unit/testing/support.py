@@ -97,7 +97,9 @@ def _tls(connection: socket.socket, raw: bytes, context: ssl.SSLContext) -> Iter
             try:
                 return call()
             except ssl.SSLWantReadError:
-                connection.sendall(outgoing.read())
+                # Sending nothing would find a reset that came behind data still to be read.
+                if pending := outgoing.read():
+                    connection.sendall(pending)
                 data = connection.recv(65536)
                 if not data:
                     raise EOFError from None
