@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -16,18 +17,18 @@ __all__ = ["Choice", "describe", "name_of", "problems"]
 _KNOWN: Final = (Retry, CircuitBreaker, NormalizeErrors, Deadline, AttemptTimeout)
 
 
-class Choice:
+class Choice(ABC):
     """A middleware that runs a request through one of several orders."""
 
     __slots__ = ()
 
+    @abstractmethod
     def summary(self) -> str:
         """What it chooses between, in a line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def alternatives(self) -> Iterable[Iterable[object]]:
         """The orders."""
-        raise NotImplementedError
 
 
 def _kind(middleware: object) -> object:

@@ -81,7 +81,7 @@ class aioresponses(Aioresponses):  # noqa: N801 (their name)
         # Theirs leaves these untyped, or says that a function which is decorated still wants
         # the argument that the decorator passes.
 
-        def __call__(self, f: Callable[..., _R]) -> Callable[..., _R]:  # type: ignore[override]
+        def __call__(self, f: Callable[..., _R]) -> Callable[..., _R]:  # type: ignore[override]  # see above
             """Mock while a function runs, and pass it the mock."""
 
         def assert_called(self) -> None:

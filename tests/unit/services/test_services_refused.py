@@ -156,6 +156,9 @@ class Between(Choice):
     def __init__(self, *orders: list[Any]) -> None:
         self.orders = orders
 
+    def summary(self) -> str:
+        return "orders"
+
     def alternatives(self) -> Iterator[list[Any]]:
         yield from self.orders
 

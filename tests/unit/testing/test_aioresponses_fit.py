@@ -54,7 +54,7 @@ async def test_an_aiohttp_that_does_not_fit_is_named(
 def test_an_aiohttp_without_what_is_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "TESTED", (3, 11))
     with pytest.raises(ImportError, match=r"up to 3\.11, and does not fit"), fit.explained():
-        from aiohttp.http import NoSuchName  # type: ignore[attr-defined]  # noqa: F401
+        from aiohttp.http import NoSuchName  # type: ignore[attr-defined]  # noqa: F401 (it is not there, on purpose)
 
 
 def test_on_an_aiohttp_that_is_tested_errors_are_what_they_are() -> None:

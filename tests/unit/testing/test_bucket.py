@@ -14,7 +14,7 @@ from tests.unit.testing.support import post, request_at
 
 
 def statuses(bucket: TokenBucket, *times: float) -> list[int]:
-    return [bucket(request_at(time)).status for time in times]  # type: ignore[union-attr]
+    return [bucket(request_at(time)).status for time in times]  # type: ignore[union-attr]  # they are replies here
 
 
 def refusal(bucket: TokenBucket, time: float) -> dict[str, str]:

@@ -32,7 +32,7 @@ def test_the_row_of_a_seed_is_the_same_for_ever() -> None:
     drawing = Mixture({DOWN: 0.25, RESET: 0.25}, otherwise=FINE, seed=1)
     letters = {DOWN: "d", RESET: "r", FINE: "."}
     # random.Random(1) begins with 0.13, 0.85, 0.76, 0.26, 0.50 and 0.45.
-    assert "".join(letters[drawing(ANY)] for _ in range(6)) == "d..rrr"  # type: ignore[index]
+    assert "".join(letters[drawing(ANY)] for _ in range(6)) == "d..rrr"  # type: ignore[index]  # each is among them
 
 
 def test_each_answer_has_its_share_and_is_counted() -> None:

@@ -135,7 +135,6 @@ class TestVirtualTime:
         run(suite, source, STRICT).assert_outcomes(passed=1)
 
     def test_with_anyio(self, suite: pytest.Pytester) -> None:
-        pytest.importorskip("anyio")
         source = """
             import anyio, asyncio, pytest
 

@@ -49,7 +49,7 @@ def server(running: FaultServerProcess) -> FaultServerProcess:
 
 def statuses_of_the_seed(count: int) -> list[int]:
     mixture = Mixture(MIXTURE.shares, otherwise=MIXTURE.otherwise, seed=MIXTURE.seed)
-    return [mixture(request_at(0)).status for _ in range(count)]  # type: ignore[union-attr]
+    return [mixture(request_at(0)).status for _ in range(count)]  # type: ignore[union-attr]  # they are replies here
 
 
 async def test_a_script_crosses_and_counts_come_back(
