@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from attrs import frozen
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from resilient import (
     AttemptTimeout,
@@ -144,7 +144,6 @@ scenarios = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(scenarios)
 def test_whatever_the_order_and_the_faults(scenario: Scenario) -> None:
     run_in_virtual_time(play(scenario), grace=0.002)

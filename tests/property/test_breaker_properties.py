@@ -221,7 +221,7 @@ class AgainstModel(RuleBasedStateMachine):
             assert self.machine.retry_in(self.now) == (None if left == math.inf else max(left, 0))
 
 
-AgainstModel.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+AgainstModel.TestCase.settings = settings(stateful_step_count=50)
 TestAgainstModel = AgainstModel.TestCase
 
 
@@ -238,7 +238,6 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=100)
 @given(policies, steps)
 def test_with_time_going_anywhere_nothing_wedges_and_probes_stay_bounded(
     policy: BreakerPolicy, steps: list[tuple[Any, ...]]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from attrs import asdict
-from hypothesis import assume, example, given, settings, strategies as st
+from hypothesis import assume, example, given, strategies as st
 
 from resilient import ConfigError, Policy, Service, Services, load_services
 from resilient.services.config.configuration import Configuration, read_configuration
@@ -23,7 +23,6 @@ from tests.unit.services.config.toml import dumps
 
 pytestmark = pytest.mark.slow
 
-anything = settings(deadline=None)
 
 # Values of TOML.
 
@@ -101,7 +100,6 @@ def same(one: Configuration | ConfigError, other: Configuration | ConfigError) -
 
 
 @given(DOCUMENTS)
-@anything
 def test_any_document_loads_or_says_what_is_wrong(document: dict[str, Any]) -> None:
     before = repr(document)
     load(document)
@@ -182,7 +180,6 @@ def mutated(draw: Callable[..., Any]) -> dict[str, Any]:
 
 
 @given(mutated())
-@anything
 def test_a_right_document_that_was_changed_loads_or_says_what_is_wrong(
     document: dict[str, Any],
 ) -> None:
@@ -190,14 +187,12 @@ def test_a_right_document_that_was_changed_loads_or_says_what_is_wrong(
 
 
 @given(mutated() | DOCUMENTS)
-@anything
 def test_a_mapping_is_taken_as_its_file_is(document: dict[str, Any]) -> None:
     parsed = tomllib.loads(dumps(document))
     assert same(load(parsed), load(document))
 
 
 @given(st.sampled_from(list(containers(WHOLE))), VALUES)
-@anything
 def test_one_wrong_value_is_at_fault_alone(path: tuple[Any, ...], value: object) -> None:
     document = copy.deepcopy(WHOLE)
     table: Any = document
@@ -243,7 +238,6 @@ def tables(draw: Callable[..., Any], kind: type[Any]) -> tuple[dict[str, Any], C
 
 
 @given(tables(Policy), st.booleans())
-@anything
 def test_a_file_comes_to_what_code_builds(
     drawn: tuple[dict[str, Any], Callable[[], Policy]], in_a_preset: bool
 ) -> None:
@@ -307,7 +301,6 @@ def plain(value: Any) -> Any:
 
 
 @given(tables(Policy))
-@anything
 def test_a_policy_that_is_written_down_is_read_again(
     drawn: tuple[dict[str, Any], Callable[[], Policy]],
 ) -> None:
@@ -339,7 +332,6 @@ UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "min": Decimal(60), "h": Decim
 
 @given(st.decimals(0, 10**9, places=6), st.sampled_from(sorted(UNITS)), st.sampled_from(["", " "]))
 @example(Decimal("0.3"), "s", "")
-@anything
 def test_durations_are_what_they_say(number: Decimal, unit: str, gap: str) -> None:
     text = f"{number:f}"
     assert to_seconds(f"{text}{gap}{unit}") == pytest.approx(float(number * UNITS[unit]), rel=1e-15)
@@ -348,14 +340,12 @@ def test_durations_are_what_they_say(number: Decimal, unit: str, gap: str) -> No
 
 
 @given(st.floats(0, 10**12).map(lambda each: round(each, 6)))
-@anything
 def test_seconds_that_are_written_down_are_read_again(seconds: float) -> None:
     text = f"{Decimal(repr(seconds)):f}"
     assert to_seconds(f"{text}s") == seconds
 
 
 @given(TEXTS | st.from_regex(r"[0-9.,eE+-]{0,6} ?[a-zA-Zµ]{0,7}", fullmatch=True))
-@anything
 def test_any_text_is_a_duration_or_is_refused(text: str) -> None:
     try:
         seconds = to_seconds(text)
