@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from resilient.testing.process import FaultServerProcess as FaultServerProcess
     from resilient.testing.received import Received as Received, Unparsable as Unparsable
     from resilient.testing.responses import make_response as make_response
-    from resilient.testing.script import Answer as Answer
+    from resilient.testing.script import (
+        Answer as Answer,
+        Chooser as Chooser,
+        Delayed as Delayed,
+    )
     from resilient.testing.scripted import ScriptedHandler as ScriptedHandler
     from resilient.testing.server import FaultServer as FaultServer
     from resilient.testing.stats import Stats as Stats
@@ -43,6 +47,8 @@ _HOMES = {
     "Answer": "resilient.testing.script",
     "BrownOut": "resilient.testing.brownout",
     "CallbackResult": "resilient.testing.mocked.mock",
+    "Chooser": "resilient.testing.script",
+    "Delayed": "resilient.testing.script",
     "Disconnect": "resilient.testing.faults",
     "EventLog": "resilient.testing.events",
     "FakeClock": "resilient.testing.clocks",
