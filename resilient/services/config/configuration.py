@@ -174,4 +174,6 @@ def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
         elif key != DEFAULT:
             for name, own in value.items():
                 if not isinstance(own, Mapping):
-                    yield misfit((key, name), own, "a table")
+                    # A key that means nothing here: its value may be a secret.
+                    kind = type(own).__name__
+                    yield Problem((key, name), f"must be a table, not a {kind}", kind, "a table")

@@ -196,7 +196,9 @@ def test_tables_that_are_none(value: Any) -> None:
         assert (found.where, found.allowed, found.given) == (key, allowed, repr(value))
     for key in ("services", "presets"):
         (found,) = error({key: {"b": value}}).problems
-        assert (found.where, found.allowed, found.given) == (f"{key}.b", "a table", repr(value))
+        kind = type(value).__name__
+        assert (found.where, found.allowed, found.given) == (f"{key}.b", "a table", kind)
+        assert str(found) == f"{key}.b must be a table, not a {kind}"
 
 
 def test_a_service_may_not_stand_at_the_top() -> None:

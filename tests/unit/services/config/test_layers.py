@@ -84,7 +84,10 @@ def test_tables_are_merged_at_every_depth() -> None:
         {
             "services": tables(
                 a={"retry": {"max_attempts": 5, "backoff": {"base": 1, "cap": 9}}},
-                b={"extends": "a", "retry": {"codes": ["x"], "backoff": {"cap": 8}}},
+                b={
+                    "extends": "a",
+                    "retry": {"codes": ["x"], "backoff": {"cap": 8}, "judge": False, "budget": {}},
+                },
             )
         }
     )

@@ -148,8 +148,10 @@ def test_the_value_of_an_unknown_key_is_not_shown(
     document = service(api_key=value, retry={"token": value}, errors={"code_rules": [{"x": value}]})
     document["password"] = value
     document["default"] = {"authorization": value}
+    for group in ("services", "presets"):
+        document.setdefault(group, {})["key"] = value if isinstance(value, list) else SECRET
     found = error(document)
-    assert len(found.problems) == 6
+    assert len(found.problems) == 8
     for each in (found, *found.problems):
         logging.getLogger("tests").exception("refused", exc_info=each)
         assert SECRET not in f"{each}{each!r}{each.given}{each.allowed}{each.where}"
