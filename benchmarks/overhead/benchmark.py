@@ -1,0 +1,102 @@
+"""The whole benchmark, a table at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import ClientSession, TCPConnector
+from attrs import evolve
+from yarl import URL
+
+from benchmarks.overhead.calls import measure_calls
+from benchmarks.overhead.imports import measure_imports
+from benchmarks.overhead.in_process import Bench, bench
+from benchmarks.overhead.memory import measure_memory
+from benchmarks.overhead.notes import about_peers
+from benchmarks.overhead.peers.catalogue import Found, find_peers
+from benchmarks.overhead.refusals import measure_refusals
+from benchmarks.overhead.run import Part, Run
+from benchmarks.overhead.server import answering
+from benchmarks.overhead.settings import OverheadSettings
+from benchmarks.overhead.sockets import measure_sockets
+from benchmarks.progress import Progress
+from benchmarks.results import Result, Table
+
+__all__ = ["measure"]
+
+_PARTS = (measure_calls, measure_refusals, measure_sockets, measure_memory, measure_imports)
+
+
+def measure(settings: OverheadSettings, progress: Progress) -> Iterator[Result]:
+    """Measure part by part; each result has what the one before it had, and a table more."""
+    peers = find_peers() if settings.peers else Found()
+    result = _nothing_yet(settings)
+    found: list[Part] = []
+    with _quietly(), asyncio.Runner() as runner, _bench(runner) as the_bench:
+        run = Run(settings, peers, progress, runner, the_bench)
+        for part in _PARTS:
+            found.append(part(run))
+            yield _with(result, found, peers, is_complete=len(found) == len(_PARTS))
+
+
+def _nothing_yet(settings: OverheadSettings) -> Result:
+    quick = " --quick" if settings.quick else ""
+    peers = "" if settings.peers else " --no-peers"
+    return Result(
+        name="overhead",
+        title="What the middlewares cost",
+        summary="What a call costs that goes well, and one that is refused; in process and on "
+        "a socket, beside what people use instead, at equal settings. Medians of interleaved "
+        "rounds, with their quartiles; nothing but ratios of one run is worth comparing.",
+        command=f"python -m benchmarks overhead{quick}{peers} --seed {settings.seed}",
+        seed=settings.seed,
+        parameters={"quick": settings.quick, "peers": settings.peers},
+        is_complete=False,
+    )
+
+
+def _with(result: Result, found: list[Part], peers: Found, *, is_complete: bool) -> Result:
+    wanted = Table(
+        title="The figures to be reached",
+        figures=tuple(figure for part in found for figure in part.wanted),
+    )
+    notes = [note for part in found for note in part.notes]
+    return evolve(
+        result,
+        tables=(wanted, *(part.table for part in found)),
+        notes=(*notes, *about_peers(peers)),
+        is_complete=is_complete,
+    )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What is logged goes nowhere, rather than between the lines of whoever shows progress.
+
+    Breakers are opened a hundred times, and ours says so each time.
+    """
+    handler = logging.NullHandler()
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
+@contextmanager
+def _bench(runner: asyncio.Runner) -> Iterator[Bench]:
+    with answering() as url:
+        session = runner.run(_session())
+        try:
+            yield runner.run(bench(session, URL(url)))
+        finally:
+            runner.run(session.close())
+
+
+async def _session() -> ClientSession:
+    # Idle connections stay: one that is dropped in the midst of the rounds changes them.
+    return ClientSession(connector=TCPConnector(keepalive_timeout=3600))

@@ -1,0 +1,87 @@
+"""What an import adds to that of aiohttp, in a new interpreter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+
+from attrs import frozen
+
+from benchmarks.overhead.notes import where_better
+from benchmarks.overhead.ours import PIPELINE
+from benchmarks.overhead.rounds import median
+from benchmarks.overhead.run import Part, Run, absent_rows, label
+from benchmarks.overhead.wanted import at_most
+from benchmarks.results import Figure, Table
+
+__all__ = ["Import", "import_time", "measure_imports"]
+
+_NAMES = "resilient: import resilient"
+_OURS = "resilient: a pipeline made"
+_ROUNDS = 7, 2
+
+# The interpreter's own time, not the clock's: what other processes take is no cost of it.
+_PROGRAM = """
+from time import process_time
+began = process_time()
+import aiohttp
+between = process_time()
+{code}
+print(between - began, process_time() - between)
+"""
+
+
+@frozen
+class Import:
+    """Seconds of CPU.
+
+    Attributes:
+        aiohttp: For `import aiohttp`.
+        added: For what came after it.
+    """
+
+    aiohttp: float
+    added: float
+
+    @property
+    def percent(self) -> float:
+        """How much was added."""
+        return self.added / self.aiohttp * 100
+
+
+def import_time(code: str) -> Import:
+    """Import aiohttp, and then run some code that imports something else."""
+    program = _PROGRAM.format(code=code)
+    said = subprocess.check_output([sys.executable, "-W", "ignore", "-c", program], timeout=60)
+    aiohttp, added = map(float, said.split())
+    return Import(aiohttp, added)
+
+
+def measure_imports(run: Run) -> Part:
+    """Everybody, each in an interpreter of its own for each turn."""
+    codes = {_NAMES: "import resilient", _OURS: PIPELINE.first_use}
+    theirs = {label(each): each.first_use for each in run.peers.wrappers if each.first_use}
+    codes |= theirs
+    taken = run.compete(
+        "imports", _ROUNDS, {name: partial(import_time, code) for name, code in codes.items()}
+    )
+    rows: dict[str, tuple[Figure | None, ...]] = {}
+    for name, found in taken.items():
+        percent = {name: [each.percent for each in found]}
+        seconds = {name: [each.added * 1000 for each in found]}
+        rows[name] = (median(percent, name, "%"), median(seconds, name, "ms"))
+    added = rows[_OURS][0]
+    assert added is not None
+    added = at_most(added, 8, "import and a pipeline made, added to import aiohttp")
+    rows[_OURS] = (added, rows[_OURS][1])
+    table = Table(
+        title="Import",
+        columns=("added to import aiohttp", "added"),
+        rows=(*rows.items(), *absent_rows(run.peers, 2)),
+        remark="In a new interpreter, after aiohttp, up to what a user needs before the first "
+        "call: `import resilient` alone imports next to nothing yet, for names are imported "
+        "when they are first used.",
+    )
+    notes = where_better("when importing", added, {name: rows[name][0] for name in theirs})
+    return Part(table=table, wanted=(added,), notes=notes)

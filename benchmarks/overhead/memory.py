@@ -1,0 +1,77 @@
+"""What a breaker keeps for one circuit."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tracemalloc
+
+from benchmarks.overhead.notes import where_better
+from benchmarks.overhead.ours import BREAKER
+from benchmarks.overhead.run import Part, Run, absent_rows, named
+from benchmarks.overhead.wanted import at_most
+from benchmarks.overhead.wrapper import Wrapper
+from benchmarks.results import Figure, Table
+
+__all__ = ["BUSY", "IDLE", "circuit_bytes", "measure_memory"]
+
+_OURS = "resilient: CircuitBreaker"
+_CIRCUITS = 1_000
+
+# One call that went well; and half a minute of a call a second, of which every fourth fails.
+IDLE = (False,)
+BUSY = tuple(second % 4 == 0 for second in range(30))
+
+
+def circuit_bytes(wrapper: Wrapper, failures: tuple[bool, ...]) -> float:
+    """Bytes for each of many circuits, with its place in a registry or a dict, without its key."""
+    return asyncio.run(_bytes(wrapper, failures))
+
+
+async def _bytes(wrapper: Wrapper, failures: tuple[bool, ...]) -> float:
+    circuits = wrapper.circuits()
+    keys = [f"https://{number}.api.example" for number in range(_CIRCUITS)]
+    await circuits("https://first.api.example", failures)  # what is made once
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for key in keys:
+            await circuits(key, failures)
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return (after - before) / _CIRCUITS
+
+
+def measure_memory(run: Run) -> Part:
+    """Everybody who has a breaker."""
+    wrappers: dict[str, Wrapper] = {_OURS: BREAKER}
+    theirs = named(each for each in run.peers.wrappers if each.refusal is not None)
+    wrappers |= theirs
+    run.progress.begin("memory of a circuit", len(wrappers))
+    rows: dict[str, tuple[Figure | None, ...]] = {}
+    for name, wrapper in wrappers.items():
+        rows[name] = tuple(
+            Figure(what=name, value=circuit_bytes(wrapper, failures), unit="bytes")
+            for failures in (IDLE, BUSY)
+        )
+        run.progress.advance()
+    idle, busy = rows[_OURS]
+    assert idle is not None
+    assert busy is not None
+    idle, busy = at_most(idle, 200, "an idle circuit"), at_most(busy, 600, "a busy circuit")
+    rows[_OURS] = (idle, busy)
+    table = Table(
+        title="Memory of a circuit",
+        columns=("idle", "busy"),
+        rows=(*rows.items(), *absent_rows(run.peers, 2)),
+        remark="With its place in the registry, or in a dict where there is none, and without "
+        "its key. Idle: after one call that went well. Busy: after half a minute of a call a "
+        "second, of which every fourth failed.",
+    )
+    notes = where_better(
+        "in bytes of an idle circuit", idle, {name: rows[name][0] for name in theirs}
+    )
+    return Part(table=table, wanted=(idle, busy), notes=notes)

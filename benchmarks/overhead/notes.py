@@ -1,0 +1,47 @@
+"""What is said of the figures, made from the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks.overhead.peers.catalogue import Found
+from benchmarks.overhead.wrapper import Wrapper
+from benchmarks.results import Figure
+
+__all__ = ["about_peers", "where_better"]
+
+
+def where_better(
+    where: str, ours: Figure, theirs: Mapping[str, Figure | None], *, higher: bool = False
+) -> tuple[str, ...]:
+    """Which peers do better than the whole pipeline, by how much; nothing if none does."""
+    limit = ours.value
+    assert limit is not None
+    better = [
+        (name, each.value)
+        for name, each in theirs.items()
+        if each is not None
+        and each.value is not None
+        and (each.value > limit if higher else each.value < limit)
+    ]
+    better.sort(key=lambda pair: pair[1], reverse=higher)
+    if not better:
+        return (f"No peer does better than the whole pipeline {where}.",)
+    listed = "; ".join(f"{name} {_said(value, ours.unit)}" for name, value in better)
+    return (f"Better than the whole pipeline ({_said(limit, ours.unit)}) {where}: {listed}.",)
+
+
+def about_peers(found: Found) -> tuple[str, ...]:
+    """What each peer cannot do at the settings that all have in common; and who is absent."""
+    notes = tuple(_lacks(each) for each in found.wrappers if each.lacks)
+    if found.absent:
+        notes += (f"Not installed, and so not measured: {', '.join(found.absent)}.",)
+    return notes
+
+
+def _lacks(wrapper: Wrapper) -> str:
+    return f"{wrapper.name} has {wrapper.parts}. It lacks: {', '.join(wrapper.lacks)}."
+
+
+def _said(value: float, unit: str) -> str:
+    return f"{value:.3g} {unit}".rstrip()

@@ -1,0 +1,77 @@
+"""aiobreaker: a circuit breaker as a decorator.
+
+https://github.com/arlyon/aiobreaker. It opens after failures in a row, for a fixed time, and
+then lets everybody through. It knows exceptions alone: statuses that are failures become
+exceptions in the decorated function. A rate of failures, a number of probes and a time that
+grows cannot be expressed, and there is no registry: a circuit by origin is the user's own dict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import TypeVar
+
+from aiobreaker import CircuitBreaker, CircuitBreakerError
+from aiohttp import ClientResponse
+
+from benchmarks.overhead.equal import EQUAL, FAILURES, Equal
+from benchmarks.overhead.wrapper import Circuits, Decorator, raising
+
+__all__ = ["WRAPPER"]
+
+_T = TypeVar("_T")
+
+
+class Aiobreaker(Decorator):
+    """A breaker as a decorator."""
+
+    name = "aiobreaker"
+    parts = "breaker"
+    lacks = (
+        "failure rate",
+        "bounded probes",
+        "open time that grows",
+        "circuits by origin",
+        "neutral outcomes",
+    )
+    refusal = CircuitBreakerError
+    first_use = "from aiobreaker import CircuitBreaker; CircuitBreaker()"
+
+    def decorate(
+        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+    ) -> Callable[[_T], Awaitable[ClientResponse]]:
+        """Decorate it."""
+        decorated: Callable[[_T], Awaitable[ClientResponse]]
+        decorated = self._breaker(equal)(raising(function, FAILURES))
+        return decorated
+
+    def circuits(self, equal: Equal = EQUAL) -> Circuits:
+        """A dict of them."""
+        kept: dict[str, CircuitBreaker] = {}
+
+        async def failing() -> None:
+            raise ConnectionError
+
+        async def succeeding() -> None:
+            return
+
+        async def call(key: str, failures: Sequence[bool]) -> None:
+            breaker = kept.get(key)
+            if breaker is None:
+                breaker = kept[key] = self._breaker(equal)
+            for failed in failures:
+                with suppress(ConnectionError):
+                    await breaker.call_async(failing if failed else succeeding)
+
+        return call
+
+    @staticmethod
+    def _breaker(equal: Equal) -> CircuitBreaker:
+        return CircuitBreaker(
+            fail_max=equal.in_a_row, timeout_duration=timedelta(seconds=equal.open_for)
+        )
+
+
+WRAPPER = Aiobreaker()

@@ -1,0 +1,83 @@
+"""aiohttp-retry: a client around a session, with the session's own methods.
+
+https://github.com/inyutin/aiohttp_retry. It goes around `session.request`, not into the chain
+of middlewares; in process it is given an object that has nothing but such a method. It counts
+attempts, takes statuses, methods and exceptions, and backs off exponentially.
+
+Its jitter adds to the wait, in the square of some seconds, so full jitter cannot be expressed and
+none is used. It does not heed Retry-After, has no budget, no limit over all attempts, and does
+not release the responses that it drops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+from aiohttp_retry import ExponentialRetry, RetryClient
+from yarl import URL
+
+from benchmarks.overhead.equal import EQUAL, METHODS, STATUSES, TRANSPORT, Equal
+from benchmarks.overhead.wrapper import Fetch, Wrapper
+
+__all__ = ["WRAPPER"]
+
+
+class _Thin:
+    """As much of a session as it needs, around a handler."""
+
+    def __init__(self, send: ClientHandlerType) -> None:
+        self._send = send
+
+    async def request(self, method: str, url: Any, **_: object) -> ClientResponse:
+        return await self._send(url)
+
+
+class AiohttpRetry(Wrapper):
+    """A `RetryClient`."""
+
+    name = "aiohttp-retry"
+    parts = "retry"
+    lacks = ("full jitter", "budget", "Retry-After", "drained responses", "deadline")
+    first_use = "from aiohttp_retry import ExponentialRetry, RetryClient; ExponentialRetry()"
+
+    def around(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
+        """A client of a thin session, which is given the request in the place of a URL."""
+        client = self._around(cast("ClientSession", _Thin(send)), equal)
+
+        async def call(request: ClientRequest) -> ClientResponse:
+            # In a tuple, as several URLs are given, it does not ask what they are.
+            return await client.get((request,))  # type: ignore[arg-type]  # see above
+
+        return call
+
+    @asynccontextmanager
+    async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
+        """A client of the session."""
+        client = self._around(session, EQUAL)
+
+        async def fetch(url: URL) -> ClientResponse:
+            async with client.get(url) as response:
+                await response.read()
+                return response
+
+        yield fetch
+
+    @staticmethod
+    def _around(session: ClientSession, equal: Equal) -> RetryClient:
+        # It doubles before the first wait.
+        options = ExponentialRetry(
+            attempts=equal.attempts,
+            start_timeout=equal.base / 2,
+            max_timeout=equal.cap,
+            statuses=set(STATUSES),
+            exceptions=set(TRANSPORT),
+            methods=set(METHODS),
+            retry_all_server_errors=False,
+        )
+        return RetryClient(session, retry_options=options)
+
+
+WRAPPER = AiohttpRetry()

@@ -1,0 +1,55 @@
+"""backoff: its decorator, not the wait generators that are used here too.
+
+https://github.com/litl/backoff, which is archived. It counts attempts, has full jitter and a
+cap, and stops after a time, if an attempt ends. It knows exceptions, or a predicate of
+results, not both in one decorator: statuses become exceptions in the decorated function.
+Methods, a budget and Retry-After are for the user to think of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import backoff
+from aiohttp import ClientResponse, ClientResponseError
+
+from benchmarks.overhead.equal import STATUSES, TRANSPORT, Equal
+from benchmarks.overhead.wrapper import Decorator, raising
+
+__all__ = ["WRAPPER"]
+
+_T = TypeVar("_T")
+
+
+class Backoff(Decorator):
+    """`backoff.on_exception`."""
+
+    name = "backoff"
+    parts = "retry"
+    lacks = (
+        "idempotency",
+        "budget",
+        "Retry-After",
+        "drained responses",
+        "a limit to an attempt under way",
+    )
+    first_use = "import backoff; backoff.on_exception(backoff.expo, OSError)"
+
+    def decorate(
+        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+    ) -> Callable[[_T], Awaitable[ClientResponse]]:
+        """Decorate it."""
+        retry = backoff.on_exception(
+            backoff.expo,
+            (ClientResponseError, *TRANSPORT),
+            max_tries=equal.attempts,
+            max_time=equal.total,
+            factor=equal.base,
+            max_value=equal.cap,
+            logger=None,
+        )
+        return retry(raising(function, STATUSES))
+
+
+WRAPPER = Backoff()

@@ -1,0 +1,96 @@
+"""A retry and a breaker as somebody writes them in an hour: the floor for both.
+
+The breaker counts failures in a row, which random failures open for nothing; it has one
+circuit for all servers, and lets everybody through when its time is up. For the rest it is
+the hand-written retry.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Sequence
+
+from aiohttp import (
+    ClientHandlerType,
+    ClientMiddlewareType,
+    ClientRequest,
+    ClientResponse,
+)
+
+from benchmarks.overhead.equal import EQUAL, FAILURES, TRANSPORT, Equal
+from benchmarks.overhead.peers.hand_written_retry import WRAPPER as RETRY
+from benchmarks.overhead.wrapper import Circuits, Middleware
+
+__all__ = ["WRAPPER"]
+
+
+class Refused(Exception):
+    """The circuit is open. (Not one of aiohttp's errors: it is not to be retried.)"""
+
+
+class Circuit:
+    """Failures in a row, and until when nothing goes out."""
+
+    __slots__ = ("failures", "open_until")
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.open_until = 0.0
+
+    def check(self) -> None:
+        """Refuse, while it is open."""
+        if self.open_until and time.monotonic() < self.open_until:
+            raise Refused
+
+    def count(self, equal: Equal, *, failed: bool) -> None:
+        """Count a call."""
+        if not failed:
+            self.failures, self.open_until = 0, 0.0
+            return
+        self.failures += 1
+        if self.failures >= equal.in_a_row:
+            self.open_until = time.monotonic() + equal.open_for
+
+
+class HandWrittenBreaker(Middleware):
+    """The hand-written retry around a breaker."""
+
+    name = "hand-written retry, breaker"
+    parts = "retry, breaker"
+    lacks = ("failure rate", "bounded probes", "circuits by origin", *RETRY.lacks)
+    refusal = Refused
+
+    def middleware(self, equal: Equal) -> ClientMiddlewareType:
+        """Make it."""
+        circuit = Circuit()
+        retry = RETRY.middleware(equal)
+
+        def both(request: ClientRequest, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
+            async def guarded(request: ClientRequest) -> ClientResponse:
+                circuit.check()
+                try:
+                    response = await handler(request)
+                except TRANSPORT:
+                    circuit.count(equal, failed=True)
+                    raise
+                circuit.count(equal, failed=response.status in FAILURES)
+                return response
+
+            return retry(request, guarded)
+
+        return both
+
+    def circuits(self, equal: Equal = EQUAL) -> Circuits:
+        """A dict of them."""
+        kept: dict[str, Circuit] = {}
+
+        async def call(key: str, failures: Sequence[bool]) -> None:
+            circuit = kept.setdefault(key, Circuit())
+            for failed in failures:
+                circuit.check()
+                circuit.count(equal, failed=failed)
+
+        return call
+
+
+WRAPPER = HandWrittenBreaker()

@@ -1,0 +1,50 @@
+"""A retry as somebody writes it in ten minutes, as a middleware: the floor for a retry.
+
+It has no budget, and leaves Retry-After, the body, the connection of the response that it
+drops, and aiohttp's own second attempt to chance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
+
+from benchmarks.overhead.equal import METHODS, STATUSES, TRANSPORT, Equal
+from benchmarks.overhead.wrapper import Middleware
+
+__all__ = ["WRAPPER"]
+
+
+class HandWrittenRetry(Middleware):
+    """A loop around the handler."""
+
+    name = "hand-written retry"
+    parts = "retry"
+    lacks = ("budget", "Retry-After", "drained responses", "deadline", "attempt time-out")
+
+    def middleware(self, equal: Equal) -> ClientMiddlewareType:
+        """Make it."""
+
+        async def retry(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+            attempt = 1
+            while True:
+                is_last = attempt >= equal.attempts or request.method not in METHODS
+                try:
+                    response = await handler(request)
+                except TRANSPORT:
+                    if is_last:
+                        raise
+                else:
+                    if is_last or response.status not in STATUSES:
+                        return response
+                    response.release()
+                longest = min(equal.cap, equal.base * 2 ** (attempt - 1))
+                await asyncio.sleep(random.uniform(0, longest))
+                attempt += 1
+
+        return retry
+
+
+WRAPPER = HandWrittenRetry()

@@ -1,0 +1,91 @@
+"""hyx: a retry and a circuit breaker as decorators, the breaker inside.
+
+https://github.com/roma-glushko/hyx. The retry counts what follows the first attempt, has full
+jitter and a cap; its backoff is one iterator for all calls, which other calls move on. The
+breaker opens after failures in a row, for a fixed time, and then lets everybody through. Both
+know exceptions alone: statuses become exceptions in the decorated function, 429 among them,
+which the breaker then takes for a failure too. Its time-out, which is a decorator as well, is
+left out, as no other retry library here has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from aiohttp import ClientResponse, ClientResponseError
+from hyx.circuitbreaker import consecutive_breaker
+from hyx.circuitbreaker.exceptions import BreakerFailing
+from hyx.retry import retry
+from hyx.retry.backoffs import expo
+from hyx.retry.jitters import full
+
+from benchmarks.overhead.equal import EQUAL, STATUSES, TRANSPORT, Equal
+from benchmarks.overhead.wrapper import Circuits, Decorator, raising
+
+__all__ = ["WRAPPER"]
+
+_T = TypeVar("_T")
+_ERRORS = (ClientResponseError, *TRANSPORT)
+
+
+class Hyx(Decorator):
+    """`hyx.retry` around `consecutive_breaker`."""
+
+    name = "hyx"
+    parts = "retry, breaker"
+    lacks = (
+        "failure rate",
+        "bounded probes",
+        "open time that grows",
+        "circuits by origin",
+        "idempotency",
+        "budget",
+        "Retry-After",
+        "drained responses",
+    )
+    refusal = BreakerFailing
+    first_use = "from hyx.retry import retry; from hyx.circuitbreaker import consecutive_breaker"
+
+    def decorate(
+        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+    ) -> Callable[[_T], Awaitable[ClientResponse]]:
+        """Decorate it."""
+        again = retry(
+            on=_ERRORS,
+            attempts=equal.attempts - 1,
+            backoff=expo(min_delay_secs=equal.base, max_delay_secs=equal.cap, jitter=full),
+        )
+        breaker: Callable[[Any], Any] = self._breaker(equal)
+        decorated: Callable[[_T], Awaitable[ClientResponse]]
+        decorated = again(breaker(raising(function, STATUSES)))
+        return decorated
+
+    def circuits(self, equal: Equal = EQUAL) -> Circuits:
+        """A dict of them."""
+        kept: dict[str, consecutive_breaker] = {}
+
+        async def call(key: str, failures: Sequence[bool]) -> None:
+            breaker = kept.get(key)
+            if breaker is None:
+                breaker = kept[key] = self._breaker(equal)
+            for failed in failures:
+                with suppress(TimeoutError):
+                    async with breaker:
+                        if failed:
+                            raise TimeoutError
+
+        return call
+
+    @staticmethod
+    def _breaker(equal: Equal) -> consecutive_breaker:
+        return consecutive_breaker(
+            exceptions=_ERRORS,
+            failure_threshold=equal.in_a_row,
+            recovery_time_secs=equal.open_for,
+            recovery_threshold=equal.probes,
+        )
+
+
+WRAPPER = Hyx()

@@ -1,0 +1,136 @@
+"""What a call costs that an open breaker refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ConnectionTimeoutError
+from attrs import evolve
+
+from benchmarks.overhead.equal import WITHOUT_WAITS
+from benchmarks.overhead.in_process import cost_of
+from benchmarks.overhead.notes import where_better
+from benchmarks.overhead.ours import BREAKER, PIPELINE
+from benchmarks.overhead.rounds import ratio
+from benchmarks.overhead.run import Part, Run, absent_rows, named
+from benchmarks.overhead.wanted import at_most
+from benchmarks.overhead.wrapper import Wrapper
+from benchmarks.results import Table
+
+__all__ = ["NeverOpened", "measure_refusals", "open_breaker"]
+
+_CALLS = 400
+_ROUNDS = 25, 5
+_BREAKER = "resilient: CircuitBreaker alone"
+_PIPELINE = "resilient: whole pipeline"
+
+# A breaker that has not opened after so many failures never will.
+_PATIENCE = 200
+
+
+class NeverOpened(RuntimeError):
+    """A breaker goes on letting calls through to a server that only fails."""
+
+
+class _Refused(Exception):
+    def __init__(self, key: object, seconds: float) -> None:
+        self.key = key
+        self.seconds = seconds
+
+
+async def _raising(_: ClientRequest) -> ClientResponse:
+    raise _Refused("key", 1.0)
+
+
+async def raise_and_catch(request: ClientRequest) -> None:
+    """The baseline: what it takes to say no at all, in a coroutine."""
+    try:
+        await _raising(request)
+    except _Refused:
+        return
+
+
+async def open_breaker(wrapper: Wrapper, request: ClientRequest) -> ClientHandlerType:
+    """Calls that are refused: the breaker has seen failures until it opened, for an hour.
+
+    Without the chain that aiohttp builds around a middleware, which is there without a
+    breaker as well.
+
+    Raises:
+        NeverOpened: It has not opened.
+    """
+    assert wrapper.refusal is not None
+    reached = 0
+
+    async def fail(_: ClientRequest) -> ClientResponse:
+        nonlocal reached
+        reached += 1
+        raise ConnectionTimeoutError  # which all of them take for a failure of the server
+
+    call = wrapper.bare(fail, WITHOUT_WAITS)
+    for _ in range(_PATIENCE):
+        before = reached
+        try:
+            await call(request)
+        except wrapper.refusal:
+            if reached == before:
+                return call
+        except Exception:  # of its own making, after the last attempt
+            continue
+    raise NeverOpened(f"{wrapper.name} has not opened after {_PATIENCE} failures")
+
+
+def refused(
+    wrapper: Wrapper, call: ClientHandlerType
+) -> Callable[[ClientRequest], Awaitable[object]]:
+    """The call, and the catching of its refusal."""
+    refusal = wrapper.refusal
+    assert refusal is not None
+
+    async def catch(request: ClientRequest) -> None:
+        try:
+            await call(request)
+        except refusal:
+            return
+
+    return catch
+
+
+def measure_refusals(run: Run) -> Part:
+    """Everybody who has a breaker, each of them opened anew for each turn."""
+    wrappers: dict[str, Wrapper] = {_BREAKER: BREAKER, _PIPELINE: PIPELINE}
+    theirs = named(each for each in run.peers.wrappers if each.refusal is not None)
+    wrappers |= theirs
+    contenders: dict[str, Callable[[], float]] = {
+        "baseline": lambda: run.runner.run(cost_of(run.bench, raise_and_catch, _CALLS))
+    }
+    contenders |= {name: partial(_cost, run, each) for name, each in wrappers.items()}
+    taken = run.compete("refused calls", _ROUNDS, contenders)
+    figures = {name: ratio(taken, name, "baseline") for name in wrappers}
+    alone = at_most(figures[_BREAKER], 3, "refused by a breaker alone, x raise and catch")
+    whole = at_most(figures[_PIPELINE], 8, "refused in the whole pipeline, x raise and catch")
+    figures |= {_BREAKER: evolve(alone, what=_BREAKER), _PIPELINE: evolve(whole, what=_PIPELINE)}
+    absent = [row[0] for _, row in absent_rows(run.peers, 1)]
+    table = Table(
+        title="A call that an open breaker refuses, in process",
+        figures=(*figures.values(), *(each for each in absent if each is not None)),
+        remark="Ratios to raising and catching an exception with two fields in a coroutine. "
+        "Without the chain that aiohttp builds around a middleware. Peers that are not here "
+        "have no breaker.",
+    )
+    notes = where_better("when a breaker refuses", whole, {name: figures[name] for name in theirs})
+    return Part(table=table, wanted=(alone, whole), notes=notes)
+
+
+def _cost(run: Run, wrapper: Wrapper) -> float:
+    async def turn() -> float:
+        # Anew for each turn: there is one that keeps something of every refusal.
+        (request,) = run.bench.requests(1)
+        try:
+            call = await open_breaker(wrapper, request)
+            return await cost_of(run.bench, refused(wrapper, call), _CALLS)
+        finally:
+            await wrapper.close()
+
+    return run.runner.run(turn())

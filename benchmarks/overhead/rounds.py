@@ -1,0 +1,80 @@
+"""Interleaved rounds: each contender once a round, in an order that changes.
+
+What happens to the machine while it measures (another process, a frequency that goes down)
+then happens to all of them. A figure is made of one ratio for each round, against the
+baseline of the same round: their median, and the quartiles as the spread.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping
+from random import Random
+from statistics import quantiles
+from typing import TypeVar
+
+from benchmarks.progress import Progress
+from benchmarks.results import Figure
+
+__all__ = ["Taken", "added", "compete", "median", "ratio"]
+
+_T = TypeVar("_T")
+
+# What each took, by round.
+Taken = Mapping[str, list[float]]
+
+
+def compete(
+    contenders: Mapping[str, Callable[[], _T]], rounds: int, order: Random, progress: Progress
+) -> Mapping[str, list[_T]]:
+    """What each contender says of its turn, in each of so many rounds.
+
+    One more round comes before those, and does not count: caches are cold in it. Garbage is
+    collected between turns, not within them.
+    """
+    taken: dict[str, list[_T]] = {name: [] for name in contenders}
+    names = list(contenders)
+    gc.collect()
+    gc.freeze()  # what is there already need not be looked through between turns
+    try:
+        for number in range(rounds + 1):
+            order.shuffle(names)
+            for name in names:
+                value = _turn(contenders[name])
+                if number:
+                    taken[name].append(value)
+            progress.advance()
+    finally:
+        gc.unfreeze()
+    return taken
+
+
+def _turn(measure: Callable[[], _T]) -> _T:
+    gc.collect()
+    gc.disable()
+    try:
+        return measure()
+    finally:
+        gc.enable()
+
+
+def ratio(taken: Taken, name: str, base: str) -> Figure:
+    """How many times what the baseline took."""
+    pairs = zip(taken[name], taken[base], strict=True)
+    return _figure(name, [value / of for value, of in pairs], "x")
+
+
+def added(taken: Taken, name: str, base: str) -> Figure:
+    """How much more than the baseline, for what was taken in seconds; in microseconds."""
+    pairs = zip(taken[name], taken[base], strict=True)
+    return _figure(name, [(value - of) * 1e6 for value, of in pairs], "us")
+
+
+def median(taken: Taken, name: str, unit: str) -> Figure:
+    """What it took, as it is."""
+    return _figure(name, taken[name], unit)
+
+
+def _figure(name: str, values: list[float], unit: str) -> Figure:
+    low, middle, high = quantiles(values, n=4, method="inclusive")
+    return Figure(what=name, value=middle, low=low, high=high, unit=unit)

@@ -1,0 +1,80 @@
+"""The server of the benchmark: as little as answers, in a process of its own.
+
+With two cores the client and the server have one each, and what is measured is the slower of
+them. `resilient.testing.FaultServer` parses and records, and answers about as slowly as
+aiohttp asks; this one looks for the end of a head and writes the same bytes each time, for
+requests that have no body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import cast
+
+__all__ = ["answering"]
+
+_ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
+    b'{"id": "mtg_1"}'
+)
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[str]:
+    """A server that says 200 to everything, and the URL of something on it.
+
+    It ends with the context, or with this process.
+    """
+    # Not by its module's name: it needs nothing of ours, and so nothing of the path. (-I)
+    process = subprocess.Popen(
+        [sys.executable, "-I", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            port = process.stdout.readline()
+            if not port:
+                raise RuntimeError("the server's process has ended; its standard error says why")
+            yield f"http://127.0.0.1:{int(port)}/meetings/mtg_1"
+        finally:
+            process.kill()
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self) -> None:
+        self._tail = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        data = self._tail + data
+        heads = data.count(b"\r\n\r\n")
+        self._tail = data[data.rindex(b"\r\n\r\n") + 4 :] if heads else data
+        self._transport.write(_ANSWER * heads)
+
+
+async def _serve() -> None:
+    server = await asyncio.get_running_loop().create_server(_Connection, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()  # until the parent has closed it, or is gone
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    # Ctrl-C reaches the whole group of processes; it is the parent's to say what comes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    asyncio.run(_serve())

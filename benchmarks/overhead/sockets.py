@@ -1,0 +1,129 @@
+"""Requests a second on a real socket, against aiohttp alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from time import perf_counter, process_time
+
+from attrs import evolve, frozen
+from yarl import URL
+
+from benchmarks.overhead.notes import where_better
+from benchmarks.overhead.ours import PIPELINE, WRAPPED
+from benchmarks.overhead.rounds import Taken, median, ratio
+from benchmarks.overhead.run import Part, Row, Run, absent_rows, named
+from benchmarks.overhead.wanted import at_least
+from benchmarks.overhead.wrapper import Fetch, fetching
+from benchmarks.results import Table
+
+__all__ = ["Speed", "measure_sockets", "speed"]
+
+_ALONE = "aiohttp alone"
+_WRAPPED = "resilient: wrap(session)"
+_PIPELINE = "resilient: middlewares=[Pipeline()]"
+_MANY = 64
+_COLUMNS = ("1 caller", "1 caller, by CPU", f"{_MANY} callers", f"{_MANY} callers, by CPU")
+_ROUNDS = 20, 3
+# In a turn, by callers: a twentieth of a second, or a little more.
+_REQUESTS = {1: 100, _MANY: 5 * _MANY}
+
+
+@frozen
+class Speed:
+    """How quickly requests were made.
+
+    Attributes:
+        per_second: Requests a second.
+        per_cpu_second: Requests for each second of CPU that this process used. On a machine
+            that does other things as well, this is the quieter of the two.
+    """
+
+    per_second: float
+    per_cpu_second: float
+
+
+async def speed(fetch: Fetch, url: URL, callers: int, requests: int) -> Speed:
+    """Let so many callers make requests, each one after the other."""
+    each = max(requests // callers, 1)
+
+    async def caller() -> None:
+        for _ in range(each):
+            await fetch(url)
+
+    began, used = perf_counter(), process_time()
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    made = each * callers
+    return Speed(made / (perf_counter() - began), made / (process_time() - used))
+
+
+def measure_sockets(run: Run) -> Part:
+    """Everybody, by the connections of one session where they can."""
+    stack = AsyncExitStack()
+    fetches = run.runner.run(_open(run, stack))
+    try:
+        taken: dict[str, Taken] = {}
+        for callers in (1, _MANY):
+            speeds = run.compete(
+                f"requests, {callers} at once",
+                _ROUNDS,
+                {name: partial(_turn, run, fetch, callers) for name, fetch in fetches.items()},
+            )
+            taken |= _by_column(speeds, callers)
+    finally:
+        run.runner.run(stack.aclose())
+    rows: dict[str, Row] = {}
+    for name in fetches:
+        rows[name] = (
+            name,
+            tuple(
+                median(each, name, "requests/s") if name == _ALONE else ratio(each, name, _ALONE)
+                for each in taken.values()
+            ),
+        )
+    many = _COLUMNS.index(f"{_MANY} callers")
+    wanted = []
+    for name in (_WRAPPED, _PIPELINE):
+        figures = rows[name][1]
+        figure = figures[many]
+        assert figure is not None
+        figure = at_least(figure, 0.95, f"requests/s, {_MANY} at once, {name}")
+        wanted.append(figure)
+        rows[name] = (name, (*figures[:many], evolve(figure, what=name), *figures[many + 1 :]))
+    table = Table(
+        title="Requests on a real socket",
+        columns=_COLUMNS,
+        rows=(*rows.values(), *absent_rows(run.peers, len(_COLUMNS))),
+        remark="aiohttp alone in requests a second, everybody else as a ratio to it; below 1 is "
+        "slower. By CPU: requests for each second of CPU of the client, whoever else uses the "
+        "machine. The server is a process of its own that writes the same answer to every "
+        "request, so that the client and not the server is what is measured.",
+    )
+    theirs = {name: rows[name][1][many] for name in named(run.peers.wrappers)}
+    notes = where_better(f"at {_MANY} callers", wanted[0], theirs, higher=True)
+    return Part(table=table, wanted=tuple(wanted), notes=notes)
+
+
+async def _open(run: Run, stack: AsyncExitStack) -> dict[str, Fetch]:
+    session = run.bench.session
+    fetches = {_ALONE: fetching(session)}
+    for name, wrapper in {
+        _WRAPPED: WRAPPED,
+        _PIPELINE: PIPELINE,
+        **named(run.peers.wrappers),
+    }.items():
+        fetches[name] = await stack.enter_async_context(wrapper.client(session))
+    return fetches
+
+
+def _turn(run: Run, fetch: Fetch, callers: int) -> Speed:
+    return run.runner.run(speed(fetch, run.bench.url, callers, _REQUESTS[callers]))
+
+
+def _by_column(speeds: Mapping[str, list[Speed]], callers: int) -> dict[str, Taken]:
+    return {
+        f"{callers}": {name: [s.per_second for s in of] for name, of in speeds.items()},
+        f"{callers}, by CPU": {name: [s.per_cpu_second for s in of] for name, of in speeds.items()},
+    }
