@@ -78,6 +78,8 @@ class Ours(Middleware):
             for second, failed in enumerate(failures):
                 now = 1000.0 + second
                 permit, _ = machine.admit(now)
+                if not permit:
+                    raise resilient.CircuitOpenError(key, machine.retry_in(now))
                 verdict = Verdict.TRANSIENT if failed else Verdict.SUCCESS
                 machine.record(permit, verdict, now)
 

@@ -19,7 +19,16 @@ from yarl import URL
 
 from benchmarks.overhead.equal import EQUAL, Equal
 
-__all__ = ["Circuits", "Decorator", "Fetch", "Middleware", "Wrapper", "fetching", "raising"]
+__all__ = [
+    "Circuits",
+    "Decorator",
+    "Fetch",
+    "Middleware",
+    "Wrapper",
+    "fetching",
+    "in_a_dict",
+    "raising",
+]
 
 _T = TypeVar("_T")
 
@@ -123,6 +132,25 @@ def fetching(session: ClientSession) -> Fetch:
             return response
 
     return fetch
+
+
+def in_a_dict(make: Callable[[], _T], put: Callable[[_T, bool], Awaitable[object]]) -> Circuits:
+    """The circuits of somebody who has no registry: a dict of them, as a user keeps it.
+
+    Args:
+        make: Makes a circuit.
+        put: Puts a call through it, and is told whether it fails.
+    """
+    kept: dict[str, _T] = {}
+
+    async def call(key: str, failures: Sequence[bool]) -> None:
+        circuit = kept.get(key)
+        if circuit is None:
+            circuit = kept[key] = make()
+        for failed in failures:
+            await put(circuit, failed)
+
+    return call
 
 
 def raising(

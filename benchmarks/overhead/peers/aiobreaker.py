@@ -8,7 +8,7 @@ grows cannot be expressed, and there is no registry: a circuit by origin is the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
@@ -17,7 +17,7 @@ from aiobreaker import CircuitBreaker, CircuitBreakerError
 from aiohttp import ClientResponse
 
 from benchmarks.overhead.equal import EQUAL, FAILURES, Equal
-from benchmarks.overhead.wrapper import Circuits, Decorator, raising
+from benchmarks.overhead.wrapper import Circuits, Decorator, in_a_dict, raising
 
 __all__ = ["WRAPPER"]
 
@@ -49,7 +49,6 @@ class Aiobreaker(Decorator):
 
     def circuits(self, equal: Equal = EQUAL) -> Circuits:
         """A dict of them."""
-        kept: dict[str, CircuitBreaker] = {}
 
         async def failing() -> None:
             raise ConnectionError
@@ -57,15 +56,11 @@ class Aiobreaker(Decorator):
         async def succeeding() -> None:
             return
 
-        async def call(key: str, failures: Sequence[bool]) -> None:
-            breaker = kept.get(key)
-            if breaker is None:
-                breaker = kept[key] = self._breaker(equal)
-            for failed in failures:
-                with suppress(ConnectionError):
-                    await breaker.call_async(failing if failed else succeeding)
+        async def put(breaker: CircuitBreaker, failed: bool) -> None:
+            with suppress(ConnectionError):
+                await breaker.call_async(failing if failed else succeeding)
 
-        return call
+        return in_a_dict(lambda: self._breaker(equal), put)
 
     @staticmethod
     def _breaker(equal: Equal) -> CircuitBreaker:

@@ -8,7 +8,7 @@ the hand-written retry.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 
 from aiohttp import (
     ClientHandlerType,
@@ -19,7 +19,7 @@ from aiohttp import (
 
 from benchmarks.overhead.equal import EQUAL, FAILURES, TRANSPORT, Equal
 from benchmarks.overhead.peers.hand_written_retry import WRAPPER as RETRY
-from benchmarks.overhead.wrapper import Circuits, Middleware
+from benchmarks.overhead.wrapper import Circuits, Middleware, in_a_dict
 
 __all__ = ["WRAPPER"]
 
@@ -82,15 +82,12 @@ class HandWrittenBreaker(Middleware):
 
     def circuits(self, equal: Equal = EQUAL) -> Circuits:
         """A dict of them."""
-        kept: dict[str, Circuit] = {}
 
-        async def call(key: str, failures: Sequence[bool]) -> None:
-            circuit = kept.setdefault(key, Circuit())
-            for failed in failures:
-                circuit.check()
-                circuit.count(equal, failed=failed)
+        async def put(circuit: Circuit, failed: bool) -> None:
+            circuit.check()
+            circuit.count(equal, failed=failed)
 
-        return call
+        return in_a_dict(Circuit, put)
 
 
 WRAPPER = HandWrittenBreaker()

@@ -10,7 +10,7 @@ left out, as no other retry library here has one.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from hyx.retry.backoffs import expo
 from hyx.retry.jitters import full
 
 from benchmarks.overhead.equal import EQUAL, STATUSES, TRANSPORT, Equal
-from benchmarks.overhead.wrapper import Circuits, Decorator, raising
+from benchmarks.overhead.wrapper import Circuits, Decorator, in_a_dict, raising
 
 __all__ = ["WRAPPER"]
 
@@ -64,19 +64,14 @@ class Hyx(Decorator):
 
     def circuits(self, equal: Equal = EQUAL) -> Circuits:
         """A dict of them."""
-        kept: dict[str, consecutive_breaker] = {}
 
-        async def call(key: str, failures: Sequence[bool]) -> None:
-            breaker = kept.get(key)
-            if breaker is None:
-                breaker = kept[key] = self._breaker(equal)
-            for failed in failures:
-                with suppress(TimeoutError):
-                    async with breaker:
-                        if failed:
-                            raise TimeoutError
+        async def put(breaker: consecutive_breaker, failed: bool) -> None:
+            with suppress(TimeoutError):
+                async with breaker:
+                    if failed:
+                        raise TimeoutError
 
-        return call
+        return in_a_dict(lambda: self._breaker(equal), put)
 
     @staticmethod
     def _breaker(equal: Equal) -> consecutive_breaker:

@@ -1,0 +1,105 @@
+"""Calls of the wrappers that are measured, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+from yarl import URL
+
+from benchmarks.overhead import benchmark, calls, imports, memory, refusals, sockets
+from benchmarks.overhead.equal import EQUAL, Equal
+from benchmarks.overhead.imports import Import
+from benchmarks.overhead.ours import PARTS, PIPELINE
+from benchmarks.overhead.peers.catalogue import Found, find_peers
+from benchmarks.overhead.wrapper import Wrapper
+from resilient.testing import Reply, make_response
+
+__all__ = [
+    "BREAKERS",
+    "EVERYBODY",
+    "FEW_PEERS",
+    "RETRIES",
+    "Calls",
+    "calls_of",
+    "have_little_to_do",
+    "outcomes_of",
+]
+
+EVERYBODY = (PIPELINE, *PARTS, *find_peers().wrappers)
+RETRIES = tuple(each for each in EVERYBODY if "retry" in each.parts)
+BREAKERS = tuple(each for each in EVERYBODY if each.refusal is not None)
+
+FEW_PEERS = Found(
+    find_peers(("hand-written-retry", "hand-written-breaker")).wrappers, ("absentee",)
+)
+
+Outcome = int | Exception
+
+
+class Calls:
+    """A wrapper around a handler that does what it is told, and counts.
+
+    Attributes:
+        reached: How often the handler was called.
+    """
+
+    def __init__(self, wrapper: Wrapper, session: ClientSession, equal: Equal) -> None:
+        self.reached = 0
+        self._session = session
+        self._outcomes: list[Outcome] = []
+        self._call: ClientHandlerType = wrapper.around(self._handle, equal)
+
+    async def make(self, *outcomes: Outcome, method: str = "GET") -> int | Exception:
+        """Make a call to a server with these outcomes, the last of them for ever."""
+        self._outcomes = list(outcomes)
+        loop = asyncio.get_running_loop()
+        url = URL("http://api.example/meetings")
+        try:
+            response = await self._call(
+                ClientRequest(method, url, loop=loop, session=self._session)
+            )
+        except Exception as error:
+            return error
+        return response.status
+
+    async def _handle(self, request: ClientRequest) -> ClientResponse:
+        self.reached += 1
+        outcome = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return await make_response(request, Reply(outcome))
+
+
+@asynccontextmanager
+async def calls_of(wrapper: Wrapper, equal: Equal = EQUAL) -> AsyncIterator[Calls]:
+    """A wrapper, to be called."""
+    async with ClientSession() as session:
+        try:
+            yield Calls(wrapper, session, equal)
+        finally:
+            await wrapper.close()
+
+
+async def outcomes_of(
+    wrapper: Wrapper, *outcomes: Outcome, method: str = "GET"
+) -> tuple[int, int | Exception]:
+    """How often the handler was called in one call, and what came of it."""
+    async with calls_of(wrapper) as calls:
+        result = await calls.make(*outcomes, method=method)
+    return calls.reached, result
+
+
+def have_little_to_do(patch: pytest.MonkeyPatch) -> None:
+    """Let the benchmark have few peers, few rounds and short turns, and import nothing."""
+    for module in (calls, refusals, sockets, imports):
+        patch.setattr(module, "_ROUNDS", (2, 2))
+    for module in (calls, refusals):
+        patch.setattr(module, "_CALLS", 50)
+    patch.setattr(sockets, "_REQUESTS", {1: 1, 64: 64})
+    patch.setattr(memory, "_CIRCUITS", 20)
+    patch.setattr(imports, "import_time", lambda code: Import(0.2, len(code) / 1000))
+    patch.setattr(benchmark, "find_peers", lambda: FEW_PEERS)

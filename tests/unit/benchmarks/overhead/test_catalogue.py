@@ -1,0 +1,49 @@
+"""Which peers are there."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import benchmarks.overhead.peers
+from benchmarks.overhead.peers import catalogue
+from benchmarks.overhead.peers.catalogue import HAND_WRITTEN, LIBRARIES, find_peers
+
+
+def test_every_file_of_a_peer_is_in_the_catalogue() -> None:
+    folder = Path(benchmarks.overhead.peers.__file__).parent
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "catalogue"}
+    assert files == {name.replace("-", "_") for name in HAND_WRITTEN + LIBRARIES}
+
+
+def test_who_is_installed_is_found() -> None:
+    found = find_peers()
+    there = {name for name in LIBRARIES if find_spec(name.replace("-", "_"))}
+    assert {each.name for each in found.wrappers} >= there
+    assert set(found.absent) == set(LIBRARIES) - there
+
+
+def test_who_is_not_installed_is_absent_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "find_spec", lambda name: None)
+    found = find_peers(("hyx", "hand-written-retry"))
+    assert found.absent == ("hyx",)
+    assert [each.name for each in found.wrappers] == ["hand-written retry"]
+
+
+def test_who_needs_what_is_not_there_is_absent_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "benchmarks.overhead.peers.hyx", raising=False)
+    monkeypatch.setitem(sys.modules, "hyx.retry", None)
+    assert find_peers(("hyx",)).absent == ("hyx",)
+
+
+def test_every_peer_says_what_it_is_and_what_it_has() -> None:
+    wrappers = find_peers().wrappers
+    assert len({each.name for each in wrappers}) == len(wrappers)
+    for each in wrappers:
+        assert each.parts
+        assert (each.refusal is not None) == ("breaker" in each.parts)
+        documentation = sys.modules[type(each).__module__].__doc__ or ""
+        assert documentation.lower().startswith((each.name, "a retry"))

@@ -1,0 +1,135 @@
+"""What each part of the benchmark measures with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator, Sequence
+
+import pytest
+from aiohttp import ClientConnectionError, ClientRequest, ClientSession
+from yarl import URL
+
+from benchmarks.overhead import sockets
+from benchmarks.overhead.imports import Import
+from benchmarks.overhead.in_process import bench, cost_of
+from benchmarks.overhead.memory import circuit_bytes
+from benchmarks.overhead.ours import Nothing
+from benchmarks.overhead.refusals import NeverOpened, open_breaker
+from benchmarks.overhead.run import Run
+from benchmarks.overhead.settings import OverheadSettings
+from benchmarks.overhead.wrapper import Circuits
+from benchmarks.progress import Silent
+from resilient import ConfigError
+from resilient.testing import FaultServer
+from tests.unit.benchmarks.overhead.support import FEW_PEERS
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    with asyncio.Runner() as runner:
+        server = FaultServer()
+        runner.run(server.start())
+
+        async def begin() -> ClientSession:
+            return ClientSession()
+
+        session = runner.run(begin())
+        the_bench = runner.run(bench(session, server.url))
+        yield Run(OverheadSettings(quick=True), FEW_PEERS, Silent(), runner, the_bench)
+        runner.run(session.close())
+        runner.run(server.aclose())
+
+
+async def one_request(run: Run) -> list[ClientRequest]:
+    return run.bench.requests(1)
+
+
+async def awaited(result: Awaitable[object]) -> object:
+    return await result
+
+
+def test_every_call_has_a_request_of_its_own(run: Run) -> None:
+    seen: list[ClientRequest] = []
+
+    async def call(request: ClientRequest) -> None:
+        seen.append(request)
+
+    run.runner.run(cost_of(run.bench, call, 100))
+    assert len(set(map(id, seen))) == 100
+
+
+def test_a_request_finds_a_connection_in_the_pool(run: Run) -> None:
+    (request,) = run.runner.run(one_request(run))
+    connector = run.bench.session.connector
+    assert connector is not None
+    assert connector._conns[request.connection_key]
+
+
+def test_a_breaker_that_never_opens_is_no_figure(run: Run) -> None:
+    class Idle(Nothing):
+        name = "idle"
+        refusal = ZeroDivisionError
+
+    (request,) = run.runner.run(one_request(run))
+    with pytest.raises(NeverOpened, match="idle has not opened after 200 failures"):
+        run.runner.run(open_breaker(Idle(), request))
+
+
+def test_a_breaker_is_open_when_it_is_measured(run: Run) -> None:
+    for wrapper in FEW_PEERS.wrappers[1:]:
+        assert wrapper.refusal is not None
+        (request,) = run.runner.run(one_request(run))
+        call = run.runner.run(open_breaker(wrapper, request))
+        with pytest.raises(wrapper.refusal):
+            run.runner.run(awaited(call(request)))
+
+
+def test_speed_counts_what_was_fetched(run: Run) -> None:
+    fetched: list[URL] = []
+
+    async def fetch(url: URL) -> None:
+        fetched.append(url)
+        await asyncio.sleep(0)
+        if len(fetched) > 12:
+            raise ClientConnectionError("once too often")
+
+    found = run.runner.run(sockets.speed(fetch, run.bench.url, 4, 12))  # type: ignore[arg-type]  # nobody looks at the response
+    assert len(fetched) == 12
+    assert found.per_second > 0
+    assert found.per_cpu_second > 0
+
+
+def test_memory_is_that_of_circuits_which_stay() -> None:
+    class Keeping(Nothing):
+        size = 0
+
+        def circuits(self, equal: object = None) -> Circuits:
+            kept = {}
+
+            async def call(key: str, failures: Sequence[bool]) -> None:
+                kept[key] = bytearray(self.size)
+
+            return call
+
+    wrapper = Keeping()
+    small = circuit_bytes(wrapper, (False,))
+    wrapper.size = 10_000
+    assert circuit_bytes(wrapper, (False,)) - small == pytest.approx(10_000, rel=0.05)
+
+
+def test_what_an_import_adds_is_a_share_of_that_of_aiohttp() -> None:
+    assert Import(aiohttp=0.2, added=0.01).percent == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"seed": -1}, "OverheadSettings.seed"),
+        ({"seed": "x"}, "OverheadSettings.seed"),
+        ({"quick": 1}, "OverheadSettings.quick"),
+        ({"peers": None}, "OverheadSettings.peers"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        OverheadSettings(**given)  # type: ignore[arg-type]  # on purpose

@@ -1,0 +1,175 @@
+"""What is measured does what it is measured for, at the settings that all have in common."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from aiohttp import ClientSession, ConnectionTimeoutError
+from attrs import evolve
+from yarl import URL
+
+import resilient
+from benchmarks.overhead.equal import EQUAL, WITHOUT_WAITS
+from benchmarks.overhead.ours import WRAPPED, Nothing, policy
+from benchmarks.overhead.wrapper import Wrapper
+from resilient.testing import FaultServer, Reply, run_in_virtual_time
+from tests.unit.benchmarks.overhead.support import (
+    BREAKERS,
+    EVERYBODY,
+    RETRIES,
+    calls_of,
+    outcomes_of,
+)
+
+pytestmark = [
+    # Of theirs: in what is measured nobody sees them.
+    pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction':DeprecationWarning"),
+]
+
+retries = pytest.mark.parametrize("wrapper", RETRIES, ids=lambda each: each.name)
+breakers = pytest.mark.parametrize("wrapper", BREAKERS, ids=lambda each: each.name)
+everybody = pytest.mark.parametrize("wrapper", EVERYBODY, ids=lambda each: each.name)
+
+
+def test_the_settings_that_all_have_in_common_are_those_of_the_standard_pipeline() -> None:
+    standard = resilient.Policy()
+    assert standard.breaker is not None
+    many = resilient.BreakerPolicy(max_circuits=1 << 20)
+    assert policy() == evolve(standard, breaker=many)
+
+
+@everybody
+def test_a_call_that_goes_well_is_one_attempt(wrapper: Wrapper) -> None:
+    assert run_in_virtual_time(outcomes_of(wrapper, 200)) == (1, 200)
+
+
+@everybody
+def test_a_404_is_nothing_to_try_again(wrapper: Wrapper) -> None:
+    reached, result = run_in_virtual_time(outcomes_of(wrapper, 404, 200))
+    assert reached == 1
+    assert result == 404 or isinstance(result, resilient.NotFoundError)
+
+
+@retries
+def test_a_retry_makes_three_attempts(wrapper: Wrapper) -> None:
+    assert run_in_virtual_time(outcomes_of(wrapper, 503, 503, 200)) == (3, 200)
+
+
+@retries
+def test_a_retry_makes_no_more_than_three(wrapper: Wrapper) -> None:
+    reached, result = run_in_virtual_time(outcomes_of(wrapper, 503))
+    assert reached == 3
+    assert result == 503 or isinstance(result, Exception)
+
+
+@retries
+def test_a_retry_tries_again_what_never_reached_the_server(wrapper: Wrapper) -> None:
+    assert run_in_virtual_time(outcomes_of(wrapper, ConnectionTimeoutError(), 200)) == (2, 200)
+
+
+@retries
+def test_a_retry_waits_about_as_long_as_all_others(wrapper: Wrapper) -> None:
+    async def scenario() -> float:
+        await outcomes_of(wrapper, 503, 503, 200)
+        return asyncio.get_running_loop().time()
+
+    # Up to 0.5 and 1 s; and as much jitter again where it is added. And 0 s, or nearly, would
+    # be within full jitter, but not for as good as every call.
+    waited = max(run_in_virtual_time(scenario()) for _ in range(5))
+    assert 0.1 < waited <= 3.1
+
+
+@retries
+def test_a_post_is_tried_again_only_by_what_lacks_idempotency(wrapper: Wrapper) -> None:
+    reached, _ = run_in_virtual_time(outcomes_of(wrapper, 503, 200, method="POST"))
+    assert reached == (2 if "idempotency" in wrapper.lacks else 1)
+
+
+@breakers
+@pytest.mark.parametrize("outcome", [503, ConnectionTimeoutError()], ids=["503", "no connection"])
+def test_a_breaker_opens_in_an_outage_and_refuses(
+    wrapper: Wrapper, outcome: int | Exception
+) -> None:
+    async def scenario() -> tuple[int, object, int]:
+        async with calls_of(wrapper, WITHOUT_WAITS) as calls:
+            for _ in range(EQUAL.in_a_row):
+                await calls.make(outcome)
+            before = calls.reached
+            result = await calls.make(200)
+            return before, result, calls.reached
+
+    before, result, after = run_in_virtual_time(scenario())
+    assert wrapper.refusal is not None
+    assert isinstance(result, wrapper.refusal)
+    assert after == before
+    # One that counts whole calls has made its attempts in each.
+    assert EQUAL.in_a_row <= before <= EQUAL.in_a_row * EQUAL.attempts
+
+
+@breakers
+def test_a_breaker_stays_closed_when_nothing_is_wrong(wrapper: Wrapper) -> None:
+    async def scenario() -> tuple[set[int | Exception], int]:
+        async with calls_of(wrapper) as calls:
+            statuses = {await calls.make(200) for _ in range(2 * EQUAL.in_a_row)}
+            return statuses, calls.reached
+
+    assert run_in_virtual_time(scenario()) == ({200}, 2 * EQUAL.in_a_row)
+
+
+@breakers
+async def test_circuits_open_each_by_itself(wrapper: Wrapper) -> None:
+    assert wrapper.refusal is not None
+    put = wrapper.circuits(WITHOUT_WAITS)
+    with suppress(wrapper.refusal):  # some say so with the failure that opens them
+        await put("one", [True] * EQUAL.in_a_row)
+    await put("another", [False])
+    with pytest.raises(wrapper.refusal):
+        await put("one", [False])
+
+
+@pytest.mark.parametrize("wrapper", [*RETRIES, WRAPPED], ids=lambda each: each.name)
+def test_on_a_socket_a_retry_does_the_same(wrapper: Wrapper) -> None:
+    async def scenario() -> tuple[int, int]:
+        async with FaultServer(Reply(503), Reply(503)) as server, ClientSession() as session:
+            async with wrapper.client(session) as fetch:
+                response = await fetch(server.url)
+            return response.status, server.hits
+
+    assert run_in_virtual_time(scenario()) == (200, 3)
+
+
+@pytest.mark.parametrize(
+    "wrapper", [each for each in EVERYBODY if each not in RETRIES], ids=lambda each: each.name
+)
+def test_on_a_socket_everybody_else_makes_the_request(wrapper: Wrapper) -> None:
+    async def scenario() -> tuple[int, int]:
+        async with FaultServer() as server, ClientSession() as session:
+            async with wrapper.client(session) as fetch:
+                response = await fetch(server.url)
+            return response.status, server.hits
+
+    assert run_in_virtual_time(scenario()) == (200, 1)
+
+
+@everybody
+def test_what_a_user_needs_first_can_be_run(wrapper: Wrapper) -> None:
+    exec(wrapper.first_use, {})
+
+
+async def test_without_a_breaker_there_are_no_circuits() -> None:
+    with pytest.raises(NotImplementedError, match="do nothing has no breaker"):
+        Nothing().circuits()
+
+
+def test_a_wrapper_uses_the_connections_of_the_session() -> None:
+    async def scenario() -> int:
+        async with FaultServer() as server, ClientSession() as session:
+            async with WRAPPED.client(session) as fetch, Nothing().client(session) as other:
+                for each in (fetch, other, fetch):
+                    await each(URL(server.url))
+            return server.total_connections
+
+    assert run_in_virtual_time(scenario()) == 1
