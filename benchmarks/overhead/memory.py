@@ -6,8 +6,10 @@ import asyncio
 import gc
 import tracemalloc
 
+from benchmarks.overhead.in_process import Bench
 from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import BREAKER
+from benchmarks.overhead.refusals import open_breaker, refused
 from benchmarks.overhead.run import Part, Run, absent_rows, named
 from benchmarks.overhead.wanted import at_most
 from benchmarks.overhead.wrapper import Wrapper
@@ -16,7 +18,9 @@ from benchmarks.results import Figure, Table
 __all__ = ["BUSY", "IDLE", "circuit_bytes", "measure_memory"]
 
 _OURS = "resilient: CircuitBreaker"
+_COLUMNS = ("idle", "busy", "for each refusal")
 _CIRCUITS = 1_000
+_REFUSALS = 200
 
 # One call that went well; and half a minute of a call a second, of which every fourth fails.
 IDLE = (False,)
@@ -45,6 +49,25 @@ async def _bytes(wrapper: Wrapper, failures: tuple[bool, ...]) -> float:
     return (after - before) / _CIRCUITS
 
 
+async def refusal_bytes(bench: Bench, wrapper: Wrapper) -> float:
+    """Bytes that stay of each call that its open breaker has refused."""
+    (request,) = bench.requests(1)
+    call = refused(wrapper, await open_breaker(wrapper, request))
+    await call(request)  # what is made once
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(_REFUSALS):
+            await call(request)
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        await wrapper.close()
+    return (after - before) / _REFUSALS
+
+
 def measure_memory(run: Run) -> Part:
     """Everybody who has a breaker."""
     wrappers: dict[str, Wrapper] = {_OURS: BREAKER}
@@ -53,23 +76,25 @@ def measure_memory(run: Run) -> Part:
     run.progress.begin("memory of a circuit", len(wrappers))
     rows: dict[str, tuple[Figure | None, ...]] = {}
     for name, wrapper in wrappers.items():
-        rows[name] = tuple(
-            Figure(what=name, value=circuit_bytes(wrapper, failures), unit="bytes")
-            for failures in (IDLE, BUSY)
+        values = (
+            circuit_bytes(wrapper, IDLE),
+            circuit_bytes(wrapper, BUSY),
+            run.runner.run(refusal_bytes(run.bench, wrapper)),
         )
+        rows[name] = tuple(Figure(what=name, value=round(each), unit="bytes") for each in values)
         run.progress.advance()
-    idle, busy = rows[_OURS]
+    idle, busy, kept = rows[_OURS]
     assert idle is not None
     assert busy is not None
     idle, busy = at_most(idle, 200, "an idle circuit"), at_most(busy, 600, "a busy circuit")
-    rows[_OURS] = (idle, busy)
+    rows[_OURS] = (idle, busy, kept)
     table = Table(
         title="Memory of a circuit",
-        columns=("idle", "busy"),
-        rows=(*rows.items(), *absent_rows(run.peers, 2)),
+        columns=_COLUMNS,
+        rows=(*rows.items(), *absent_rows(run.peers, len(_COLUMNS))),
         remark="With its place in the registry, or in a dict where there is none, and without "
         "its key. Idle: after one call that went well. Busy: after half a minute of a call a "
-        "second, of which every fourth failed.",
+        "second, of which every fourth failed. And what stays of each call that was refused.",
     )
     notes = where_better(
         "in bytes of an idle circuit", idle, {name: rows[name][0] for name in theirs}

@@ -18,7 +18,7 @@ from benchmarks.overhead.wanted import at_most
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Table
 
-__all__ = ["NeverOpened", "measure_refusals", "open_breaker"]
+__all__ = ["NeverOpened", "measure_refusals", "open_breaker", "refused"]
 
 _CALLS = 400
 _ROUNDS = 25, 5

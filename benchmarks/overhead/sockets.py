@@ -17,7 +17,7 @@ from benchmarks.overhead.rounds import Taken, median, ratio
 from benchmarks.overhead.run import Part, Row, Run, absent_rows, named
 from benchmarks.overhead.wanted import at_least
 from benchmarks.overhead.wrapper import Fetch, fetching
-from benchmarks.results import Table
+from benchmarks.results import Figure, Table
 
 __all__ = ["Speed", "measure_sockets", "speed"]
 
@@ -27,6 +27,8 @@ _PIPELINE = "resilient: middlewares=[Pipeline()]"
 _MANY = 64
 _COLUMNS = ("1 caller", "1 caller, by CPU", f"{_MANY} callers", f"{_MANY} callers, by CPU")
 _ROUNDS = 20, 3
+# The share of its time that a client runs which has a core for itself.
+_SATURATED = 0.85
 # In a turn, by callers: a twentieth of a second, or a little more.
 _REQUESTS = {1: 100, _MANY: 5 * _MANY}
 
@@ -103,7 +105,8 @@ def measure_sockets(run: Run) -> Part:
     )
     theirs = {name: rows[name][1][many] for name in named(run.peers.wrappers)}
     notes = where_better(f"at {_MANY} callers", wanted[0], theirs, higher=True)
-    return Part(table=table, wanted=tuple(wanted), notes=notes)
+    wall, cpu = rows[_ALONE][1][many : many + 2]
+    return Part(table=table, wanted=tuple(wanted), notes=notes + _about_the_core(wall, cpu))
 
 
 async def _open(run: Run, stack: AsyncExitStack) -> dict[str, Fetch]:
@@ -120,6 +123,24 @@ async def _open(run: Run, stack: AsyncExitStack) -> dict[str, Fetch]:
 
 def _turn(run: Run, fetch: Fetch, callers: int) -> Speed:
     return run.runner.run(speed(fetch, run.bench.url, callers, _REQUESTS[callers]))
+
+
+def _about_the_core(per_second: Figure | None, per_cpu_second: Figure | None) -> tuple[str, ...]:
+    """Whether the client was what kept the requests from being more.
+
+    It is when it has a core for itself and always something to do. If it does not, a wrapper
+    that costs much may show little, or the other way around.
+    """
+    assert per_second is not None
+    assert per_cpu_second is not None
+    share = (per_second.value or 0.0) / (per_cpu_second.value or 1.0)
+    if share >= _SATURATED:
+        return ()
+    return (
+        f"At {_MANY} callers the client ran for {share:.0%} of the time: the machine had other "
+        "things to do, or the server was the slower of the two. Of the requests on a socket, "
+        "read the figures by CPU.",
+    )
 
 
 def _by_column(speeds: Mapping[str, list[Speed]], callers: int) -> dict[str, Taken]:

@@ -101,5 +101,6 @@ def have_little_to_do(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "_CALLS", 50)
     patch.setattr(sockets, "_REQUESTS", {1: 1, 64: 64})
     patch.setattr(memory, "_CIRCUITS", 20)
+    patch.setattr(memory, "_REFUSALS", 20)
     patch.setattr(imports, "import_time", lambda code: Import(0.2, len(code) / 1000))
     patch.setattr(benchmark, "find_peers", lambda: FEW_PEERS)

@@ -6,19 +6,26 @@ import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
 
 import pytest
-from aiohttp import ClientConnectionError, ClientRequest, ClientSession
+from aiohttp import (
+    ClientConnectionError,
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+)
 from yarl import URL
 
 from benchmarks.overhead import sockets
 from benchmarks.overhead.imports import Import
 from benchmarks.overhead.in_process import bench, cost_of
-from benchmarks.overhead.memory import circuit_bytes
+from benchmarks.overhead.memory import circuit_bytes, refusal_bytes
 from benchmarks.overhead.ours import Nothing
 from benchmarks.overhead.refusals import NeverOpened, open_breaker
 from benchmarks.overhead.run import Run
 from benchmarks.overhead.settings import OverheadSettings
 from benchmarks.overhead.wrapper import Circuits
 from benchmarks.progress import Silent
+from benchmarks.results import Figure
 from resilient import ConfigError
 from resilient.testing import FaultServer
 from tests.unit.benchmarks.overhead.support import FEW_PEERS
@@ -115,6 +122,36 @@ def test_memory_is_that_of_circuits_which_stay() -> None:
     small = circuit_bytes(wrapper, (False,))
     wrapper.size = 10_000
     assert circuit_bytes(wrapper, (False,)) - small == pytest.approx(10_000, rel=0.05)
+
+
+def test_what_stays_of_refusals_is_counted(run: Run) -> None:
+    class Hoarding(Nothing):
+        refusal = ZeroDivisionError
+        size = 0
+
+        def bare(self, send: object, equal: object = None) -> ClientHandlerType:
+            kept = []
+
+            async def refuse(_: ClientRequest) -> ClientResponse:
+                kept.append(bytearray(self.size))
+                raise ZeroDivisionError
+
+            return refuse
+
+    wrapper = Hoarding()
+    little = run.runner.run(refusal_bytes(run.bench, wrapper))
+    wrapper.size = 10_000
+    assert run.runner.run(refusal_bytes(run.bench, wrapper)) - little == pytest.approx(10_000, 0.05)
+
+
+def figure_of(value: float) -> Figure:
+    return Figure(what="aiohttp alone", value=value, unit="requests/s")
+
+
+def test_a_client_that_had_no_core_for_itself_is_mentioned() -> None:
+    assert sockets._about_the_core(figure_of(900), figure_of(1000)) == ()
+    (note,) = sockets._about_the_core(figure_of(400), figure_of(1000))
+    assert "the client ran for 40% of the time" in note
 
 
 def test_what_an_import_adds_is_a_share_of_that_of_aiohttp() -> None:
