@@ -25,12 +25,13 @@ async def test_the_server_answers_requests_on_one_connection() -> None:
 async def test_the_server_answers_each_head_once_however_it_arrives() -> None:
     with answering() as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", URL(url).port)
-        for piece in (b"GET / HTTP/1.1\r\nHost: a\r", b"\n\r", b"\nGET / HTTP/1.1\r\n\r\n"):
+        head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        for piece in (head[:20], head[20:-1], head[-1:] + head + head[:-1], head[-1:]):
             writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0.001)
-        for _ in range(2):
-            await reader.readuntil(b'{"id": "mtg_1"}')
+            await asyncio.sleep(0.001)  # so that it arrives by itself
+        async with asyncio.timeout(10):
+            for _ in range(3):
+                await reader.readuntil(b'{"id": "mtg_1"}')
         writer.close()
         await writer.wait_closed()
 

@@ -2,9 +2,9 @@
 
 https://github.com/hynek/stamina. It counts attempts, stops after a time, if an attempt ends,
 and caps its waits. It knows exceptions alone: statuses become exceptions in the decorated
-function. Its jitter is added to the wait; the nearest to full jitter is none of the wait and
-all of the jitter, which does not grow. So it is given its own kind, a jitter as large as the
-first wait. Methods, a budget and Retry-After are for the user to think of.
+function. Its jitter is added to the wait, and does not grow with it, so full jitter cannot be
+expressed: it is given one of up to the first wait. Methods, a budget and Retry-After are for
+the user to think of.
 """
 
 from __future__ import annotations

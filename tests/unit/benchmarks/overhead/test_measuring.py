@@ -82,6 +82,24 @@ def test_a_breaker_that_never_opens_is_no_figure(run: Run) -> None:
         run.runner.run(open_breaker(Idle(), request))
 
 
+def test_a_refusal_that_has_reached_the_server_is_none(run: Run) -> None:
+    class Translating(Nothing):
+        refusal = ZeroDivisionError
+
+        def bare(self, send: ClientHandlerType, equal: object = None) -> ClientHandlerType:
+            async def call(request: ClientRequest) -> ClientResponse:
+                try:
+                    return await send(request)
+                except TimeoutError:
+                    raise ZeroDivisionError from None
+
+            return call
+
+    (request,) = run.runner.run(one_request(run))
+    with pytest.raises(NeverOpened):
+        run.runner.run(open_breaker(Translating(), request))
+
+
 def test_a_breaker_is_open_when_it_is_measured(run: Run) -> None:
     for wrapper in FEW_PEERS.wrappers[1:]:
         assert wrapper.refusal is not None
