@@ -78,10 +78,15 @@ def explain(file: str, url: str, method: str, as_json: bool) -> None:
         answer(rendered(report.shown(explanation)))
 
 
-def run() -> int:
-    """Run the command that the process was given, and return its exit status."""
+def run(command: click.Command = app, name: str = "resilient") -> int:
+    """Run the command that the process was given, and return its exit status.
+
+    Args:
+        command: The command line that reads what was given.
+        name: What it calls itself when it complains.
+    """
     try:
-        status = app.main(standalone_mode=False)
+        status = command.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -92,6 +97,6 @@ def run() -> int:
         return 0
     except OSError as error:
         mute()
-        click.echo(f"resilient: {error.strerror}", err=True)
+        click.echo(f"{name}: {error.strerror}", err=True)
         return FAILED
     return status if isinstance(status, int) else 0

@@ -4,9 +4,11 @@ import logging
 import sys
 from importlib.metadata import entry_points
 
+import click
 import pytest
 
 from resilient.__main__ import main
+from resilient.cli import app
 from resilient.cli.demo import play
 
 
@@ -85,6 +87,25 @@ def test_an_interrupt_is_quiet(
     assert main() == 130
     shown = capsys.readouterr()
     assert shown.out + shown.err.strip() == ""
+
+
+def test_another_command_line_runs_in_the_same_way(
+    arguments: list[str], capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command()
+    @click.argument("number", type=int)
+    def other(number: int) -> int:
+        if number > 9:
+            raise OSError(28, "No space left on device")
+        return number
+
+    # What it says last would go nowhere.
+    monkeypatch.setattr(app, "mute", lambda: None)
+    arguments.append("3")
+    assert app.run(other, "others") == 3
+    arguments[1] = "10"
+    assert app.run(other, "others") == 2
+    assert capsys.readouterr().err == "others: No space left on device\n"
 
 
 def test_any_other_missing_module_is_an_error(

@@ -1,0 +1,49 @@
+"""The door to the benchmarks: `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+_EXTRAS = {
+    "aiobreaker",
+    "aiohttp_retry",
+    "cattrs",
+    "click",
+    "clientwright",
+    "hdrh",
+    "hyx",
+    "jinja2",
+    "matplotlib",
+    "purgatory",
+    "rich",
+    "stamina",
+    "tenacity",
+}
+
+
+def main() -> int:
+    """Run the command line; say in one line what to install if its libraries are missing.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        from benchmarks.cli.app import app
+        from resilient.cli.app import run
+
+        return run(app, "benchmarks")
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRAS:
+            raise
+        sys.stderr.write(
+            f"benchmarks: this needs {missing}; "
+            'install it in a checkout with: pip install -e ".[bench,peers]"\n'
+        )
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""A report as Markdown, for READMEs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from benchmarks.report.document import Report, machine_in_a_line, versions_in_a_line
+from benchmarks.report.numbers import unit_in_print, words
+from benchmarks.report.sheets import Cell, Sheet, sheets_of
+from benchmarks.report.slugs import slug
+from benchmarks.results import Result, Table
+from resilient.cli.output import printable
+
+__all__ = ["blocks_of", "markdown_of"]
+
+# In an address nothing is special, but for what ends it.
+_SPECIAL = re.compile(r"(https?://[^\s|`]+)|([\\`*_\[\]|~#])")
+_STRONG = ("misses",)
+
+
+def markdown_of(report: Report) -> str:
+    """All tables, with the machine and the date."""
+    parts = ["# Benchmarks", _conditions(report)]
+    if report.stopped:
+        missing = f"; nothing of {', '.join(report.missing)}" if report.missing else ""
+        parts.append(f"**Stopped before the end: {_text(report.stopped + missing)}.**")
+    for result in report.results:
+        parts += [f"## {_text(result.title)}", _text(result.summary), *_result(result)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _conditions(report: Report) -> str:
+    line = f"Measured with {machine_in_a_line(report.machine)}; "
+    return _text(line + versions_in_a_line(report.machine) + ".")
+
+
+def _result(result: Result) -> Iterator[str]:
+    yield from _how(result)
+    for table in result.tables:
+        yield f"**{_text(table.title)}**"
+        yield from _table(table)
+    if result.notes:
+        yield "\n".join(f"- {_text(note)}" for note in result.notes)
+
+
+def _how(result: Result) -> Iterator[str]:
+    if not result.is_complete:
+        yield "**Interrupted: this is what was measured until then.**"
+    seed = "" if result.seed is None else f", seed {result.seed}"
+    parameters = "".join(f"; {name}: {words(each)}" for name, each in result.parameters.items())
+    yield f"Run again with {_code(result.command)}{_text(seed + parameters)}."
+
+
+def _table(table: Table) -> Iterator[str]:
+    for sheet in sheets_of(table, unit_in_print):
+        yield from _sheet(sheet)
+
+
+def _sheet(sheet: Sheet) -> Iterator[str]:
+    numeric = [
+        any(row[column].is_number for row in sheet.rows) for column in range(len(sheet.heads))
+    ]
+    lines = [
+        _row(map(_text, sheet.heads)),
+        _row("---:" if each else "---" for each in numeric),
+        *(_row(map(_cell, row)) for row in sheet.rows),
+    ]
+    yield "\n".join(lines)
+    below = [f"[{index}] {note}" for index, note in enumerate(sheet.notes, start=1)]
+    if sheet.remark:
+        below.append(sheet.remark)
+    if below:
+        yield "<br>".join(map(_text, below))
+
+
+def _row(cells: Iterator[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(cell: Cell) -> str:
+    first = _text(cell.text)
+    if first and cell.status in _STRONG:
+        first = f"**{first}**"
+    return "<br>".join([first, *map(_text, cell.details)])
+
+
+def _text(text: str) -> str:
+    """Text that means nothing to Markdown but itself, in one line."""
+    line = printable(" ".join(text.splitlines()))
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(lambda found: found[1] or f"\\{found[2]}", line)
+
+
+def _code(text: str) -> str:
+    line = printable(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    blank = " " if "`" in line else ""
+    return f"{fence}{blank}{line}{blank}{fence}"
+
+
+def blocks_of(report: Report) -> Iterator[tuple[str, str]]:
+    """What may be inserted somewhere, by name: all of a result, and each of its tables."""
+    conditions = _conditions(report)
+    for result in report.results:
+        yield result.name, "\n\n".join([*_result(result), conditions])
+        for table in result.tables:
+            parts = [*_table(table), *_how(result), conditions]
+            yield f"{result.name}/{slug(table.title)}", "\n\n".join(parts)

@@ -1,0 +1,72 @@
+"""Numbers in words: no more digits than a measurement has, and units behind them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from benchmarks.results import Figure
+
+__all__ = ["ABSENT", "number", "spread", "unit_in_print", "with_unit", "words"]
+
+ABSENT: Final = "absent"
+
+# From here on nobody counts the digits.
+_MANY = 1e12
+_FEW = 1e-3
+
+_IN_PRINT = {"us": "µs", "x": "×"}
+
+
+def number(value: float) -> str:
+    """A number with three significant digits, all of them if it is a whole one.
+
+    >>> [number(each) for each in (1234567, 12345.6, 3.14159, 0.00012)]
+    ['1,234,567', '12,346', '3.14', '1.20e-4']
+    """
+    if math.isnan(value):
+        return "unknown"
+    if math.isinf(value):
+        return "infinite" if value > 0 else "-infinite"
+    size = abs(value)
+    if size < _MANY and value == int(value):
+        return f"{int(value):,}"
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    if not _FEW <= size < _MANY:
+        return f"{mantissa}e{int(exponent)}"
+    return f"{value:,.{max(0, 2 - int(exponent))}f}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A number and its unit: "2.10x", "8.20%", "12.0 us"."""
+    attached = unit in ("", "x", "×", "%")
+    return f"{number(value)}{'' if attached else ' '}{unit}"
+
+
+def unit_in_print(unit: str) -> str:
+    """A unit for pages, which have more signs than some terminals."""
+    return _IN_PRINT.get(unit, unit)
+
+
+def spread(figure: Figure) -> str:
+    """The quartiles; nothing where a figure has none."""
+    low, high = figure.low, figure.high
+    if low is None or high is None:
+        return ""
+    return f"{number(low)} to {number(high)}"
+
+
+def words(value: Any) -> str:
+    """The value of a parameter: as JSON has it, or nearly."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.15g}" if math.isfinite(value) else number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {words(each)}" for key, each in value.items()) or "none"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(map(words, value)) or "none"
+    return str(value)

@@ -1,0 +1,169 @@
+"""Charts as pictures: the same bytes for the same chart, and nothing global changed."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.report.axes import set_axes
+from benchmarks.report.drawable import Drawable, drawable
+from benchmarks.report.spans import shade
+from benchmarks.results import Chart
+from resilient.cli.output import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["as_png", "as_svg"]
+
+# By Okabe and Ito (2008): told apart by people who see fewer colours, https://jfly.uni-koeln.de/color/
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+# Of other lengths than the colours, so that a line that has the colour of another differs.
+_DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+
+_SIZE = (8.6, 4.6)  # inches
+_DOTS_PER_INCH = 160
+_MARKS_PER_LINE = 12
+_MANY_POINTS = 200
+_LETTERS_IN_A_ROW = 95
+_LONGEST_NAME = 70
+
+_LOOKS: Final[Any] = {
+    "font.family": ["DejaVu Sans", "sans-serif"],
+    "font.size": 10.5,
+    "axes.edgecolor": "#777777",
+    "axes.labelcolor": "#222222",
+    "axes.xmargin": 0.02,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.7,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "legend.frameon": False,
+    "legend.handlelength": 3.2,
+    "hatch.color": "#c9c9c9",
+    "hatch.linewidth": 0.6,
+    # What is a dollar sign stays one.
+    "text.parse_math": False,
+    # Text remains text: it can be searched, and read out.
+    "svg.fonttype": "none",
+}
+
+
+def as_png(chart: Chart) -> bytes:
+    """A chart under its title, as a file."""
+    with _looks("png"):
+        figure = _drawn(chart, titled=True)
+        return _saved(figure, "png", {"Software": None})
+
+
+def as_svg(chart: Chart, salt: str = "") -> str:
+    """A chart without its title, as an element of a page.
+
+    Args:
+        chart: The chart.
+        salt: Tells its parts from those of other charts of the page.
+    """
+    with _looks(salt or "svg"):
+        figure = _drawn(chart, titled=False)
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        text = _saved(figure, "svg", nothing).decode()
+    element = text[text.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    # Those names are in every chart; in a page each may be there once.
+    return re.sub(r'<g id="[a-zA-Z0-9._]+_\d+">', "<g>", element)
+
+
+@contextmanager
+def _looks(salt: str) -> Iterator[None]:
+    """Our own settings, whatever a file of the user's says, and only for a while."""
+    import matplotlib
+
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # Letters for which there is no font, or a legend that leaves no room: so be it.
+        warnings.simplefilter("ignore", UserWarning)
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({**_LOOKS, "svg.hashsalt": salt})
+        yield
+
+
+def _saved(figure: Figure, form: str, metadata: dict[str, Any]) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format=form, metadata=metadata)
+    return file.getvalue()
+
+
+def _drawn(chart: Chart, *, titled: bool) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    if titled:
+        title = fill(printable(chart.title), 76)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    seen = drawable(chart)
+    axes.set_xlabel(printable(chart.x_label))
+    axes.set_ylabel(printable(chart.y_label))
+    if not seen.has_points:
+        _say_nothing(axes)
+        return figure
+    for index, (name, xs, ys) in enumerate(seen.lines):
+        _draw(axes, index, name, xs, ys)
+    set_axes(axes, seen)
+    shade(axes, seen)
+    _add_legend(figure, axes, seen)
+    return figure
+
+
+def _say_nothing(axes: Axes) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.text(
+        0.5, 0.5, "nothing to draw", transform=axes.transAxes, ha="center", va="center", size=13
+    )
+
+
+def _draw(axes: Axes, index: int, name: str, xs: list[float], ys: list[float]) -> None:
+    every = max(1, len(xs) // _MARKS_PER_LINE)
+    axes.plot(
+        xs,
+        ys,
+        label=_label(name),
+        color=_COLOURS[index % len(_COLOURS)],
+        linestyle=_DASHES[index % len(_DASHES)],
+        linewidth=1.9 if len(xs) < _MANY_POINTS else 1.2,
+        marker=_MARKERS[index % len(_MARKERS)],
+        markersize=5,
+        # What lies on an axis is seen whole.
+        clip_on=False,
+        zorder=3,
+        # Lines that lie upon each other are marked in different places.
+        markevery=(index * every // 3 % every, every),
+    )
+
+
+def _label(name: str) -> str:
+    shown = printable(name)
+    if len(shown) > _LONGEST_NAME:
+        shown = shown[: _LONGEST_NAME - 1] + "…"
+    # matplotlib leaves out of a legend what begins with an underscore.
+    return f" {shown}" if shown.startswith("_") else shown or " "
+
+
+def _add_legend(figure: Figure, axes: Axes, seen: Drawable) -> None:
+    """Below the axes, where it covers nothing."""
+    longest = max(len(_label(name)) for name, _, _ in seen.lines) + 8
+    columns = max(1, min(len(seen.lines), _LETTERS_IN_A_ROW // longest))
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)

@@ -1,0 +1,92 @@
+"""A report on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from benchmarks.report.document import (
+    Report,
+    figures_that_miss,
+    machine_in_a_line,
+    versions_in_a_line,
+)
+from benchmarks.report.numbers import with_unit, words
+from benchmarks.report.sheets import Cell, Sheet, sheets_of
+from benchmarks.results import Result
+from resilient.cli.tables import headed, text
+
+__all__ = ["shown"]
+
+_STYLES = {"": "", "holds": "green", "misses": "bold red", "absent": "dim"}
+
+
+def shown(report: Report) -> Iterator[RenderableType]:
+    """Everything but the charts."""
+    yield text(machine_in_a_line(report.machine))
+    yield text(versions_in_a_line(report.machine), style="dim")
+    for result in report.results:
+        yield from _result(result)
+    yield from _end(report)
+
+
+def _result(result: Result) -> Iterator[RenderableType]:
+    yield text("")
+    heading = text(f"{result.name}: {result.title}", style="bold")
+    if not result.is_complete:
+        heading.append("  INTERRUPTED: this is what was measured so far", "bold red")
+    yield heading
+    yield text(result.summary)
+    seed = "" if result.seed is None else f"  (seed {result.seed})"
+    yield text(f"run again: {result.command}{seed}", style="dim")
+    if result.parameters:
+        parameters = "; ".join(f"{name}: {words(each)}" for name, each in result.parameters.items())
+        yield text(parameters, style="dim")
+    for table in result.tables:
+        for sheet in sheets_of(table):
+            yield from _sheet(sheet)
+    if result.notes:
+        yield text("")
+    for note in result.notes:
+        yield text(f"* {note}")
+
+
+def _sheet(sheet: Sheet) -> Iterator[RenderableType]:
+    yield text("")
+    yield text(sheet.title, style="italic")
+    lines = headed(*(text(head).plain for head in sheet.heads))
+    for column, cells in enumerate(zip(*sheet.rows, strict=True)):
+        if any(each.is_number for each in cells):
+            lines.columns[column].justify = "right"
+    for row in sheet.rows:
+        lines.add_row(*map(_cell, row))
+    yield lines if sheet.rows else text("nothing was measured")
+    for index, note in enumerate(sheet.notes, start=1):
+        yield text(f"[{index}] {note}", style="dim")
+    if sheet.remark:
+        yield text(sheet.remark, style="dim")
+
+
+def _cell(cell: Cell) -> Text:
+    shown = text(cell.text, style=_STYLES[cell.status])
+    for detail in cell.details:
+        shown.append("\n").append_text(text(detail, style="dim"))
+    return shown
+
+
+def _end(report: Report) -> Iterator[RenderableType]:
+    yield text("")
+    missed = False
+    for result in report.results:
+        for table, name, figure in figures_that_miss(result):
+            missed = True
+            value = "" if figure.value is None else with_unit(figure.value, figure.unit)
+            line = f"misses: {result.name}, {table.title}, {name}: {value}, wanted {figure.wanted}"
+            yield text(line, style="bold red")
+    if not missed:
+        yield text("No figure misses what is wanted of it.")
+    if report.stopped:
+        missing = f"; nothing of {', '.join(report.missing)}" if report.missing else ""
+        yield text(f"Stopped before the end: {report.stopped}{missing}.", style="bold red")

@@ -1,0 +1,163 @@
+"""A report as a page."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from attrs import evolve
+
+from benchmarks.report.document import Report
+from benchmarks.report.page import page_of
+from benchmarks.results import Figure, Table
+from tests.unit.benchmarks.report.samples import BLOG, CHART, NASTY, REPORT, RESULT, report
+
+VOID = {"meta", "br", "img", "link", "hr", "input"}
+
+
+class Seen(HTMLParser):
+    """What a page consists of."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+    def named(self, name: str) -> list[str]:
+        return [value for given, value in self.attributes if given == name]
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return page_of(REPORT)
+
+
+@pytest.fixture(scope="module")
+def seen(page: str) -> Seen:
+    return Seen(page)
+
+
+def test_it_is_well_formed(seen: Seen) -> None:
+    assert seen.open == []
+
+
+def test_it_needs_no_script_and_nothing_from_elsewhere(seen: Seen, page: str) -> None:
+    assert not {"script", "link", "img", "iframe", "object"} & set(seen.tags)
+    assert seen.named("src") == []
+    assert {each for each in seen.named("href") if not each.startswith("#")} == {BLOG}
+    assert not re.search(r"url\((?!#)|@import", page)
+
+
+def test_everything_in_the_contents_is_there(seen: Seen) -> None:
+    anchors = seen.named("id")
+    targets = [each[1:] for each in seen.named("href") if each.startswith("#")]
+    for each in ("overhead", "overhead-in-process", "overhead-goodput-over-time"):
+        assert each in targets
+    assert set(targets) <= set(anchors)
+    assert len(anchors) == len(set(anchors))
+
+
+def test_the_conditions_of_a_result_stand_beside(seen: Seen) -> None:
+    for each in (
+        "CPython 3.13.1, Linux x86_64, 2 cores, load 0.5, 2026-05-04T10:00:00+00:00",
+        "python -m benchmarks overhead --seed 7",
+        "seed7",
+        "policiesnone, retry",
+        "portnone",
+        "hyxabsent: not installed",
+        "A peer is better.",
+    ):
+        assert each in seen.words()
+
+
+def test_what_misses_is_marked_in_words(seen: Seen) -> None:
+    words = seen.words()
+    assert "1 of 3 figures are as wanted" in words
+    assert "✗ misses In process: suspending: 4.61 µs, wanted at most 4" in words
+    assert "✗ misses On a socket: ours, 64 callers: 0.930×, wanted at least 0.95" in words
+    assert "at most 4 NO" in words
+
+
+def test_published_figures_stand_beside_with_their_source(seen: Seen) -> None:
+    assert "912 calls about 900 [1]" in seen.words()
+    assert f"[1] {BLOG}" in seen.words()
+
+
+def test_charts_are_in_it(seen: Seen) -> None:
+    assert seen.tags.count("svg") == 1
+    assert "Seeded." in seen.words()
+
+
+def test_a_whole_report_is_not_called_interrupted(seen: Seen) -> None:
+    assert "nterrupted" not in seen.words()
+    assert "Stopped" not in seen.words()
+
+
+def test_what_was_interrupted_says_so() -> None:
+    stopped = report(
+        evolve(RESULT, charts=(), is_complete=False), stopped="interrupted", missing=("storm",)
+    )
+    words = Seen(page_of(stopped)).words()
+    assert "Stopped before the end: interrupted. Nothing was measured of storm." in words
+    assert "What it costs interrupted" in words
+    assert "Interrupted: this is what was measured until then." in words
+
+
+def test_everything_is_escaped() -> None:
+    figure = Figure(what=NASTY, value=1, unit=NASTY, wanted=NASTY, holds=False, source=NASTY)
+    absent = Figure(what=NASTY, value=None, remark=NASTY)
+    lists = Table(title=NASTY, figures=(figure, absent), remark=NASTY)
+    rows = Table(title=NASTY, columns=(NASTY,), rows=((NASTY, (figure,)), (NASTY, (absent,))))
+    nasty = evolve(
+        RESULT,
+        name=NASTY,
+        title=NASTY,
+        summary=NASTY,
+        command=NASTY,
+        parameters={NASTY: NASTY},
+        tables=(lists, rows, lists),
+        charts=(evolve(CHART, title=NASTY, remark=NASTY), evolve(CHART, title=NASTY)),
+        notes=(NASTY,),
+        is_complete=False,
+    )
+    machine = {"date": NASTY, "python": NASTY, NASTY: NASTY, "versions": {NASTY: NASTY}}
+    page = page_of(Report(machine=machine, results=(nasty,), stopped=NASTY, missing=(NASTY,)))
+    page.encode()
+    seen = Seen(page)
+    assert seen.open == []
+    assert "script" not in seen.tags
+    assert "<script>alert(1)</script>" in seen.text
+    assert "\x1b" not in page
+    assert len(seen.named("id")) == len(set(seen.named("id")))
+
+
+@pytest.mark.parametrize("machine", [{}, {"date": None, "versions": None}])
+def test_little_need_be_known(machine: dict[str, None]) -> None:
+    bare = evolve(RESULT, tables=(Table(title="t"),), charts=(), notes=(), seed=None, parameters={})
+    words = Seen(page_of(Report(machine=machine, results=(bare,)))).words()
+    assert "Nothing was measured." in words
+    assert "seed" not in words.replace("--seed", "")
