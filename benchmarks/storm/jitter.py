@@ -37,13 +37,14 @@ JITTERS: tuple[Jitter, ...] = get_args(Jitter)
 
 NUMBERS = (10, 25, 50, 75, 100)
 _QUICK_NUMBERS = (20, 50, 100)
-_REPEAT, _QUICK_REPEAT = 7, 3
+_REPEAT, _QUICK_REPEAT = 10, 3
 
 # The slices of time, and how many of them, in the chart of calls over time.
 _SLICE = 0.1
 _SLICES = 50
 
 _Run = tuple[float, list[float]]
+_Values = dict[Jitter, list[float]]
 
 
 def backoff(jitter: Jitter) -> Backoff:
@@ -121,8 +122,8 @@ def _told(found: dict[tuple[Jitter, int], list[_Run]]) -> Told:
         ),
         remark="Calls are writes; every client gets done in the end.",
     )
-    work = {jitter: statistics.median(calls[jitter, most]) for jitter in JITTERS}
-    time = {jitter: statistics.median(times[jitter, most]) for jitter in JITTERS}
+    work = {jitter: calls[jitter, most] for jitter in JITTERS}
+    time = {jitter: times[jitter, most] for jitter in JITTERS}
     return Told(
         tables=(side_by_side, _published(most, work, time)),
         charts=(
@@ -133,16 +134,22 @@ def _told(found: dict[tuple[Jitter, int], list[_Run]]) -> Told:
     )
 
 
-def _published(clients: int, work: dict[Jitter, float], time: dict[Jitter, float]) -> Table:
+def _published(clients: int, work: _Values, time: _Values) -> Table:
     def share(
-        what: str, of: dict[Jitter, float], one: Jitter, other: Jitter, published: str, claim: str
+        what: str, of: _Values, one: Jitter, other: Jitter, published: str, claim: str
     ) -> Figure:
-        value = of[one] / of[other]
+        # Means, as in the source.
+        value = statistics.fmean(of[one]) / statistics.fmean(of[other])
         holds = {"below half": value < 0.5, "above 1": value > 1, "below 1": value < 1}
-        agrees = "as published" if holds.get(claim, abs(value - 1) < 0.15) else "not as published"
+        if holds.get(claim, abs(value - 1) < 0.15):
+            remark = "as published"
+        elif max(min(of[one]), min(of[other])) <= min(max(of[one]), max(of[other])):
+            remark = "less than the runs of one kind differ"
+        else:
+            remark = "not as published"
         what = f"{what}, {one} against {other}"
         return Figure(
-            what=what, value=value, unit="x", published=published, source=_SOURCE, remark=agrees
+            what=what, value=value, unit="x", published=published, source=_SOURCE, remark=remark
         )
 
     return Table(

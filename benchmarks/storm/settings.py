@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import Attribute, field, frozen
 
 from benchmarks.contenders import Contender, from_file
 from resilient.errors import ConfigError
-from resilient.validation import as_tuple, at_least, instance, optional
+from resilient.validation import as_tuple, at_least, check, instance, optional
 
 __all__ = ["STORIES", "StormSettings"]
 
 STORIES = ("jitter", "throttling", "metastable", "crowd", "rate-limit")
+
+
+def _within(least: float, most: float) -> Callable[[Any], bool]:
+    """A condition: a number between two others, and whole if they are."""
+    kinds = int if isinstance(least, int) else int | float
+
+    def holds(given: Any) -> bool:
+        return isinstance(given, kinds) and not isinstance(given, bool) and least <= given <= most
+
+    return holds
 
 
 @frozen(kw_only=True)
@@ -22,8 +33,7 @@ class StormSettings:
     Attributes:
         stories: Which to tell, in this order.
         clients: How many there are in "crowd".
-        seconds: How long "crowd" is, and "metastable" after its trigger; simulated ones. Of
-            the crowd's, the third quarter of a minute and what follows is the recovery.
+        seconds: How long "crowd" is, and "metastable" after its trigger; simulated ones.
         policy_file: A file of services, whose policies stand beside the others.
         service: The one service of the file that counts; None for all.
         seed: Of everything random: the same seed gives the same figures.
@@ -32,8 +42,12 @@ class StormSettings:
     """
 
     stories: tuple[str, ...] = field(default=STORIES, converter=as_tuple)
-    clients: int = field(default=10_000, validator=at_least(10))
-    seconds: float = field(default=60.0, validator=at_least(20.0, "simulated seconds"))
+    clients: int = field(
+        default=10_000, validator=check("an integer from 10 to 100000", _within(10, 100_000))
+    )
+    seconds: float = field(
+        default=60.0, validator=check("a number of seconds from 20 to 600", _within(20.0, 600.0))
+    )
     policy_file: str | None = field(
         default=None, validator=optional(instance(str, "the path of a file"))
     )
@@ -50,9 +64,7 @@ class StormSettings:
             raise ConfigError.of("StormSettings.stories", stories, f"some of {', '.join(STORIES)}")
         for name in stories:
             if name not in STORIES:
-                raise ConfigError.of(
-                    "StormSettings.stories", name, f"some of {', '.join(STORIES)}"
-                )
+                raise ConfigError.of("StormSettings.stories", name, f"some of {', '.join(STORIES)}")
 
     @own.default
     def _read(self) -> tuple[Contender, ...]:
