@@ -48,19 +48,21 @@ class Setup:
         policy: Of each process.
         offered: Calls a second, of all of them.
         processes: How many, each with a pipeline of its own.
+        capacity: Requests a second that the database can answer.
     """
 
     name: str
     policy: Policy
     offered: float = OFFERED
     processes: int = PROCESSES
+    capacity: float = CAPACITY
 
 
 def run(setup: Setup, *, until: float, seed: int) -> Tally:
     """The example under one policy, until so many seconds after the beginning."""
     tally = Tally()
     random = randomness(seed, "metastable", setup.name, setup.offered)
-    database = BrownOut(_SERVICE, workers=round(CAPACITY * _SERVICE), then=Reply(200))
+    database = BrownOut(_SERVICE, workers=round(setup.capacity * _SERVICE), then=Reply(200))
     network = Network(Held(TRIGGER, database), tally)
 
     async def main(session: aiohttp.ClientSession) -> None:

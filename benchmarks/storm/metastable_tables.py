@@ -119,7 +119,8 @@ def told(found: dict[str, Tally], by_load: dict[float, Tally], until: float) -> 
 
 def _notes(found: dict[str, Tally], until: float) -> tuple[str, ...]:
     """What ended the outage, and why a budget is not enough at such a load."""
-    ends, goes_on = [], []
+    ends: list[str] = []
+    goes_on: list[str] = []
     for what, tally in found.items():
         back = tally.recovered_at(TRIGGER.end, until, _RECOVERED * OFFERED)
         (goes_on if back is None else ends).append(f'"{what}"')

@@ -68,7 +68,7 @@ class StormSettings:
 
     @own.default
     def _read(self) -> tuple[Contender, ...]:
-        if self.policy_file is None:
+        if not isinstance(self.policy_file, str):
             if self.service is not None:
                 raise ConfigError.of("StormSettings.service", self.service, "given with a file")
             return ()

@@ -25,7 +25,7 @@ from benchmarks.storm.tally import Tally
 from resilient import Backoff, BudgetPolicy, Pipeline, Retry, RetryPolicy
 from resilient.testing import LoopClock, Mixture, Reply
 
-__all__ = ["fail_at_random", "tell"]
+__all__ = ["MIDDLEWARES", "fail_at_random", "tell"]
 
 _A6 = "gRFC A6, gRPC Retry Design, 2017"
 _SRE = 'Google, "Site Reliability Engineering", 2016, chapter 21, "Handling Overload"'
@@ -55,7 +55,7 @@ def _grpc(random: Random) -> ClientMiddlewareType:
 
 
 _NO_BUDGET, _BUDGET = "no budget", "our budget"
-_MIDDLEWARES: dict[str, _Make] = {
+MIDDLEWARES: dict[str, _Make] = {
     _NO_BUDGET: _retry(None),
     _BUDGET: _retry(BudgetPolicy()),
     "gRPC's throttling": _grpc,
@@ -86,18 +86,18 @@ def tell(settings: StormSettings, progress: Progress) -> Iterator[Told]:
     shares = _QUICK_FAILURES if settings.quick else _FAILURES
     rates = _QUICK_CALL_RATES if settings.quick else _CALL_RATES
     calls = _QUICK_CALLS if settings.quick else _CALLS
-    progress.begin("throttling", len(shares) * len(_MIDDLEWARES) + len(rates))
+    progress.begin("throttling", len(shares) * len(MIDDLEWARES) + len(rates))
 
     def run(what: str, failures: float, call_rate: float) -> Tally:
         random = randomness(settings.seed, "throttling", what, failures, call_rate)
         tally = fail_at_random(
-            _MIDDLEWARES[what], failures=failures, call_rate=call_rate, calls=calls, random=random
+            MIDDLEWARES[what], failures=failures, call_rate=call_rate, calls=calls, random=random
         )
         progress.advance()
         return tally
 
     found = {
-        (what, share): run(what, share, _CALL_RATE) for share in shares for what in _MIDDLEWARES
+        (what, share): run(what, share, _CALL_RATE) for share in shares for what in MIDDLEWARES
     }
     told = _compared(shares, found)
     yield told
@@ -122,12 +122,12 @@ def _compared(shares: tuple[float, ...], found: dict[tuple[str, float], Tally]) 
                         for share in shares
                     ),
                 )
-                for what in _MIDDLEWARES
+                for what in MIDDLEWARES
             ),
             remark=f"One process, {_CALL_RATE:g} calls a second, three attempts.",
         )
 
-    growth = {what: found[what, 1.0].requests_per_call for what in _MIDDLEWARES}
+    growth = {what: found[what, 1.0].requests_per_call for what in MIDDLEWARES}
     throttle = GrpcThrottle()
     published = Table(
         title="Throttling: what was published",
@@ -174,7 +174,7 @@ def _compared(shares: tuple[float, ...], found: dict[tuple[str, float], Tally]) 
                         xs=[100 * share for share in shares],
                         ys=[found[what, share].requests_per_call for share in shares],
                     )
-                    for what in _MIDDLEWARES
+                    for what in MIDDLEWARES
                 ),
             ),
         ),
