@@ -55,8 +55,6 @@ def crowds(settings: StormSettings) -> tuple[Crowd, ...]:
         crowd("standard pipeline", Policy()),
         crowd("without ramp", _NO_RAMP),
         crowd("a pipeline for each client", Policy(), per_process=1),
-        crowd("one pipeline for all", Policy(), per_process=clients),
-        crowd("one for all, without ramp", _NO_RAMP, per_process=clients),
         crowd("retry alone", _RETRY_ALONE),
         *(crowd(f"{own.name} (file)", own.policy) for own in settings.own),
         crowd("standard pipeline", Policy(), stalls=True),

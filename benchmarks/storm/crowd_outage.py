@@ -9,7 +9,7 @@ import aiohttp
 from attrs import frozen
 
 from benchmarks.storm.network import Network, Stalled
-from benchmarks.storm.simulation import Process, pipelines, randomness, simulate
+from benchmarks.storm.simulation import Process, pipelines, randomness, see_through, simulate
 from benchmarks.storm.tally import Tally
 from resilient import Policy
 from resilient.testing import BrownOut, Outage, Period, Reply
@@ -80,12 +80,12 @@ def run(crowd: Crowd, *, seed: int) -> Tally:
             Process(session, pipeline, network, tally)
             for pipeline in pipelines(crowd.policy, number, random)
         ]
-        await asyncio.gather(
-            *(
-                _go_on_calling(processes[index % number], crowd.seconds, random)
-                for index in range(crowd.clients)
-            )
-        )
+        loop = asyncio.get_running_loop()
+        clients = [
+            loop.create_task(_go_on_calling(processes[index % number], crowd.seconds, random))
+            for index in range(crowd.clients)
+        ]
+        await see_through(clients, crowd.seconds)
 
     simulate(main)
     return tally

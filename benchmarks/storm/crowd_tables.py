@@ -12,6 +12,12 @@ __all__ = ["told"]
 # What counts as back: this share of the goodput of a good day.
 _BACK = 0.5
 
+_NOTES = (
+    "Crowd: a breaker spares the server while it is down, and costs its callers some seconds "
+    "when it is back, until the probes have shown it. One that sees the calls of a single client "
+    "sees too few of them to open at all.",
+)
+
 
 def told(found: list[tuple[Crowd, Tally]], taken: float) -> Told:
     first, _ = found[0]
@@ -22,7 +28,7 @@ def told(found: list[tuple[Crowd, Tally]], taken: float) -> Told:
     if stalls:
         tables.insert(1, _compared("stalls, then fails all at once", stalls))
         charts.append(_chart("stalls, then fails all at once", stalls))
-    return Told(tables=tuple(tables), charts=tuple(charts))
+    return Told(tables=tuple(tables), charts=tuple(charts), notes=_NOTES)
 
 
 def _compared(outage: str, found: list[tuple[Crowd, Tally]]) -> Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import evolve
 
 from benchmarks.results import Chart, Figure, Line, Span, Table
@@ -12,6 +14,7 @@ from benchmarks.storm.metastable_example import (
     PROCESSES,
     SOURCE,
     TRIGGER,
+    Setup,
 )
 from benchmarks.storm.story import Told
 from benchmarks.storm.tally import Tally
@@ -25,180 +28,183 @@ _RECOVERED = 0.8
 _END = 10.0
 
 
+def told(found: list[tuple[Setup, Tally]], until: float) -> Told:
+    """The tables, charts and notes of what was found so far; one retry comes first."""
+    example = [(setup, tally) for setup, tally in found if setup.offered == OFFERED]
+    return Told(
+        tables=(_compared(found, until), _published(found, until)),
+        charts=(
+            _chart("Goodput", "calls that succeed, per second", example, until, Tally.goodput),
+            _chart("Arrivals", "requests that arrive, per second", example, until, Tally.arrivals),
+            _chart("Delay", "seconds until a request is answered", example, until, Tally.delays),
+        ),
+        notes=_notes(example, until),
+    )
+
+
 def _mean(rates: list[float]) -> float:
     return sum(rates) / len(rates)
 
 
-def _trend(delays: list[float]) -> str:
-    """Which way the line in front of the server goes, if there is one."""
-    if delays[-1] <= PATIENCE:
-        return ""
-    return "growing" if delays[-1] > delays[0] else "shrinking"
+def _recovered(setup: Setup, tally: Tally, until: float) -> float | None:
+    """How many seconds after the trigger it was over."""
+    back = tally.recovered_at(TRIGGER.end, until, _RECOVERED * setup.offered)
+    return None if back is None else back - TRIGGER.end
 
 
-def _end_state(what: str, tally: Tally, until: float, offered: float = OFFERED) -> list[Figure]:
-    start = until - _END
-    recovered = tally.recovered_at(TRIGGER.end, until, _RECOVERED * offered)
-    return [
-        Figure(
-            what=f"goodput at the end, {what}",
-            value=_mean(tally.goodput(start, until)),
-            unit="calls/s",
-        ),
-        Figure(
-            what=f"arrivals at the end, {what}",
-            value=_mean(tally.arrivals(start, until)),
-            unit="requests/s",
-        ),
-        Figure(
-            what=f"recovered after, {what}",
-            value=None if recovered is None else recovered - TRIGGER.end,
-            unit="s",
-            remark=f"not within {until - TRIGGER.end:g} s" if recovered is None else "",
-        ),
-        Figure(
-            what=f"latency at the end, {what}",
-            value=(latency := tally.latency(start, until)),
-            unit="s",
-            remark="nothing succeeds" if latency is None else "",
-        ),
-        Figure(
-            what=f"the server's delay at the end, {what}",
-            value=(delays := tally.delays(start, until))[-1],
-            unit="s",
-            remark=_trend(delays),
-        ),
-        Figure(what=f"calls that succeed, {what}", value=tally.success, unit="%"),
-        Figure(what=f"requests per call, {what}", value=tally.requests_per_call, unit="x"),
-    ]
+def _is_growing(tally: Tally, until: float) -> bool:
+    """Whether the line in front of the server grows in the end."""
+    delays = tally.delays(until - _END, until)
+    return delays[-1] > delays[0]
 
 
-_COLUMNS = (
-    "goodput at the end",
-    "arrivals at the end",
-    "recovered after",
-    "latency at the end",
-    "the server's delay at the end",
-    "calls that succeed",
-    "requests per call",
-)
+def _name(setup: Setup) -> str:
+    return setup.name if setup.offered == OFFERED else f"{setup.name}, {setup.offered:g} calls/s"
 
 
-def told(found: dict[str, Tally], by_load: dict[float, Tally], until: float) -> Told:
-    tables = [
-        Table(
-            title=f"Metastable: {OFFERED:g} calls/s after an outage of 10 s",
-            columns=_COLUMNS,
-            rows=tuple(
-                (what, tuple(_end_state(what, tally, until))) for what, tally in found.items()
-            ),
-            remark=(
-                f"{PROCESSES} processes, each with a pipeline of its own, and a server that "
-                f"answers {CAPACITY} requests/s and works on abandoned ones too. Each row adds "
-                f"what it names to the one retry, after {PATIENCE:g} s; the deadline leaves room "
-                "for half of a second attempt. The standard pipeline waits 30 s for an attempt. "
-                f"Recovered is {_RECOVERED:.0%} of what is offered, for good."
-            ),
+def _compared(found: list[tuple[Setup, Tally]], until: float) -> Table:
+    return Table(
+        title=f"Metastable: {OFFERED:g} calls/s after an outage of 10 s",
+        columns=(
+            "goodput at the end",
+            "arrivals at the end",
+            "recovered after",
+            "latency at the end",
+            "the server's delay at the end",
+            "calls that succeed",
+            "calls refused",
+            "requests per call",
         ),
-        _published(found["one retry"], until),
-    ]
-    if by_load:
-        tables.append(_by_load(by_load, until))
-    return Told(
-        notes=_notes(found, until),
-        tables=tuple(tables),
-        charts=(
-            _chart("Goodput", "calls that succeed, per second", found, until, "goodput"),
-            _chart("Arrivals", "requests that arrive, per second", found, until, "arrivals"),
-            _chart(
-                "Delay", "seconds until an arriving request is answered", found, until, "delays"
-            ),
+        rows=tuple(
+            (_name(setup), tuple(_row(_name(setup), setup, tally, until))) for setup, tally in found
+        ),
+        remark=(
+            f"{PROCESSES} processes, each with a pipeline of its own, and a server that answers "
+            f"{CAPACITY} requests/s and works on abandoned ones too. Each row adds what it names "
+            f"to the one retry, after {PATIENCE:g} s; the deadline leaves room for half of a "
+            "second attempt. The standard pipeline waits 30 s for an attempt. Recovered is "
+            f"{_RECOVERED:.0%} of what is offered, for good, within {until - TRIGGER.end:g} s."
         ),
     )
 
 
-def _notes(found: dict[str, Tally], until: float) -> tuple[str, ...]:
+def _row(name: str, setup: Setup, tally: Tally, until: float) -> list[Figure]:
+    start = until - _END
+    recovered = _recovered(setup, tally, until)
+    latency = tally.latency(start, until)
+    delay = tally.delays(start, until)[-1]
+    growing = "growing" if _is_growing(tally, until) else "shrinking"
+    refused = 100 * tally.refused / tally.calls
+
+    def figure(what: str, value: float | None, unit: str, remark: str = "") -> Figure:
+        return Figure(what=f"{what}, {name}", value=value, unit=unit, remark=remark)
+
+    return [
+        figure("goodput at the end", _mean(tally.goodput(start, until)), "calls/s"),
+        figure("arrivals at the end", _mean(tally.arrivals(start, until)), "requests/s"),
+        figure("recovered after", recovered, "s", "" if recovered is not None else "not yet"),
+        figure("latency at the end", latency, "s", "" if latency else "nothing succeeds"),
+        figure("the server's delay at the end", delay, "s", growing if delay > PATIENCE else ""),
+        figure("calls that succeed", tally.success, "%"),
+        figure("calls refused", refused, "%"),
+        figure("requests per call", tally.requests_per_call, "x"),
+    ]
+
+
+def _published(found: list[tuple[Setup, Tally]], until: float) -> Table:
+    setup, tally = found[0]
+    start = until - _END
+    figures = [
+        Figure(
+            what="goodput before the trigger, one retry",
+            value=_mean(tally.goodput(1, TRIGGER.start)),
+            unit="calls/s",
+            published="280",
+        ),
+        Figure(
+            what="goodput at the end, one retry",
+            value=_mean(tally.goodput(start, until)),
+            unit="calls/s",
+            published="almost none",
+        ),
+        Figure(
+            what="arrivals at the end, one retry",
+            value=_mean(tally.arrivals(start, until)),
+            unit="requests/s",
+            published="560",
+        ),
+    ]
+    for setup, tally in found:
+        if setup.name == "one retry" and setup.offered != OFFERED:
+            recovered = _recovered(setup, tally, until)
+            bound = CAPACITY / 2
+            figures.append(
+                Figure(
+                    what=f"recovered after, {_name(setup)}",
+                    value=recovered,
+                    unit="s",
+                    published=(
+                        f"recovers below {bound:g}"
+                        if setup.offered < bound
+                        else f"stays down from {bound:g} on"
+                    ),
+                    remark="" if recovered is not None else "stays down",
+                )
+            )
+    return Table(
+        title="Metastable: what was published",
+        figures=tuple(evolve(figure, source=SOURCE) for figure in figures),
+        remark=(
+            f"By the same source the outage ends as well with less than {CAPACITY - OFFERED:g} "
+            "retries a second."
+        ),
+    )
+
+
+def _notes(example: list[tuple[Setup, Tally]], until: float) -> tuple[str, ...]:
     """What ended the outage, and why a budget is not enough at such a load."""
-    ends: list[str] = []
-    goes_on: list[str] = []
-    for what, tally in found.items():
-        back = tally.recovered_at(TRIGGER.end, until, _RECOVERED * OFFERED)
-        (goes_on if back is None else ends).append(f'"{what}"')
+    over: list[str] = []
+    going: list[str] = []
+    staying: list[str] = []
+    for setup, tally in example:
+        if _recovered(setup, tally, until) is not None:
+            group = over
+        else:
+            group = staying if _is_growing(tally, until) else going
+        group.append(f'"{setup.name}"')
     notes = [
         f"Metastable: {until - TRIGGER.end:g} s after the trigger the outage is over with "
-        f"{', '.join(ends) or 'nothing'}; it goes on with {', '.join(goes_on) or 'nothing'}."
+        f"{', '.join(over) or 'nothing'}; what is left of it is being worked off with "
+        f"{', '.join(going) or 'nothing'}; it goes on for ever with "
+        f"{', '.join(staying) or 'nothing'}."
     ]
-    if '"budget"' in goes_on:
+    if '"budget"' in staying:
         budget = BudgetPolicy()
         notes.append(
             f"Metastable: the server has room for {CAPACITY - OFFERED:g} retries a second. A "
             f"budget of {budget.ratio:g} allows {budget.ratio * OFFERED:g}, and its floor "
-            f"{budget.min_per_second:g} in each of {PROCESSES} processes: so close to what a "
-            "server can do, a budget limits the damage and does not end it. Nor does a "
-            "deadline, when the request was sent long before. Refusing calls does."
+            f"{budget.min_per_second:g} in each of {PROCESSES} processes: so close to what the "
+            "server can do, a budget limits the damage and does not end it; it does at less than "
+            f"{1 / (1 + budget.ratio):.0%} of what the server can do. Nor does a deadline, when "
+            "the request was sent long before. Refusing calls does."
         )
     return tuple(notes)
 
 
-def _published(tally: Tally, until: float) -> Table:
-    goodput, arrivals, *_ = _end_state("one retry", tally, until)
-    before = _mean(tally.goodput(1, TRIGGER.start))
-    return Table(
-        title="Metastable: what was published",
-        figures=(
-            Figure(
-                what="goodput before the trigger, one retry",
-                value=before,
-                unit="calls/s",
-                published="280",
-                source=SOURCE,
-            ),
-            evolve(goodput, published="almost none", source=SOURCE),
-            evolve(arrivals, published="560", source=SOURCE),
-            Figure(
-                what="retries that the server has room for",
-                value=CAPACITY - OFFERED,
-                unit="requests/s",
-                published="20",
-                source=SOURCE,
-                remark="to recover, retries have to be fewer, or the load below 150",
-            ),
-        ),
-    )
-
-
-def _by_load(by_load: dict[float, Tally], until: float) -> Table:
-    return Table(
-        title="Metastable: one retry, over the load",
-        columns=_COLUMNS,
-        rows=tuple(
-            (
-                f"{load:g} calls/s",
-                tuple(
-                    evolve(
-                        figure,
-                        published="recovers" if load < CAPACITY / 2 else "stays down",
-                        source=SOURCE,
-                    )
-                    if figure.what.startswith("recovered")
-                    else figure
-                    for figure in _end_state(f"{load:g} calls/s", tally, until, load)
-                ),
-            )
-            for load, tally in sorted(by_load.items())
-        ),
-        remark="The paper: below 150 a second, half of what the server can do, it recovers.",
-    )
-
-
-def _chart(title: str, label: str, found: dict[str, Tally], until: float, counted: str) -> Chart:
+def _chart(
+    title: str,
+    label: str,
+    example: list[tuple[Setup, Tally]],
+    until: float,
+    counted: Callable[[Tally, float, float], list[float]],
+) -> Chart:
     return Chart(
         title=f"{title} around an outage of 10 s, {OFFERED:g} calls/s",
         x_label="seconds",
         y_label=label,
         lines=tuple(
-            Line(name=what, xs=tally.times(0, until), ys=getattr(tally, counted)(0, until))
-            for what, tally in found.items()
+            Line(name=setup.name, xs=tally.times(0, until), ys=counted(tally, 0, until))
+            for setup, tally in example
         ),
         spans=(Span(start=TRIGGER.start, end=TRIGGER.end, name="the trigger"),),
     )

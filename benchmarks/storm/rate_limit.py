@@ -18,7 +18,7 @@ from benchmarks.progress import Progress
 from benchmarks.results import Chart, Figure, Line, Table
 from benchmarks.storm.network import Network
 from benchmarks.storm.settings import StormSettings
-from benchmarks.storm.simulation import Process, pipelines, randomness, simulate
+from benchmarks.storm.simulation import Process, pipelines, randomness, see_through, simulate
 from benchmarks.storm.story import Told, spread
 from benchmarks.storm.tally import Tally
 from resilient import Policy, RetryPolicy
@@ -72,9 +72,12 @@ def come_at_once(callers: Callers, random: Random) -> Tally:
             Process(session, pipeline, network, tally)
             for pipeline in pipelines(callers.policy, callers.processes, random)
         ]
-        await asyncio.gather(
-            *(processes[number % callers.processes].call() for number in range(_CALLERS))
-        )
+        loop = asyncio.get_running_loop()
+        calls = [
+            loop.create_task(processes[number % callers.processes].call())
+            for number in range(_CALLERS)
+        ]
+        await see_through(calls, 0.0)
 
     simulate(main)
     return tally

@@ -33,7 +33,7 @@ class StormSettings:
     Attributes:
         stories: Which to tell, in this order.
         clients: How many there are in "crowd".
-        seconds: How long "crowd" is, and "metastable" after its trigger; simulated ones.
+        seconds: How long "crowd" goes on; simulated ones.
         policy_file: A file of services, whose policies stand beside the others.
         service: The one service of the file that counts; None for all.
         seed: Of everything random: the same seed gives the same figures.

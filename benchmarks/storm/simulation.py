@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest
@@ -18,9 +18,20 @@ from benchmarks.storm.tally import Tally
 from resilient import CircuitOpenError, Pipeline, Policy, ResilientError
 from resilient.testing import LoopClock, run_in_virtual_time
 
-__all__ = ["Process", "arrive_at_random", "pipelines", "randomness", "simulate"]
+__all__ = [
+    "GRACE",
+    "Process",
+    "arrive_at_random",
+    "pipelines",
+    "randomness",
+    "see_through",
+    "simulate",
+]
 
 _URL = URL("http://api.example/meetings")
+
+# Seconds for calls that are under way when no more begin.
+GRACE = 60.0
 
 _T = TypeVar("_T")
 
@@ -102,29 +113,49 @@ class Process:
 
 
 async def arrive_at_random(
-    processes: list[Process], *, rate: Callable[[float], float], until: float, random: Random
+    processes: list[Process], *, rate: float, until: float, random: Random
 ) -> None:
-    """Make calls in all processes that do not wait for one another, and await the last.
+    """Make calls in all processes that do not wait for one another, then see the last through.
 
     They arrive as a Poisson process does, at whatever pace the answers come: slowness
     does not slow them down.
 
     Args:
         processes: Each call is made in one of them, at random.
-        rate: Calls a second that begin, at a time.
-        until: When no more begin.
+        rate: Calls a second that begin.
+        until: When no more begin; those under way have `GRACE` seconds more.
         random: Says when, and in which process.
     """
     loop = asyncio.get_running_loop()
-    # Whose waits are never waited for with a timer of their own is not held by the loop.
+    # The loop alone would not keep them alive.
     calls: set[asyncio.Task[bool]] = set()
+
+    def forget(call: asyncio.Task[bool]) -> None:
+        # One that broke is kept, to be raised in the end.
+        if call.cancelled() or call.exception() is None:
+            calls.discard(call)
+
     while True:
-        now = loop.time()
-        await asyncio.sleep(random.expovariate(rate(now)))
+        await asyncio.sleep(random.expovariate(rate))
         if loop.time() >= until:
             break
         call = loop.create_task(random.choice(processes).call())
         calls.add(call)
-        call.add_done_callback(calls.discard)
-    if calls:
-        await asyncio.wait(calls)
+        call.add_done_callback(forget)
+    await see_through(calls, until)
+
+
+async def see_through(tasks: Iterable[asyncio.Task[Any]], until: float) -> None:
+    """Wait for tasks, `GRACE` seconds longer than until then, and cancel what is left.
+
+    Some policies try for ever.
+    """
+    tasks = set(tasks)
+    if tasks:
+        seconds = until + GRACE - asyncio.get_running_loop().time()
+        done, left = await asyncio.wait(tasks, timeout=max(0.0, seconds))
+        for task in left:
+            task.cancel()
+        for task in done:
+            task.result()
+        await asyncio.gather(*left, return_exceptions=True)

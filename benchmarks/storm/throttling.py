@@ -73,9 +73,7 @@ def fail_at_random(
 
     async def main(session: aiohttp.ClientSession) -> None:
         process = Process(session, make(random), network, tally)
-        await arrive_at_random(
-            [process], rate=lambda _: call_rate, until=calls / call_rate, random=random
-        )
+        await arrive_at_random([process], rate=call_rate, until=calls / call_rate, random=random)
 
     simulate(main)
     return tally

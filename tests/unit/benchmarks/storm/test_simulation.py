@@ -5,13 +5,16 @@ import logging
 
 import aiohttp
 import pytest
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from benchmarks.storm.network import Network
 from benchmarks.storm.simulation import (
+    GRACE,
     Process,
     arrive_at_random,
     pipelines,
     randomness,
+    see_through,
     simulate,
 )
 from benchmarks.storm.tally import Tally
@@ -31,18 +34,46 @@ def test_arrivals_do_not_wait_for_answers() -> None:
     tally = Tally()
 
     async def main(session: aiohttp.ClientSession) -> float:
-        process = Process(session, pass_through, Network(BrownOut(1.0), tally), tally)
-        await arrive_at_random(
-            [process], rate=lambda _: 50.0, until=4.0, random=randomness(1, "arrivals")
-        )
+        process = Process(session, pass_through, Network(BrownOut(0.2), tally), tally)
+        await arrive_at_random([process], rate=50.0, until=4.0, random=randomness(1, "arrivals"))
         return asyncio.get_running_loop().time()
 
     ended = simulate(main)
-    # The server answers one a second, and all are waited for.
-    assert ended > 100
+    # The server answers five a second, and all are waited for.
+    assert ended > 30
     assert tally.requests == tally.calls == tally.succeeded
     assert 150 < tally.requests < 250
     assert tally.arrivals(4, ended) == [0] * round(ended - 4)
+
+
+def test_calls_that_never_end_are_ended() -> None:
+    tally = Tally()
+
+    async def main(session: aiohttp.ClientSession) -> float:
+        process = Process(session, pass_through, Network(BrownOut(1e6), tally), tally)
+        await arrive_at_random([process], rate=5.0, until=4.0, random=randomness(1, "ends"))
+        return asyncio.get_running_loop().time()
+
+    assert simulate(main) == pytest.approx(4.0 + GRACE)
+    assert tally.requests > 0
+    assert tally.calls == 0
+
+
+@pytest.mark.parametrize("at_random", [True, False])
+def test_what_goes_wrong_in_a_call_comes_out(at_random: bool) -> None:
+    async def broken(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        raise ZeroDivisionError
+
+    async def main(session: aiohttp.ClientSession) -> None:
+        tally = Tally()
+        process = Process(session, broken, Network(Reply(200), tally), tally)
+        if at_random:
+            await arrive_at_random([process], rate=5.0, until=4.0, random=randomness(1, "broken"))
+        else:
+            await see_through([asyncio.ensure_future(process.call())], 1.0)
+
+    with pytest.raises(ZeroDivisionError):
+        simulate(main)
 
 
 def test_processes_share_a_policy_and_no_circuit() -> None:
