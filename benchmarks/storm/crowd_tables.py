@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 from benchmarks.results import Chart, Figure, Line, Span, Table
 from benchmarks.storm.crowd_outage import IMPATIENCE, PAUSE, SLICE, Crowd, outage_of
 from benchmarks.storm.story import Told
@@ -11,6 +13,9 @@ __all__ = ["told"]
 
 # What counts as back: this share of the goodput of a good day.
 _BACK = 0.5
+
+# How many slices make up a point of the chart.
+_DRAWN = 5
 
 _NOTES = (
     "Crowd: a breaker spares the server while it is down, and costs its callers some seconds "
@@ -100,6 +105,12 @@ def _running(crowd: Crowd, taken: float) -> Table:
     )
 
 
+def _smoothed(rates: list[float]) -> list[float]:
+    """The means of so many slices as one point of the chart is made of."""
+    starts = range(0, len(rates), _DRAWN)
+    return [fmean(rates[start : start + _DRAWN]) for start in starts]
+
+
 def _chart(outage: str, found: list[tuple[Crowd, Tally]]) -> Chart:
     first, _ = found[0]
     period = outage_of(first.seconds)
@@ -110,8 +121,8 @@ def _chart(outage: str, found: list[tuple[Crowd, Tally]]) -> Chart:
         lines=tuple(
             Line(
                 name=crowd.name,
-                xs=tally.times(0, crowd.seconds),
-                ys=tally.arrivals(0, crowd.seconds),
+                xs=tally.times(0, crowd.seconds)[::_DRAWN],
+                ys=_smoothed(tally.arrivals(0, crowd.seconds)),
             )
             for crowd, tally in found
         ),

@@ -58,6 +58,7 @@ def setups(settings: StormSettings) -> tuple[Setup, ...]:
     breaker = evolve(_ONE_RETRY, breaker=BreakerPolicy())
     together = evolve(_BUDGET, breaker=BreakerPolicy(), total_timeout=DEADLINE)
     more = (
+        Setup("budget, breaker, deadline", together),
         Setup("no retry", evolve(_ONE_RETRY, retry=None)),
         Setup("three attempts", evolve(_ONE_RETRY, retry=RetryPolicy(budget=None))),
         Setup("budget, one process", _BUDGET, processes=1),
@@ -68,7 +69,6 @@ def setups(settings: StormSettings) -> tuple[Setup, ...]:
         Setup("one retry", _ONE_RETRY),
         Setup("budget", _BUDGET),
         Setup("breaker", breaker),
-        Setup("budget, breaker, deadline", together),
         Setup("pipeline, attempts of 1 s", Policy(attempt_timeout=PATIENCE)),
         *(() if settings.quick else more),
         *(Setup(f"{own.name} (file)", own.policy) for own in settings.own),

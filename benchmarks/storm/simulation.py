@@ -97,15 +97,13 @@ class Process:
         loop = asyncio.get_running_loop()
         request = self._idle.pop() if self._idle else self._new_request(loop)
         well = refused = False
-        began = loop.time()
         try:
             response = await self.middleware(request, self.handler)
             well = response.status < 400
         except (ResilientError, aiohttp.ClientError, TimeoutError) as error:
             refused = isinstance(error, CircuitOpenError)
         self._idle.append(request)
-        now = loop.time()
-        self.tally.ended(now, duration=now - began, well=well, refused=refused)
+        self.tally.ended(loop.time(), well=well, refused=refused)
         return well
 
     def _new_request(self, loop: asyncio.AbstractEventLoop) -> ClientRequest:

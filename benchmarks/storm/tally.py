@@ -32,7 +32,6 @@ class Tally:
     _arrivals: Counter[int] = field(factory=Counter, init=False)
     _successes: Counter[int] = field(factory=Counter, init=False)
     _delays: defaultdict[int, float] = field(factory=lambda: defaultdict(float), init=False)
-    _durations: defaultdict[int, float] = field(factory=lambda: defaultdict(float), init=False)
 
     def arrived(self, now: float, delay: float = 0.0) -> None:
         """Count a request, and remember in how many seconds it will be answered."""
@@ -41,17 +40,13 @@ class Tally:
         self._arrivals[index] += 1
         self._delays[index] = delay
 
-    def ended(
-        self, now: float, *, duration: float = 0.0, well: bool, refused: bool = False
-    ) -> None:
+    def ended(self, now: float, *, well: bool, refused: bool = False) -> None:
         """Count a call, in the slice in which it is over."""
         self.calls += 1
         self.refused += refused
         if well:
-            index = int(now / self.width)
             self.succeeded += 1
-            self._successes[index] += 1
-            self._durations[index] += duration
+            self._successes[int(now / self.width)] += 1
 
     @property
     def requests_per_call(self) -> float:
@@ -70,12 +65,6 @@ class Tally:
     def goodput(self, start: float, end: float) -> list[float]:
         """Calls a second that went well, for each slice from `start` up to `end`."""
         return self._rates(self._successes, start, end)
-
-    def latency(self, start: float, end: float) -> float | None:
-        """Seconds that the calls took on average that went well from `start` up to `end`."""
-        slices = self._slices(start, end)
-        succeeded = sum(self._successes[index] for index in slices)
-        return sum(self._durations[index] for index in slices) / succeeded if succeeded else None
 
     def delays(self, start: float, end: float) -> list[float]:
         """Seconds in which the last request of each slice is answered; 0 if there was none."""

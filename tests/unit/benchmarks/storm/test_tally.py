@@ -43,15 +43,6 @@ def test_requests_are_set_against_the_calls_that_are_over() -> None:
     assert tally.requests_per_call == 1.5
 
 
-def test_latency_is_the_mean_of_what_went_well() -> None:
-    tally = Tally()
-    tally.ended(0.5, duration=1, well=True)
-    tally.ended(0.6, duration=2, well=True)
-    tally.ended(0.7, duration=30, well=False)
-    assert tally.latency(0, 1) == 1.5
-    assert tally.latency(1, 2) is None
-
-
 def test_the_last_request_of_a_slice_says_how_long_answers_take() -> None:
     tally = Tally()
     tally.arrived(0.1, 5)
