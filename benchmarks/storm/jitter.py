@@ -28,7 +28,7 @@ from resilient import Backoff, Retry, RetryPolicy
 from resilient.retry.schedule import Jitter
 from resilient.testing import LoopClock
 
-__all__ = ["NUMBERS", "contend", "tell"]
+__all__ = ["JITTERS", "NUMBERS", "backoff", "contend", "published", "tell"]
 
 _SOURCE = 'Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015'
 _BASE, _CAP = 0.005, 2.0
@@ -125,7 +125,7 @@ def _told(found: dict[tuple[Jitter, int], list[_Run]]) -> Told:
     work = {jitter: calls[jitter, most] for jitter in JITTERS}
     time = {jitter: times[jitter, most] for jitter in JITTERS}
     return Told(
-        tables=(side_by_side, _published(most, work, time)),
+        tables=(side_by_side, published(most, work, time)),
         charts=(
             _over_time(most, {jitter: found[jitter, most][0][1] for jitter in JITTERS}),
             _over_numbers("Work", "calls", numbers, calls),
@@ -134,7 +134,7 @@ def _told(found: dict[tuple[Jitter, int], list[_Run]]) -> Told:
     )
 
 
-def _published(clients: int, work: _Values, time: _Values) -> Table:
+def published(clients: int, work: _Values, time: _Values) -> Table:
     def share(
         what: str, of: _Values, one: Jitter, other: Jitter, published: str, claim: str
     ) -> Figure:

