@@ -1,0 +1,202 @@
+"""Jitter: how clients that contend for one row get done, with and without it.
+
+Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015, with the
+settings of its simulator: base 5 ms, cap 2 s, and a network that takes 10 ms on average for
+each message. As published, all clients begin at once, each wants to change the row once,
+and goes on until it has. What is counted are writes, as there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections import Counter
+from collections.abc import Iterator
+from random import Random
+from typing import get_args
+
+import aiohttp
+
+from benchmarks.progress import Progress
+from benchmarks.results import Chart, Figure, Line, Table
+from benchmarks.storm.row import Row
+from benchmarks.storm.settings import StormSettings
+from benchmarks.storm.simulation import Process, randomness, simulate
+from benchmarks.storm.story import Told, spread
+from benchmarks.storm.tally import Tally
+from resilient import Backoff, Retry, RetryPolicy
+from resilient.retry.schedule import Jitter
+from resilient.testing import LoopClock
+
+__all__ = ["JITTERS", "NUMBERS", "backoff", "contend", "published", "tell"]
+
+_SOURCE = 'Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015'
+_BASE, _CAP = 0.005, 2.0
+
+JITTERS: tuple[Jitter, ...] = get_args(Jitter)
+
+NUMBERS = (10, 25, 50, 75, 100)
+_QUICK_NUMBERS = (20, 50, 100)
+_REPEAT, _QUICK_REPEAT = 10, 3
+
+# The slices of time, and how many of them, in the chart of calls over time.
+_SLICE = 0.1
+_SLICES = 50
+
+_Run = tuple[float, list[float]]
+_Values = dict[Jitter, list[float]]
+
+
+def backoff(jitter: Jitter) -> Backoff:
+    """The backoff that was published under this name.
+
+    There the first wait is twice the base, save for the decorrelated one.
+    """
+    base = _BASE if jitter == "decorrelated" else _BASE * 2
+    return Backoff(base=base, cap=_CAP, jitter=jitter)
+
+
+def contend(clients: int, jitter: Jitter, random: Random) -> _Run:
+    """So many clients change the row, each with a Retry of its own.
+
+    Returns:
+        When the last one was done, and when each write arrived; in seconds.
+    """
+    policy = RetryPolicy(
+        # Nobody gives up; none of these needs nearly as many.
+        max_attempts=100_000,
+        statuses={409},
+        budget=None,
+        backoff=backoff(jitter),
+    )
+    row = Row(random)
+
+    async def main(session: aiohttp.ClientSession) -> float:
+        tally = Tally()
+        clock = LoopClock(draw=random.random)
+        processes = [
+            Process(session, Retry(policy, clock=clock), row, tally, method="PUT")
+            for _ in range(clients)
+        ]
+        await asyncio.gather(*(process.call() for process in processes))
+        assert row.version == tally.succeeded == clients
+        return asyncio.get_running_loop().time()
+
+    return simulate(main), row.writes
+
+
+def tell(settings: StormSettings, progress: Progress) -> Iterator[Told]:
+    """Compare the jitters over the number of clients."""
+    numbers = _QUICK_NUMBERS if settings.quick else NUMBERS
+    repeat = _QUICK_REPEAT if settings.quick else _REPEAT
+    progress.begin("jitter", len(numbers) * len(JITTERS) * repeat)
+    found: dict[tuple[Jitter, int], list[_Run]] = {}
+    # The greatest number first: it is the one that is published.
+    for clients in sorted(numbers, reverse=True):
+        for jitter in JITTERS:
+            runs = found[jitter, clients] = []
+            for number in range(repeat):
+                random = randomness(settings.seed, "jitter", jitter, clients, number)
+                runs.append(contend(clients, jitter, random))
+                progress.advance()
+        yield _told(found)
+
+
+def _told(found: dict[tuple[Jitter, int], list[_Run]]) -> Told:
+    numbers = sorted({clients for _, clients in found})
+    most = numbers[-1]
+    calls = {key: [float(len(writes)) for _, writes in runs] for key, runs in found.items()}
+    times = {key: [end for end, _ in runs] for key, runs in found.items()}
+    side_by_side = Table(
+        title=f"Jitter: {most} clients that contend for one row",
+        columns=("calls", "time to completion"),
+        rows=tuple(
+            (
+                jitter,
+                (
+                    spread(f"calls, {jitter}", calls[jitter, most]),
+                    spread(f"time to completion, {jitter}", times[jitter, most], unit="s"),
+                ),
+            )
+            for jitter in JITTERS
+        ),
+        remark="Calls are writes; every client gets done in the end.",
+    )
+    work = {jitter: calls[jitter, most] for jitter in JITTERS}
+    time = {jitter: times[jitter, most] for jitter in JITTERS}
+    return Told(
+        tables=(side_by_side, published(most, work, time)),
+        charts=(
+            _over_time(most, {jitter: found[jitter, most][0][1] for jitter in JITTERS}),
+            _over_numbers("Work", "calls", numbers, calls),
+            _over_numbers("Time to completion", "seconds", numbers, times),
+        ),
+    )
+
+
+def published(clients: int, work: _Values, time: _Values) -> Table:
+    def share(
+        what: str, of: _Values, one: Jitter, other: Jitter, published: str, claim: str
+    ) -> Figure:
+        # Means, as in the source.
+        value = statistics.fmean(of[one]) / statistics.fmean(of[other])
+        holds = {"below half": value < 0.5, "above 1": value > 1, "below 1": value < 1}
+        if holds.get(claim, abs(value - 1) < 0.15):
+            remark = "as published"
+        elif max(min(of[one]), min(of[other])) <= min(max(of[one]), max(of[other])):
+            remark = "less than the runs of one kind differ"
+        else:
+            remark = "not as published"
+        what = f"{what}, {one} against {other}"
+        return Figure(
+            what=what, value=value, unit="x", published=published, source=_SOURCE, remark=remark
+        )
+
+    return Table(
+        title=f"Jitter: what was published of {clients} clients",
+        figures=(
+            share("calls", work, "full", "none", "less than half", "below half"),
+            share("calls", work, "equal", "none", "substantially fewer", "below 1"),
+            share("calls", work, "decorrelated", "none", "substantially fewer", "below 1"),
+            share("calls", work, "equal", "full", "about the same, slightly more", "about 1"),
+            share("calls", work, "decorrelated", "full", "more", "above 1"),
+            share("time", time, "none", "equal", "so much more that it was left out", "above 1"),
+            share("time", time, "equal", "full", "much longer", "above 1"),
+            share("time", time, "full", "decorrelated", "slightly more", "above 1"),
+        ),
+        remark="The source gives charts and words; the words are set beside our ratios.",
+    )
+
+
+def _over_time(clients: int, writes: dict[Jitter, list[float]]) -> Chart:
+    lines = []
+    for jitter, arrived in writes.items():
+        counts = Counter(int(when / _SLICE) for when in arrived)
+        xs = [index * _SLICE for index in range(_SLICES)]
+        lines.append(Line(name=jitter, xs=xs, ys=[counts[index] for index in range(_SLICES)]))
+    return Chart(
+        title=f"Calls over time, {clients} clients",
+        x_label="seconds",
+        y_label=f"calls in {_SLICE * 1000:g} ms",
+        lines=tuple(lines),
+        remark="Without jitter they come in bursts, and go on long after the end of the chart.",
+    )
+
+
+def _over_numbers(
+    title: str, label: str, numbers: list[int], of: dict[tuple[Jitter, int], list[float]]
+) -> Chart:
+    return Chart(
+        title=f"{title} over the number of contending clients",
+        x_label="clients",
+        y_label=label,
+        lines=tuple(
+            Line(
+                name=jitter,
+                xs=numbers,
+                ys=[statistics.median(of[jitter, clients]) for clients in numbers],
+            )
+            for jitter in JITTERS
+        ),
+        y_scale="log",
+    )

@@ -1,0 +1,117 @@
+"""The network and the server behind it, in memory: what a chain of middlewares ends in."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import ClientRequest, ClientResponse
+from attrs import define, evolve, field, frozen
+from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
+
+from benchmarks.storm.replies import Replies
+from benchmarks.storm.tally import Tally
+from resilient.testing.faults import Reply
+from resilient.testing.period import Period
+from resilient.testing.received import Received
+from resilient.testing.script import Answer, Chooser, Delayed, choose
+
+__all__ = ["Held", "Network", "Stalled"]
+
+_NO_QUERY: MultiDictProxy[str] = MultiDictProxy(MultiDict())
+_NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+
+
+def received_at(now: float) -> Received:
+    """A request whose head is in; of what is in it nothing but the time matters here."""
+    return Received(
+        method="GET",
+        target="/",
+        path="/",
+        query=_NO_QUERY,
+        headers=_NO_HEADERS,
+        time=now,
+        connection=1,
+        keep_alive=True,
+        expects_continue=False,
+        length=0,
+        since_start=now,
+        since_first=now,
+    )
+
+
+@frozen
+class Held(Chooser):
+    """A network that holds what is sent within a period, and delivers it all at its end.
+
+    That is what TCP makes of a switch that is down for a while: everything is sent again,
+    also what nobody waits for any more.
+
+    Attributes:
+        period: When; counted from the start.
+        then: What is behind it.
+    """
+
+    period: Period
+    then: Answer
+
+    def __call__(self, received: Received) -> Answer:
+        """The answer for a request."""
+        now = received.time
+        if not self.period.covers(now):
+            return self.then
+        end = self.period.end
+        seconds, answer = choose(self.then, evolve(received, time=end, since_start=end))
+        return Delayed(end - now + seconds, answer)
+
+
+@frozen
+class Stalled(Chooser):
+    """A server that stalls for a while, and then fails all that it was sent, at once.
+
+    So does one that hangs, until somebody restarts it.
+
+    Attributes:
+        period: When; counted from the start.
+        then: What answers before and after.
+        failure: What comes at the end of the period.
+    """
+
+    period: Period
+    then: Answer
+    failure: Reply = Reply(503)  # noqa: RUF009 (a frozen value)
+
+    def __call__(self, received: Received) -> Answer:
+        """The answer for a request."""
+        now = received.time
+        if not self.period.covers(now):
+            return self.then
+        return Delayed(self.period.end - now, self.failure)
+
+
+@define(eq=False)
+class Network:
+    """The handler at the end of the chain: counts what arrives, and answers when it is time.
+
+    A client that gives up is not noticed: the server has taken its request in by then, and
+    works on it.
+
+    Attributes:
+        server: What answers, and after how long: any chooser of `resilient.testing`.
+        tally: What has arrived.
+    """
+
+    server: Answer
+    tally: Tally
+    _replies: Replies = field(factory=Replies, init=False)
+
+    async def __call__(self, request: ClientRequest) -> ClientResponse:
+        """Answer a request."""
+        now = asyncio.get_running_loop().time()
+        seconds, reply = choose(self.server, received_at(now))
+        assert isinstance(reply, Reply), "storms are made of replies"
+        self.tally.arrived(now, seconds)
+        response = self._replies.copy(reply) or await self._replies.parse(request, reply)
+        # As aiohttp does when it has sent the request: that is how a middleware can tell.
+        request.response = response  # type: ignore[assignment]  # declared as None
+        await asyncio.sleep(seconds)
+        return response

@@ -1,0 +1,140 @@
+"""A rate limit: fifty callers at once where ten requests a second are allowed.
+
+Those who come too early are told to come back in a second (Retry-After: 1). What matters is
+how many get through in the end, what that costs in requests, and whether they all come back
+at the same moment, which only makes most of them wait again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from random import Random
+
+import aiohttp
+from attrs import evolve, frozen
+
+from benchmarks.progress import Progress
+from benchmarks.results import Chart, Figure, Line, Table
+from benchmarks.storm.network import Network
+from benchmarks.storm.settings import StormSettings
+from benchmarks.storm.simulation import Process, pipelines, randomness, see_through, simulate
+from benchmarks.storm.story import Told, spread
+from benchmarks.storm.tally import Tally
+from resilient import Policy, RetryPolicy
+from resilient.testing import Reply, TokenBucket
+
+__all__ = ["Callers", "come_at_once", "tell"]
+
+_CALLERS = 50
+_RATE = 10
+_SLICE = 0.05
+_SECONDS = 8.0
+_REPEAT, _QUICK_REPEAT = 20, 3
+
+
+@frozen(kw_only=True)
+class Callers:
+    """Who calls, and how.
+
+    Attributes:
+        name: What they are called.
+        policy: Of each process.
+        processes: Among how many processes they are divided.
+    """
+
+    name: str
+    policy: Policy
+    processes: int = 1
+
+
+def groups(settings: StormSettings) -> tuple[Callers, ...]:
+    """What is set side by side."""
+    no_budget = evolve(Policy(), retry=RetryPolicy(budget=None))
+    five = evolve(Policy(), retry=RetryPolicy(max_attempts=5, budget=None))
+    return (
+        Callers(name="standard pipeline", policy=Policy()),
+        Callers(name="a pipeline for each caller", policy=Policy(), processes=_CALLERS),
+        Callers(name="without a budget", policy=no_budget),
+        Callers(name="five attempts, without a budget", policy=five),
+        *(Callers(name=f"{own.name} (file)", policy=own.policy) for own in settings.own),
+    )
+
+
+def come_at_once(callers: Callers, random: Random) -> Tally:
+    """All of them make one call each, at the same time."""
+    tally = Tally(_SLICE)
+    limit = TokenBucket(_RATE, burst=_RATE, then=Reply(200))
+    network = Network(limit, tally)
+
+    async def main(session: aiohttp.ClientSession) -> None:
+        processes = [
+            Process(session, pipeline, network, tally)
+            for pipeline in pipelines(callers.policy, callers.processes, random)
+        ]
+        loop = asyncio.get_running_loop()
+        calls = [
+            loop.create_task(processes[number % callers.processes].call())
+            for number in range(_CALLERS)
+        ]
+        await see_through(calls, 0.0)
+
+    simulate(main)
+    return tally
+
+
+def tell(settings: StormSettings, progress: Progress) -> Iterator[Told]:
+    """Compare policies at a rate limit."""
+    compared = groups(settings)
+    repeat = _QUICK_REPEAT if settings.quick else _REPEAT
+    progress.begin("rate limit", len(compared) * repeat)
+    found: dict[str, list[Tally]] = {}
+    for callers in compared:
+        tallies = []
+        for number in range(repeat):
+            random = randomness(settings.seed, "rate-limit", callers.name, number)
+            tallies.append(come_at_once(callers, random))
+            progress.advance()
+        found[callers.name] = tallies
+    yield _told(found)
+
+
+def _told(found: dict[str, list[Tally]]) -> Told:
+    return Told(
+        tables=(
+            Table(
+                title=f"Rate limit: {_CALLERS} callers at once, {_RATE} requests/s",
+                columns=("calls that succeed", "requests", f"most in {_SLICE * 1000:g} ms again"),
+                rows=tuple((name, tuple(_row(name, tallies))) for name, tallies in found.items()),
+                remark=(
+                    "The bucket holds as much as a second gives, and says Retry-After: 1. The "
+                    "last column is how many of those who were turned away came back together."
+                ),
+            ),
+        ),
+        charts=(
+            Chart(
+                title=f"{_CALLERS} callers at once, {_RATE} requests/s, Retry-After: 1",
+                x_label="seconds",
+                y_label=f"requests in {_SLICE * 1000:g} ms",
+                lines=tuple(
+                    Line(
+                        name=name,
+                        xs=tallies[0].times(0, _SECONDS),
+                        ys=[rate * _SLICE for rate in tallies[0].arrivals(0, _SECONDS)],
+                    )
+                    for name, tallies in found.items()
+                ),
+            ),
+        ),
+    )
+
+
+def _row(name: str, tallies: list[Tally]) -> list[Figure]:
+    # In the first slice all of them are there by definition.
+    again = [max(tally.arrivals(_SLICE, _SECONDS)) * _SLICE for tally in tallies]
+    return [
+        spread(f"calls that succeed, {name}", [float(each.succeeded) for each in tallies]),
+        spread(f"requests, {name}", [float(each.requests) for each in tallies]),
+        spread(f"most in {_SLICE * 1000:g} ms again, {name}", again),
+    ]

@@ -1,0 +1,75 @@
+"""What a storm can be run with, and what makes no sense."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.storm.settings import STORIES, StormSettings
+from resilient import ConfigError
+
+POLICIES = """
+[services.api]
+match = "https://api.example"
+retry.max_attempts = 2
+
+[services.other]
+match = "https://other.example"
+"""
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> str:
+    path = tmp_path / "resilient.toml"
+    path.write_text(POLICIES)
+    return str(path)
+
+
+def test_by_default_all_stories_are_told() -> None:
+    assert StormSettings().stories == STORIES
+    assert StormSettings().own == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"stories": ("jitter", "jiter")}, "jiter"),
+        ({"stories": ()}, "stories"),
+        ({"stories": "jitter"}, "stories"),
+        ({"clients": 3}, "clients"),
+        ({"clients": 1e6}, "clients"),
+        ({"clients": True}, "clients"),
+        ({"seconds": 5}, "seconds"),
+        ({"seconds": float("nan")}, "seconds"),
+        ({"seconds": 1e9}, "seconds"),
+        ({"seed": "one"}, "seed"),
+        ({"seed": -1}, "seed"),
+        ({"quick": "yes"}, "quick"),
+        ({"policy_file": 3}, "policy_file"),
+        ({"service": "api"}, "service"),
+    ],
+)
+def test_what_makes_no_sense_is_named(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        StormSettings(**given)
+
+
+def test_the_policies_of_a_file_stand_beside_the_others(policies: str) -> None:
+    own = StormSettings(policy_file=policies).own
+    assert [each.name for each in own] == ["api", "other"]
+    assert own[0].policy.retry is not None
+    assert own[0].policy.retry.max_attempts == 2
+
+
+def test_one_service_of_a_file_can_be_chosen(policies: str) -> None:
+    own = StormSettings(policy_file=policies, service="other").own
+    assert [each.name for each in own] == ["other"]
+
+
+def test_a_file_that_is_not_there_and_a_service_that_is_not_in_it_are_named(
+    policies: str,
+) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
+        StormSettings(policy_file="nowhere.toml")
+    with pytest.raises(ConfigError, match="nobody"):
+        StormSettings(policy_file=policies, service="nobody")

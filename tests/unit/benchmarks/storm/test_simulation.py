@@ -1,0 +1,124 @@
+"""Processes and those who call through them."""
+
+import asyncio
+import logging
+
+import aiohttp
+import pytest
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+from benchmarks.storm.network import Network
+from benchmarks.storm.simulation import (
+    GRACE,
+    Process,
+    arrive_at_random,
+    pipelines,
+    randomness,
+    see_through,
+    simulate,
+)
+from benchmarks.storm.tally import Tally
+from resilient import BreakerPolicy, Policy
+from resilient.testing import BrownOut, Reply
+from tests.unit.benchmarks.storm.support import pass_through
+
+
+def test_randomness_depends_on_the_seed_and_on_what_it_is_for() -> None:
+    first = randomness(1, "a", 2).random()
+    assert randomness(1, "a", 2).random() == first
+    assert randomness(2, "a", 2).random() != first
+    assert randomness(1, "b", 2).random() != first
+
+
+def test_arrivals_do_not_wait_for_answers() -> None:
+    tally = Tally()
+
+    async def main(session: aiohttp.ClientSession) -> float:
+        process = Process(session, pass_through, Network(BrownOut(0.2), tally), tally)
+        await arrive_at_random([process], rate=50.0, until=4.0, random=randomness(1, "arrivals"))
+        return asyncio.get_running_loop().time()
+
+    ended = simulate(main)
+    # The server answers five a second, and all are waited for.
+    assert ended > 30
+    assert tally.requests == tally.calls == tally.succeeded
+    assert 150 < tally.requests < 250
+    assert tally.arrivals(4, ended) == [0] * round(ended - 4)
+
+
+def test_calls_that_never_end_are_ended() -> None:
+    tally = Tally()
+
+    async def main(session: aiohttp.ClientSession) -> float:
+        process = Process(session, pass_through, Network(BrownOut(1e6), tally), tally)
+        await arrive_at_random([process], rate=5.0, until=4.0, random=randomness(1, "ends"))
+        return asyncio.get_running_loop().time()
+
+    assert simulate(main) == pytest.approx(4.0 + GRACE)
+    assert tally.requests > 0
+    assert tally.calls == 0
+
+
+@pytest.mark.parametrize("at_random", [True, False])
+def test_what_goes_wrong_in_a_call_comes_out(at_random: bool) -> None:
+    async def broken(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        raise ZeroDivisionError
+
+    async def main(session: aiohttp.ClientSession) -> None:
+        tally = Tally()
+        process = Process(session, broken, Network(Reply(200), tally), tally)
+        if at_random:
+            await arrive_at_random([process], rate=5.0, until=4.0, random=randomness(1, "broken"))
+        else:
+            await see_through([asyncio.ensure_future(process.call())], 1.0)
+
+    with pytest.raises(ZeroDivisionError):
+        simulate(main)
+
+
+def test_processes_share_a_policy_and_no_circuit() -> None:
+    tally = Tally()
+    policy = Policy(retry=None, breaker=BreakerPolicy(minimum_calls=1))
+
+    async def main(session: aiohttp.ClientSession) -> None:
+        network = Network(Reply(503), tally)
+        first, second = (
+            Process(session, pipeline, network, tally)
+            for pipeline in pipelines(policy, 2, randomness(1, "processes"))
+        )
+        assert not await first.call()
+        assert not await first.call()
+        assert (tally.requests, tally.refused) == (1, 1)
+        assert not await second.call()
+        assert (tally.requests, tally.refused) == (2, 1)
+
+    simulate(main)
+
+
+def test_a_request_that_is_used_again_is_as_new() -> None:
+    tally = Tally()
+
+    async def main(session: aiohttp.ClientSession) -> None:
+        (pipeline,) = pipelines(Policy(), 1, randomness(1, "again"))
+        process = Process(session, pipeline, Network(Reply(503), tally), tally)
+        for calls in range(1, 4):
+            await process.call()
+            assert tally.requests == 3 * calls
+        assert len(process._idle) == 1
+
+    simulate(main)
+
+
+def test_circuits_that_open_are_not_logged_and_others_are_again_afterwards(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main(session: aiohttp.ClientSession) -> None:
+        policy = Policy(breaker=BreakerPolicy(minimum_calls=1))
+        (pipeline,) = pipelines(policy, 1, randomness(1, "log"))
+        tally = Tally()
+        await Process(session, pipeline, Network(Reply(503), tally), tally).call()
+
+    simulate(main)
+    assert not caplog.records
+    logging.getLogger("resilient").warning("heard")
+    assert caplog.messages == ["heard"]

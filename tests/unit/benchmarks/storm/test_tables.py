@@ -1,0 +1,122 @@
+"""What is made of what was counted."""
+
+import pytest
+from attrs import evolve
+
+from benchmarks.results import Figure, Table
+from benchmarks.storm.crowd_outage import Crowd, outage_of
+from benchmarks.storm.crowd_tables import told as told_crowd
+from benchmarks.storm.jitter import JITTERS, published as published_jitter
+from benchmarks.storm.metastable_example import OFFERED, TRIGGER, Setup
+from benchmarks.storm.metastable_tables import told as told_metastable
+from benchmarks.storm.story import spread
+from benchmarks.storm.tally import Tally
+from resilient import Policy
+
+UNTIL = 40.0
+
+
+def after_the_trigger(*, good: bool, delays: tuple[float, float] = (0.1, 0.1)) -> Tally:
+    """A tally of calls that all go well until the trigger, and after it or not."""
+    tally = Tally()
+    for second in range(int(UNTIL)):
+        if TRIGGER.covers(second):
+            continue
+        well = second < TRIGGER.start or good
+        for _ in range(int(OFFERED)):
+            tally.arrived(second, delays[second > UNTIL - 5])
+            tally.ended(second, well=well)
+    return tally
+
+
+def rows(table: Table) -> dict[str, dict[str, Figure]]:
+    return {
+        name: {
+            column: figure
+            for column, figure in zip(table.columns, figures, strict=True)
+            if figure is not None
+        }
+        for name, figures in table.rows
+    }
+
+
+def test_an_outage_is_over_or_worked_off_or_stays() -> None:
+    policy = Policy()
+    told = told_metastable(
+        [
+            (Setup("one retry", policy), after_the_trigger(good=False, delays=(5, 9))),
+            (Setup("breaker", policy), after_the_trigger(good=True)),
+            (Setup("no retry", policy), after_the_trigger(good=False, delays=(9, 5))),
+            (Setup("one retry", policy, offered=100.0), after_the_trigger(good=True)),
+        ],
+        UNTIL,
+    )
+    (note,) = told.notes
+    over, worked_off, stays = note.split(";")
+    assert '"breaker"' in over
+    assert '"no retry"' in worked_off
+    assert '"one retry"' in stays
+    table, published = told.tables
+    found = rows(table)
+    assert found["one retry"]["recovered after"].value is None
+    assert found["one retry"]["delay at the end"].remark == "growing"
+    assert found["no retry"]["delay at the end"].remark == "shrinking"
+    assert found["breaker"]["recovered after"].value == 0
+    assert found["breaker"]["goodput at the end"].value == OFFERED
+    assert found["breaker"]["delay at the end"].remark == ""
+    assert list(found) == ["one retry", "breaker", "no retry", "one retry, 100 calls/s"]
+    assert [figure.value for figure in published.figures] == [OFFERED, 0, OFFERED, 0]
+    assert all(figure.published and "HotOS" in figure.source for figure in published.figures)
+    for chart in told.charts:
+        assert [(span.start, span.end) for span in chart.spans] == [(TRIGGER.start, TRIGGER.end)]
+        assert [line.name for line in chart.lines] == ["one retry", "breaker", "no retry"]
+        assert all(len(line.xs) == len(line.ys) == UNTIL for line in chart.lines)
+
+
+def test_rates_of_a_crowd_are_multiples_of_a_good_day() -> None:
+    crowd = Crowd(name="they", policy=Policy(), clients=400, seconds=24.0)
+    end = outage_of(24.0).end
+    tally = Tally(0.1)
+    for index in range(240):
+        now = (index + 0.5) / 10
+        for _ in range(5 if index == round(end * 10) else 1):
+            tally.arrived(now)
+            tally.ended(now, well=True)
+    table, running = told_crowd([(crowd, tally)], 3.0).tables
+    row = rows(table)["they"]
+    # Ten calls a second are one in each slice.
+    assert row["peak after recovery"].value == pytest.approx(5)
+    assert row["arrivals in the outage"].value == pytest.approx(1)
+    assert row["goodput is back after"].value == 0
+    assert row["work that got done"].value == pytest.approx(100 * 244 / 240)
+    assert (running.figures[0].wanted, running.figures[0].holds) == ("", None)
+
+
+@pytest.mark.parametrize(("taken", "holds"), [(59.0, True), (61.0, False)])
+def test_ten_thousand_clients_for_a_minute_are_wanted_in_less_than_one(
+    taken: float, holds: bool
+) -> None:
+    crowd = Crowd(name="they", policy=Policy(), clients=10_000, seconds=60.0)
+    told = told_crowd([(crowd, Tally(0.1)), (evolve(crowd, stalls=True), Tally(0.1))], taken)
+    (figure,) = told.tables[-1].figures
+    assert (figure.value, figure.wanted, figure.holds) == (taken, "less than 60", holds)
+    assert len(told.charts) == 2
+
+
+def test_what_was_published_of_jitter_is_agreed_to_or_not() -> None:
+    work = dict(zip(JITTERS, ([100.0] * 2, [40.0] * 2, [45.0] * 2, [30.0] * 2), strict=True))
+    time = dict(zip(JITTERS, ([90.0] * 2, [3.0, 4.0], [9.0] * 2, [3.5, 5.0]), strict=True))
+    table = published_jitter(100, work, time)
+    remarks = {figure.what: figure.remark for figure in table.figures}
+    assert remarks["calls, full against none"] == "as published"
+    assert remarks["calls, equal against full"] == "as published"
+    assert remarks["calls, decorrelated against full"] == "not as published"
+    assert remarks["time, full against decorrelated"] == "less than the runs of one kind differ"
+    assert all("Brooker" in figure.source for figure in table.figures)
+
+
+def test_a_spread_has_quartiles_if_there_are_enough_values() -> None:
+    assert spread("x", [1.0, 2.0, 3.0, 4.0, 5.0], unit="s") == Figure(
+        what="x", value=3.0, low=2.0, high=4.0, unit="s"
+    )
+    assert spread("x", [7.0]) == Figure(what="x", value=7.0)
