@@ -30,11 +30,16 @@ class Worker:
     A new interpreter, and neither a fork, which would take the sockets of this process with
     it, nor multiprocessing, which would run the caller's script a second time.
 
+    Args:
+        module: The module, whose `main` uses `Pipe`.
+        what: What to call the process when it fails.
+
     Attributes:
         pid: The process.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, what: str = "the server's process") -> None:
+        self._what = what
         self._process = subprocess.Popen(  # noqa: S603 (this Python, and a program of ours)
             [sys.executable, "-c", _PROGRAM, module],
             stdin=subprocess.PIPE,
@@ -68,8 +73,7 @@ class Worker:
             except (EOFError, BrokenPipeError):
                 code = self._process.wait()
                 raise RuntimeError(
-                    f"the server's process has ended with code {code}; "
-                    "its standard error may say why"
+                    f"{self._what} has ended with code {code}; its standard error may say why"
                 ) from None
             except BaseException:  # Ctrl-C, say: an answer is left in the pipe, which is no use now
                 self.kill()
@@ -93,9 +97,7 @@ class Worker:
             yield
         except RuntimeError as error:
             if late.is_set():
-                raise RuntimeError(
-                    f"the server's process gave no answer within {seconds:g} s"
-                ) from error
+                raise RuntimeError(f"{self._what} gave no answer within {seconds:g} s") from error
             raise
         finally:
             timer.cancel()
