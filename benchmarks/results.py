@@ -62,13 +62,17 @@ class Table:
     remark: str = ""
 
 
+def _numbers(given: Iterable[float]) -> tuple[float, ...]:
+    return tuple(given)
+
+
 @frozen(kw_only=True)
 class Line:
     """One line of a chart."""
 
     name: str
-    xs: tuple[float, ...] = field(converter=tuple)
-    ys: tuple[float, ...] = field(converter=tuple)
+    xs: tuple[float, ...] = field(converter=_numbers)
+    ys: tuple[float, ...] = field(converter=_numbers)
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import signal
 import sys
 import traceback
 from typing import IO, Any, Self
@@ -28,11 +27,7 @@ class Pipe:
 
     @classmethod
     def of_this_process(cls, what: str) -> Self:
-        """The pipe that `Worker` has made; the standard output is for answers alone from now on.
-
-        Ctrl-C reaches the whole group of processes; it is the parent's to say what comes of it.
-        """
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """The pipe that `Worker` has made; the standard output is for answers alone from now on."""
         answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what callables print is no answer
         return cls(sys.stdin.buffer, answers, what)

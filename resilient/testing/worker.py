@@ -12,9 +12,11 @@ from typing import IO, Any, cast
 
 __all__ = ["Worker"]
 
+# Ctrl-C reaches the whole group of processes; it is the parent's to say what comes of it.
 # The path has to be known before anything of ours can be imported.
 _PROGRAM = """
-import importlib, pickle, sys
+import importlib, pickle, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.path[:] = pickle.load(sys.stdin.buffer)
 importlib.import_module(sys.argv[1]).main()
 """

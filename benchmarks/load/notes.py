@@ -1,0 +1,83 @@
+"""What to know when reading the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from benchmarks.load.run import Run
+from benchmarks.load.tally import DROPPED
+
+__all__ = ["notes"]
+
+# Seconds by which the generator may be late before it is said.
+_LATE = 0.02
+
+# By how much aiohttp alone has to be better before it is said.
+_POINTS = 1.0
+_TIMES = 1.25
+
+_ALWAYS = (
+    "Latency counts from when a call was due, so it holds what the generator was late by. The "
+    "quantiles are those of the calls that succeeded: a policy that gives up on slow calls "
+    "looks quick, so read them beside the share that succeeded.",
+    "The same seed gives the same arrivals and the same row of faults. Which call meets which "
+    "fault is not certain: it depends on the order in which requests reach the server, and "
+    "retries stand in that row, too. Waits are drawn at random.",
+    "Each worker has a pipeline of its own, and so a circuit and a retry budget of its own, as "
+    "several processes of a service do.",
+)
+
+
+def notes(runs: Iterable[Run]) -> tuple[str, ...]:
+    """All that there is to say about what was measured so far."""
+    runs = tuple(runs)
+    return (*_ALWAYS, *_of_the_generator(runs), *_where_less_is_better(runs))
+
+
+def _of_the_generator(runs: Iterable[Run]) -> Iterator[str]:
+    for run in runs:
+        late = run.tally.lateness.quantile(0.99) or 0.0
+        if late > _LATE:
+            yield (
+                f"{_where(run)}: the generator was late by {late * 1000:.0f} ms (p99), so these "
+                "latencies are the machine's more than the policy's; a lower rate or a quieter "
+                "machine would help."
+            )
+        if dropped := run.tally.failures[DROPPED]:
+            yield f"{_where(run)}: {dropped} calls were not made, as too many were in progress."
+
+
+def _where_less_is_better(runs: Iterable[Run]) -> Iterator[str]:
+    """Where the whole pipeline does worse than less of it: nobody is to find that out alone."""
+    runs = tuple(runs)
+    for run in runs:
+        if run.contender.name != "pipeline":
+            continue
+        others = {
+            each.contender.name: each for each in runs if each.scenario.name == run.scenario.name
+        }
+        for name in ("none", "retry", "retry+breaker"):
+            if name in others:
+                yield from _better(others[name], run)
+
+
+def _better(other: Run, run: Run) -> Iterator[str]:
+    where, who = run.scenario.name, other.contender.what
+    if other.success > run.success + _POINTS:
+        yield (
+            f"{where}: more calls succeed with {who}, {other.success:.1f} % against "
+            f"{run.success:.1f} % with the pipeline."
+        )
+    if other.contender.name != "none":
+        return
+    for share, name in ((0.5, "p50"), (0.99, "p99")):
+        theirs, ours = (each.tally.succeeded.quantile(share) for each in (other, run))
+        if theirs is not None and ours is not None and ours > _TIMES * theirs:
+            yield (
+                f"{where}: what succeeds is quicker with {who}, {name} {theirs * 1000:.1f} ms "
+                f"against {ours * 1000:.1f} ms with the pipeline."
+            )
+
+
+def _where(run: Run) -> str:
+    return f"{run.scenario.name}, {run.contender.name}"
