@@ -52,12 +52,14 @@ def _random_failures(runs: Mapping[str, Run]) -> Iterator[Figure]:
 def _dead_server(runs: Mapping[str, Run]) -> Iterator[Figure]:
     budgeted, whole = runs.get("no breaker"), runs.get("pipeline")
     if budgeted is not None:
+        too_short = (_MOST_PER_CALL - 1) * budgeted.tally.calls < _floor(budgeted)
         yield Figure(
             what="dead server: requests per call without a breaker",
             value=budgeted.hits_per_call,
             wanted=f"at most {_MOST_PER_CALL:g}",
-            holds=budgeted.hits_per_call <= _MOST_PER_CALL,
-            remark=_floor(budgeted),
+            holds=None if too_short else budgeted.hits_per_call <= _MOST_PER_CALL,
+            remark=f"of {budgeted.tally.calls} calls"
+            + (f", too few to tell: {_floor(budgeted):g} retries are always allowed" * too_short),
         )
     if whole is not None and whole.contender.policy.breaker is not None:
         most = _most_with_a_breaker(whole)
@@ -79,11 +81,9 @@ def _most_with_a_breaker(run: Run) -> int:
     return circuits * breaker.minimum_calls + run.tally.peak + breaker.probes * run.tally.openings
 
 
-def _floor(run: Run) -> str:
-    """A budget lets a few retries through whatever happens, which shows in a short run."""
+def _floor(run: Run) -> float:
+    """The retries that budgets allow however few calls there are."""
     retry = run.contender.policy.retry
     if retry is None or retry.budget is None:
-        return ""
-    budget = retry.budget
-    floor = run.workers * budget.min_per_second * budget.window
-    return f"{run.tally.calls} calls, and never fewer than {floor:g} retries in {budget.window:g} s"
+        return 0.0
+    return run.workers * retry.budget.min_per_second * retry.budget.window

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from attrs import evolve
+from attrs import define, evolve
 
 from benchmarks.contenders import STANDARD
 from benchmarks.load.aims import aims
@@ -41,10 +41,24 @@ def measure(settings: Settings, progress: Progress) -> Iterator[Result]:
         for scenario in settings.measured:
             for contender in settings.contenders_in(scenario):
                 progress.begin(f"{scenario.name}, {contender.name}", scenario.seconds)
-                done = run(scenario, contender, settings, crew, progress.advance)
+                told = _UpTo(scenario.seconds, progress.advance)
+                done = run(scenario, contender, settings, crew, told)
                 runs[scenario.name].append(done)
                 left -= 1
                 yield evolve(_result(settings, runs), is_complete=not left)
+
+
+@define
+class _UpTo:
+    """Tells of so many seconds, and not of those in which the last calls come to their end."""
+
+    left: float
+    told: Callable[[float], object]
+
+    def __call__(self, seconds: float) -> None:
+        seconds = min(seconds, self.left)
+        self.left -= seconds
+        self.told(seconds)
 
 
 def _result(settings: Settings, runs: dict[str, list[Run]]) -> Result:

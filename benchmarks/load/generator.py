@@ -11,9 +11,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from benchmarks.load.arrivals import Arrival
-from benchmarks.load.tally import DROPPED, UNFINISHED, Tally
+from benchmarks.load.tally import DROPPED, LATE, UNFINISHED, Tally
 
 __all__ = ["Call", "generate"]
+
+# Seconds after which a call that is due is not made any more: a machine that is too slow must
+# not take ever longer.
+_TOO_LATE = 1.0
 
 # Makes a call with a method, and tells what became of it: a kind of failure, or None.
 Call = Callable[[str], Awaitable[str | None]]
@@ -47,9 +51,11 @@ async def generate(
             due = start + arrival.offset
             # Also when it is late: answers are to be read in between.
             await asyncio.sleep(max(due - loop.time(), 0.0))
-            tally.arrive(arrival.offset, max(loop.time() - due, 0.0))
-            if len(offsets) >= most:
-                tally.end(arrival.offset, arrival.offset, DROPPED)
+            lateness = max(loop.time() - due, 0.0)
+            tally.arrive(arrival.offset, lateness)
+            if lateness > _TOO_LATE or len(offsets) >= most:
+                reason = LATE if lateness > _TOO_LATE else DROPPED
+                tally.end(arrival.offset, arrival.offset, reason)
                 continue
             task = loop.create_task(make(arrival))
             offsets[task] = arrival.offset

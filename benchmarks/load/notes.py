@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.load.run import Run
-from benchmarks.load.tally import DROPPED
+from benchmarks.load.tally import DROPPED, LATE
 
 __all__ = ["notes"]
 
 # Seconds by which the generator may be late before it is said.
 _LATE = 0.02
 
-# By how much aiohttp alone has to be better before it is said.
+# What the pipeline is more than; by how much less of it has to be better before it is said.
+_LESS = ("none", "retry", "retry+breaker")
 _POINTS = 1.0
 _TIMES = 1.25
 
@@ -43,39 +44,46 @@ def _of_the_generator(runs: Iterable[Run]) -> Iterator[str]:
                 "latencies are the machine's more than the policy's; a lower rate or a quieter "
                 "machine would help."
             )
-        if dropped := run.tally.failures[DROPPED]:
-            yield f"{_where(run)}: {dropped} calls were not made, as too many were in progress."
+        for reason in (DROPPED, LATE):
+            if count := run.tally.failures[reason]:
+                yield f"{_where(run)}: {count} calls were {reason}. No policy is to blame."
 
 
-def _where_less_is_better(runs: Iterable[Run]) -> Iterator[str]:
+def _where_less_is_better(runs: Sequence[Run]) -> Iterator[str]:
     """Where the whole pipeline does worse than less of it: nobody is to find that out alone."""
-    runs = tuple(runs)
     for run in runs:
         if run.contender.name != "pipeline":
             continue
-        others = {
-            each.contender.name: each for each in runs if each.scenario.name == run.scenario.name
-        }
-        for name in ("none", "retry", "retry+breaker"):
-            if name in others:
-                yield from _better(others[name], run)
+        others = [
+            each
+            for each in runs
+            if each.scenario.name == run.scenario.name and each.contender.name in _LESS
+        ]
+        better = [each for each in others if each.success > run.success + _POINTS]
+        if better:
+            yield (
+                f"{run.scenario.name}: more calls succeed with "
+                + ", ".join(_price(each) for each in better)
+                + f" than with the {_price(run)}."
+            )
+        for other in others:
+            if other.contender.name == "none" and abs(other.success - run.success) <= _POINTS:
+                yield from _quicker(other, run)
 
 
-def _better(other: Run, run: Run) -> Iterator[str]:
-    where, who = run.scenario.name, other.contender.what
-    if other.success > run.success + _POINTS:
-        yield (
-            f"{where}: more calls succeed with {who}, {other.success:.1f} % against "
-            f"{run.success:.1f} % with the pipeline."
-        )
-    if other.contender.name != "none":
-        return
+def _price(run: Run) -> str:
+    """What succeeds, and what it costs the server."""
+    return f"{run.contender.name} ({run.success:.1f} %, {run.hits_per_call:.2f} requests a call)"
+
+
+def _quicker(other: Run, run: Run) -> Iterator[str]:
+    noise = max(each.tally.lateness.quantile(0.99) or 0.0 for each in (other, run))
     for share, name in ((0.5, "p50"), (0.99, "p99")):
         theirs, ours = (each.tally.succeeded.quantile(share) for each in (other, run))
-        if theirs is not None and ours is not None and ours > _TIMES * theirs:
+        if theirs is not None and ours is not None and ours > _TIMES * theirs + noise:
             yield (
-                f"{where}: what succeeds is quicker with {who}, {name} {theirs * 1000:.1f} ms "
-                f"against {ours * 1000:.1f} ms with the pipeline."
+                f"{run.scenario.name}: as many calls succeed with aiohttp alone, and more quickly: "
+                f"{name} {theirs * 1000:.1f} ms against {ours * 1000:.1f} ms with the pipeline."
             )
 
 

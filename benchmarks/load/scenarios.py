@@ -114,7 +114,7 @@ SCENARIOS = (
     Scenario(
         name="calm",
         what="The server answers at once, and always.",
-        seconds=3,
+        seconds=2,
         in_quick=True,
     ),
     Scenario(
@@ -122,7 +122,7 @@ SCENARIOS = (
         what="A fifth of the requests, at random, get a 503.",
         faults=lambda seed: Mixture({Reply(503): 0.2}, otherwise=_OK, seed=seed),
         rate=500,
-        seconds=5,
+        seconds=4,
         also=(_NO_BREAKER,),
         in_quick=True,
     ),
@@ -132,13 +132,14 @@ SCENARIOS = (
         "with Retry-After in whole seconds, though there is room for all of them on average.",
         faults=lambda seed: TokenBucket(120, 5, then=_OK),
         rate=100,
-        seconds=5,
+        seconds=4,
     ),
     Scenario(
         name="resets",
         what="A twentieth of the requests are answered with a TCP reset, as many with a "
         "connection that is closed; a fifth of the calls are POSTs, which nobody may repeat.",
         faults=lambda seed: Mixture({Reset(): 0.05, Disconnect(): 0.05}, otherwise=_OK, seed=seed),
+        seconds=2,
         posts=0.2,
     ),
     Scenario(
@@ -146,7 +147,7 @@ SCENARIOS = (
         what="A twentieth of the requests are never answered; aiohttp gives an attempt up "
         "after half a second without a byte.",
         faults=lambda seed: Mixture({Hang(): 0.05}, otherwise=_OK, seed=seed),
-        rate=100,
+        seconds=2,
         read_timeout=0.5,
     ),
     Scenario(
@@ -155,40 +156,40 @@ SCENARIOS = (
         faults=lambda seed: Mixture(
             {Delayed(0.1, _OK): 0.05, Delayed(1.0, _OK): 0.01}, otherwise=_OK, seed=seed
         ),
+        seconds=3,
     ),
     Scenario(
         name="outage",
         what="For three seconds, every request gets a 503.",
-        seconds=15,
-        outage=Trouble(2, 5),
+        seconds=12,
+        outage=Trouble(1, 4),
         over_time=True,
         in_quick=True,
     ),
     Scenario(
         name="offline",
         what="For three seconds, connections are dropped and refused.",
-        seconds=15,
-        outage=Trouble(2, 5, during=None),
+        seconds=12,
+        outage=Trouble(1, 4, during=None),
         over_time=True,
         by_default=False,
     ),
     Scenario(
         name="brown-out",
-        what="Half as many calls again as the server can do (100 a second, 300 in line), which "
-        "it works on one after the other; aiohttp gives an attempt up after a second, and the "
-        "server does not notice.",
+        what="Twice as many calls as the server can do (100 a second, with 300 in line); "
+        "aiohttp gives an attempt up after half a second without a byte, and the server works "
+        "on what was given up all the same.",
         faults=lambda seed: BrownOut(0.02, workers=2, capacity=300, then=_OK),
-        rate=150,
         seconds=10,
-        read_timeout=1.0,
+        read_timeout=0.5,
         over_time=True,
     ),
     Scenario(
         name="dead",
         what="Every request gets a 503.",
         faults=lambda seed: Reply(503),
-        rate=400,
-        seconds=5,
+        rate=250,
+        seconds=4,
         also=(_NO_BREAKER,),
         in_quick=True,
     ),

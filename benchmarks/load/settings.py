@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cached_property
 from typing import Any
 
 from attrs import Attribute, evolve, field, frozen
@@ -18,7 +19,7 @@ __all__ = ["Settings"]
 _MOST_CALLS = 50_000
 
 # How much shorter a quick run is.
-_QUICK = 0.4
+_QUICK = 0.3
 
 _TEXT = optional(check("text", lambda given: isinstance(given, str) and given != ""))
 
@@ -62,17 +63,19 @@ class Settings:
     )
     patience: float = field(default=10.0, validator=positive())
     quick: bool = field(default=False, validator=instance(bool, "True or False"))
-    # What the names stand for; looked up once, so that what is wrong is said at once.
-    measured: tuple[Scenario, ...] = field(init=False, repr=False)
-    contenders: tuple[Contender, ...] = field(init=False, repr=False)
 
     @workers.validator
     def _not_too_many(self, attribute: Attribute[int], workers: Any) -> None:
         if workers > 64:
             raise ConfigError.of("Settings.workers", workers, "at most 64")
 
-    @measured.default
-    def _measured(self) -> tuple[Scenario, ...]:
+    def __attrs_post_init__(self) -> None:
+        # What is wrong with a name is said at once.
+        _ = self.measured, self.contenders
+
+    @cached_property
+    def measured(self) -> tuple[Scenario, ...]:
+        """The scenarios, as long as they are to last."""
         if self.scenarios:
             chosen = scenarios_named(_once(self.scenarios))
         else:
@@ -81,8 +84,9 @@ class Settings:
             )
         return tuple(self._fitted(each) for each in chosen)
 
-    @contenders.default
-    def _contenders(self) -> tuple[Contender, ...]:
+    @cached_property
+    def contenders(self) -> tuple[Contender, ...]:
+        """The policies that are measured in every scenario."""
         if self.service is not None and self.policy_file is None:
             raise ConfigError.of("Settings.service", self.service, "None without a policy_file")
         standard = contenders_named(_once(self.policies)) if self.policies else STANDARD

@@ -8,13 +8,14 @@ from attrs import define, field
 
 from benchmarks.load.latencies import Latencies
 
-__all__ = ["BUCKET", "DROPPED", "UNFINISHED", "Tally"]
+__all__ = ["BUCKET", "DROPPED", "LATE", "UNFINISHED", "Tally"]
 
 # Seconds of which each has a count of its own.
 BUCKET = 0.5
 
 # Kinds of failures that are the generator's own.
 DROPPED = "not made: too many calls in progress"
+LATE = "not made: the machine was too slow"
 UNFINISHED = "not over at the end"
 
 
