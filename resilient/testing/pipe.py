@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import traceback
+from io import FileIO
 from typing import IO, Any, Self
 
 from attrs import define
@@ -21,14 +22,15 @@ class Pipe:
     """Reads commands, and answers each with whether it failed, and a value or an exception."""
 
     _commands: IO[bytes]
-    _answers: IO[bytes]
+    _answers: FileIO
     # Whose callables cross it, for when one does not.
     _what: str
 
     @classmethod
     def of_this_process(cls, what: str) -> Self:
         """The pipe that `Worker` has made; the standard output is for answers alone from now on."""
-        answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+        # Without a buffer, which would complain at its end if nobody is there any more.
+        answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what callables print is no answer
         return cls(sys.stdin.buffer, answers, what)
 
@@ -52,8 +54,9 @@ class Pipe:
     def answer(self, value: Any, *, failed: bool = False) -> None:
         """Say what came of a command."""
         with contextlib.suppress(OSError):  # nobody is there any more
-            self._answers.write(pickle.dumps((failed, _portable(value) if failed else value)))
-            self._answers.flush()
+            left = memoryview(pickle.dumps((failed, _portable(value) if failed else value)))
+            while left:
+                left = left[self._answers.write(left) :]
 
 
 def _portable(error: Exception) -> Exception:
