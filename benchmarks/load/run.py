@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,6 +18,9 @@ from benchmarks.load.tally import Tally
 from resilient.errors import ConfigError
 from resilient.testing import FaultServerProcess
 
+if sys.platform != "win32":
+    import resource
+
 __all__ = ["Run", "run"]
 
 # Seconds for orders to reach the workers before the first call.
@@ -25,8 +29,10 @@ _LEAD = 0.2
 # Seconds beyond what a run takes at most, after which something is wrong with it.
 _SLACK = 20.0
 
-# Connections that all workers together may open: fewer than a process may have files.
+# Connections that all workers together may open, if the server may have as many files, and
+# some for other things.
 _CONNECTIONS = 800
+_OTHER_FILES = 50
 
 # Calls that may be in progress, most of which wait for a retry and have no connection.
 _IN_PROGRESS = 8_000
@@ -106,7 +112,7 @@ def run(
                 posts=scenario.posts,
                 patience=settings.patience,
                 read_timeout=scenario.read_timeout,
-                connections=max(_CONNECTIONS // crew.workers, 1),
+                connections=max(_connections() // crew.workers, 1),
                 in_progress=max(_IN_PROGRESS // crew.workers, 1),
             )
             for worker in range(crew.workers)
@@ -116,6 +122,15 @@ def run(
         hits = server.stats().hits
         arrivals = sorted(each.time - start for each in server.requests())
     return Run(scenario, contender, crew.workers, tally, hits, tuple(arrivals))
+
+
+def _connections() -> int:
+    if sys.platform == "win32":
+        return _CONNECTIONS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return _CONNECTIONS
+    return min(_CONNECTIONS, files - _OTHER_FILES)
 
 
 def _start(server: FaultServerProcess, port: int) -> None:

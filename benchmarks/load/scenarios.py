@@ -9,7 +9,6 @@ from attrs import evolve, field, frozen
 
 from benchmarks.contenders import Contender
 from resilient import Policy
-from resilient.errors import ConfigError
 from resilient.testing import (
     BrownOut,
     Delayed,
@@ -25,7 +24,7 @@ from resilient.testing import (
 from resilient.testing.script import Answer
 from resilient.validation import optional, positive
 
-__all__ = ["SCENARIOS", "Scenario", "Trouble", "named"]
+__all__ = ["SCENARIOS", "Scenario", "Trouble"]
 
 _OK = Reply(json={})
 
@@ -194,16 +193,3 @@ SCENARIOS = (
         in_quick=True,
     ),
 )
-
-
-def named(names: tuple[str, ...]) -> tuple[Scenario, ...]:
-    """Some of them.
-
-    Raises:
-        ConfigError: There is none of that name.
-    """
-    known = {each.name: each for each in SCENARIOS}
-    for name in names:
-        if name not in known:
-            raise ConfigError.of("scenarios", name, f"some of {', '.join(known)}")
-    return tuple(known[name] for name in names)

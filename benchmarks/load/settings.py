@@ -8,8 +8,9 @@ from typing import Any
 
 from attrs import Attribute, evolve, field, frozen
 
-from benchmarks.contenders import STANDARD, Contender, from_file, named as contenders_named
-from benchmarks.load.scenarios import SCENARIOS, Scenario, named as scenarios_named
+from benchmarks.choice import chosen
+from benchmarks.contenders import STANDARD, Contender, from_file
+from benchmarks.load.scenarios import SCENARIOS, Scenario
 from resilient.errors import ConfigError
 from resilient.validation import as_tuple, at_least, check, each, instance, optional, positive
 
@@ -77,21 +78,22 @@ class Settings:
     def measured(self) -> tuple[Scenario, ...]:
         """The scenarios, as long as they are to last."""
         if self.scenarios:
-            chosen = scenarios_named(_once(self.scenarios))
+            picked = chosen(self.scenarios, SCENARIOS, "scenarios")
         else:
-            chosen = tuple(
+            picked = tuple(
                 each for each in SCENARIOS if (each.in_quick if self.quick else each.by_default)
             )
-        return tuple(self._fitted(each) for each in chosen)
+        return tuple(self._fitted(each) for each in picked)
 
     @cached_property
     def contenders(self) -> tuple[Contender, ...]:
         """The policies that are measured in every scenario."""
         if self.service is not None and self.policy_file is None:
             raise ConfigError.of("Settings.service", self.service, "None without a policy_file")
-        standard = contenders_named(_once(self.policies)) if self.policies else STANDARD
+        standard = chosen(self.policies, STANDARD, "policies") if self.policies else STANDARD
         own = from_file(self.policy_file, self.service) if self.policy_file is not None else ()
-        taken = {each.name for each in standard}
+        of_scenarios = (each for scenario in SCENARIOS for each in scenario.also)
+        taken = {each.name for each in (*STANDARD, *of_scenarios)}
         return (
             *standard,
             *(evolve(each, name=_apart(each.name, taken)) for each in own),
@@ -133,10 +135,6 @@ class Settings:
 
 def _whole(value: object, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _once(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
 
 
 def _apart(name: str, taken: set[str]) -> str:

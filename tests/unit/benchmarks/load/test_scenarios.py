@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.load.scenarios import SCENARIOS, Scenario, Trouble, named
-from resilient.errors import ConfigError
+from benchmarks.load.scenarios import SCENARIOS, Scenario, Trouble
 from resilient.testing import FaultServer, Period
 from resilient.testing.script import choose
 from tests.unit.benchmarks.load.support import scenario
@@ -23,12 +22,6 @@ def row(each: Scenario, seed: int, count: int = 200) -> list[Any]:
 
 def test_each_has_a_name_of_its_own() -> None:
     assert len({each.name for each in SCENARIOS}) == len(SCENARIOS)
-
-
-def test_an_unknown_one_is_said_with_those_that_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"scenarios must be some of calm, .*, not 'storm'"):
-        named(("calm", "storm"))
-    assert [each.name for each in named(("dead", "calm"))] == ["dead", "calm"]
 
 
 @pytest.mark.parametrize("each", SCENARIOS, ids=lambda each: each.name)

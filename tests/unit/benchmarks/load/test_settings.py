@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.unit.benchmarks.load.support import scenario
 FILE = """
 [services.billing]
 match = "https://billing.example"
-retry = { max_attempts = 2 }
+retry = { max_attempts = 2, judge = "os.path:exists" }
 
 [services.pipeline]
 match = "https://other.example"
@@ -66,6 +67,12 @@ def test_the_policies_of_a_file_come_after_the_standard_ones(policy_file: str) -
     assert [each.name for each in one] == ["none", "billing"]
     assert one[1].policy.retry is not None
     assert one[1].policy.retry.max_attempts == 2
+
+
+def test_policies_can_be_sent_to_another_process(policy_file: str) -> None:
+    contenders = Settings(policy_file=policy_file).contenders_in(scenario("dead"))
+    for each in contenders:
+        assert pickle.loads(pickle.dumps(each.policy)) == each.policy
 
 
 def test_a_service_that_is_not_there_is_said(policy_file: str) -> None:
