@@ -20,12 +20,19 @@ __all__ = ["Crew"]
 # Seconds between two words on how far a run is.
 _STEP = 0.25
 
+# Seconds for a process to be ready.
+_START = 60.0
+
 # Seconds for a process to end by itself.
 _END = 5.0
 
 
 class Crew:
-    """So many processes that make calls, as a context manager; they end with it."""
+    """So many processes that make calls, as a context manager; they end with it.
+
+    Raises:
+        RuntimeError: On entering: one has ended, or was not ready in time.
+    """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -35,6 +42,8 @@ class Crew:
         try:
             for number in range(1, self.workers + 1):
                 self._hands.append(Worker("benchmarks.load.remote", f"load worker {number}"))
+            for hand in self._hands:
+                hand.exchange(pickle.dumps(None), _START)
         except BaseException:
             self._end(at_once=True)
             raise

@@ -17,7 +17,7 @@ __all__ = ["Call", "generate"]
 
 # Seconds after which a call that is due is not made any more: a machine that is too slow must
 # not take ever longer.
-_TOO_LATE = 1.0
+_TOO_LATE = 5.0
 
 # Makes a call with a method, and tells what became of it: a kind of failure, or None.
 Call = Callable[[str], Awaitable[str | None]]

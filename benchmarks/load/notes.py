@@ -32,7 +32,12 @@ _ALWAYS = (
 def notes(runs: Iterable[Run]) -> tuple[str, ...]:
     """All that there is to say about what was measured so far."""
     runs = tuple(runs)
-    return (*_ALWAYS, *_of_the_generator(runs), *_where_less_is_better(runs))
+    return (
+        *_ALWAYS,
+        *_of_the_generator(runs),
+        *_of_slow_breakers(runs),
+        *_where_less_is_better(runs),
+    )
 
 
 def _of_the_generator(runs: Iterable[Run]) -> Iterator[str]:
@@ -47,6 +52,20 @@ def _of_the_generator(runs: Iterable[Run]) -> Iterator[str]:
         for reason in (DROPPED, LATE):
             if count := run.tally.failures[reason]:
                 yield f"{_where(run)}: {count} calls were {reason}. No policy is to blame."
+
+
+def _of_slow_breakers(runs: Iterable[Run]) -> Iterator[str]:
+    """A short run flatters breakers that weigh an outage against the time before it."""
+    for run in runs:
+        outage, breaker = run.scenario.outage, run.contender.policy.breaker
+        if outage is None or breaker is None or breaker.window <= outage.start:
+            continue
+        yield (
+            f"{_where(run)}: all was well for {outage.start:g} s before the outage. After "
+            f"{breaker.window:g} s, which is what this breaker looks back on, it would take up to "
+            f"{breaker.failure_rate * breaker.window:g} s of failures to open at the same rate "
+            "of requests."
+        )
 
 
 def _where_less_is_better(runs: Sequence[Run]) -> Iterator[str]:

@@ -62,12 +62,15 @@ class Order:
 
 
 def main() -> None:
-    """Carry out orders until there are no more."""
+    """Carry out orders until there are no more; None asks whether it is ready for them."""
     pipe = Pipe.of_this_process("a policy")
     openings = _Openings()
     while True:
         try:
-            order: Order = pipe.read()
+            order: Order | None = pipe.read()
+            if order is None:
+                pipe.answer(None)
+                continue
             before = openings.count
             tally = asyncio.run(_carry_out(order))
             tally.openings = openings.count - before

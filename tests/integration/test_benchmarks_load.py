@@ -161,7 +161,7 @@ class Said:
     def advance(self, steps=1):
         print("under way", flush=True)
 
-for result in measure(Settings(scenarios=["calm"], seconds=60, rate=20), Said()):
+for result in measure(Settings(scenarios=["calm"], seconds=60, rate=20, workers=1), Said()):
     pass
 """
 

@@ -125,6 +125,14 @@ def test_where_the_pipeline_is_slower_is_said_if_it_gains_nothing_by_it() -> Non
     assert slower not in said(alone, late)
 
 
+def test_a_breaker_that_would_be_slower_after_a_longer_time_is_said() -> None:
+    text = said(made("outage", "pipeline", good=10), made("outage", "retry", good=10))
+    assert "outage, pipeline: all was well for 1 s before the outage. After 30 s" in text
+    assert "up to 15 s of failures" in text
+    assert text.count("all was well") == 1
+    assert "all was well" not in said(made("dead", "pipeline", good=10))
+
+
 def test_another_scenario_is_no_comparison() -> None:
     text = said(made("calm", "none", good=10), made("dead", "pipeline", failures={"503": 10}))
     assert "aiohttp alone" not in text

@@ -65,9 +65,9 @@ def test_calls_that_a_slow_machine_is_late_for_are_not_made() -> None:
 
     def held_up() -> Iterable[Arrival]:
         yield Arrival(0.0, "GET")
-        asyncio.get_running_loop()._now += 5  # type: ignore[attr-defined]  # virtual time
+        asyncio.get_running_loop()._now += 9  # type: ignore[attr-defined]  # virtual time
         yield Arrival(0.1, "PUT")
-        yield Arrival(5.0, "POST")
+        yield Arrival(9.0, "POST")
 
     tally = run(held_up(), call)
     assert made == ["GET", "POST"]
