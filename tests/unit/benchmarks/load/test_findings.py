@@ -50,7 +50,8 @@ def test_a_quantile_that_the_calls_cannot_tell_is_left_open() -> None:
 
 def test_what_came_after_an_outage() -> None:
     # The outage of this scenario ends after four seconds.
-    arrivals = (3.0, 3.1, 3.2, 3.3, *(4 + number / 600 for number in range(600)))
+    within = (2 + number / 900 for number in range(900))
+    arrivals = (*within, *(4 + number / 600 for number in range(600)))
     run = made("outage", "retry", good=2400, arrivals=arrivals)
     assert figure("worst second of arrivals after the outage", run).value == 600
     assert figure("the same, by the rate of calls", run).value == 3
