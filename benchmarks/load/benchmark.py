@@ -77,7 +77,11 @@ def _result(settings: Settings, runs: dict[str, list[Run]]) -> Result:
         parameters={
             "workers": settings.workers,
             "patience, s": settings.patience,
-            "policies": {each.name: each.what for each in settings.contenders},
+            "policies": {
+                each.name: each.what
+                for scenario in settings.measured
+                for each in settings.contenders_in(scenario)
+            },
             "scenarios": {each.name: _conditions(each) for each in settings.measured},
         },
         tables=(

@@ -35,7 +35,7 @@ def notes(runs: Iterable[Run]) -> tuple[str, ...]:
     return (
         *_ALWAYS,
         *_of_the_generator(runs),
-        *_of_slow_breakers(runs),
+        *_of_breakers(runs),
         *_where_less_is_better(runs),
     )
 
@@ -54,18 +54,25 @@ def _of_the_generator(runs: Iterable[Run]) -> Iterator[str]:
                 yield f"{_where(run)}: {count} calls were {reason}. No policy is to blame."
 
 
-def _of_slow_breakers(runs: Iterable[Run]) -> Iterator[str]:
-    """A short run flatters breakers that weigh an outage against the time before it."""
+def _of_breakers(runs: Iterable[Run]) -> Iterator[str]:
+    """What a run that is short tells of breakers, for better and for worse."""
     for run in runs:
         outage, breaker = run.scenario.outage, run.contender.policy.breaker
-        if outage is None or breaker is None or breaker.window <= outage.start:
+        if outage is None or breaker is None:
             continue
-        yield (
-            f"{_where(run)}: all was well for {outage.start:g} s before the outage. After "
-            f"{breaker.window:g} s, which is what this breaker looks back on, it would take up to "
-            f"{breaker.failure_rate * breaker.window:g} s of failures to open at the same rate "
-            "of requests."
-        )
+        if breaker.window > outage.start:
+            yield (
+                f"{_where(run)}: all was well for {outage.start:g} s before the outage. After "
+                f"{breaker.window:g} s, which is what this breaker looks back on, it would take "
+                f"up to {breaker.failure_rate * breaker.window:g} s of failures to open at the "
+                "same rate of requests."
+            )
+        after = run.scenario.seconds - outage.end
+        if run.tally.openings and breaker.open_for > after:
+            yield (
+                f"{_where(run)}: the run ends {after:.3g} s after the outage, and a circuit that "
+                f"opens stays so for {breaker.open_for:g} s: too short a run to see it close."
+            )
 
 
 def _where_less_is_better(runs: Sequence[Run]) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from benchmarks.load.aims import aims
 from benchmarks.load.charts import charts
 from benchmarks.load.notes import notes
 from benchmarks.load.run import Run
 from benchmarks.load.tables import comparison
-from benchmarks.load.tally import DROPPED
+from benchmarks.load.tally import DROPPED, Tally
 from benchmarks.results import Figure
 from tests.unit.benchmarks.load.support import made, scenario
 
@@ -132,6 +133,14 @@ def test_a_breaker_that_would_be_slower_after_a_longer_time_is_said() -> None:
     assert "up to 15 s of failures" in text
     assert text.count("all was well") == 1
     assert "all was well" not in said(made("dead", "pipeline", good=10))
+
+
+def test_a_run_that_is_too_short_to_see_a_circuit_close_is_said() -> None:
+    run = made("outage", "pipeline", good=10, openings=2)
+    short = evolve(run, scenario=run.scenario.lasting(4.8))
+    assert "the run ends 3.2 s after the outage" in said(short)
+    assert "the run ends" not in said(run)
+    assert "the run ends" not in said(evolve(short, tally=Tally()))
 
 
 def test_another_scenario_is_no_comparison() -> None:
