@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
+from benchmarks.choice import chosen
 from resilient import ConfigError, Policy, RetryPolicy
 from resilient.services.config.configuration import read_configuration
 
@@ -48,11 +49,7 @@ def named(names: tuple[str, ...]) -> tuple[Contender, ...]:
     Raises:
         ConfigError: There is none of that name.
     """
-    known = {each.name: each for each in STANDARD}
-    for name in names:
-        if name not in known:
-            raise ConfigError.of("policies", name, f"some of {', '.join(known)}")
-    return tuple(known[name] for name in names)
+    return chosen(names, STANDARD, "policies")
 
 
 def from_file(path: str, service: str | None = None) -> tuple[Contender, ...]:

@@ -12,9 +12,11 @@ from typing import IO, Any, cast
 
 __all__ = ["Worker"]
 
+# Ctrl-C reaches the whole group of processes; it is the parent's to say what comes of it.
 # The path has to be known before anything of ours can be imported.
 _PROGRAM = """
-import importlib, pickle, sys
+import importlib, pickle, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.path[:] = pickle.load(sys.stdin.buffer)
 importlib.import_module(sys.argv[1]).main()
 """
@@ -30,11 +32,16 @@ class Worker:
     A new interpreter, and neither a fork, which would take the sockets of this process with
     it, nor multiprocessing, which would run the caller's script a second time.
 
+    Args:
+        module: The module, whose `main` uses `Pipe`.
+        what: What to call the process when it fails.
+
     Attributes:
         pid: The process.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, what: str = "the server's process") -> None:
+        self._what = what
         self._process = subprocess.Popen(  # noqa: S603 (this Python, and a program of ours)
             [sys.executable, "-c", _PROGRAM, module],
             stdin=subprocess.PIPE,
@@ -68,8 +75,7 @@ class Worker:
             except (EOFError, BrokenPipeError):
                 code = self._process.wait()
                 raise RuntimeError(
-                    f"the server's process has ended with code {code}; "
-                    "its standard error may say why"
+                    f"{self._what} has ended with code {code}; its standard error may say why"
                 ) from None
             except BaseException:  # Ctrl-C, say: an answer is left in the pipe, which is no use now
                 self.kill()
@@ -93,9 +99,7 @@ class Worker:
             yield
         except RuntimeError as error:
             if late.is_set():
-                raise RuntimeError(
-                    f"the server's process gave no answer within {seconds:g} s"
-                ) from error
+                raise RuntimeError(f"{self._what} gave no answer within {seconds:g} s") from error
             raise
         finally:
             timer.cancel()

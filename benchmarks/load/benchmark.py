@@ -1,0 +1,110 @@
+"""Measures the policies in the scenarios, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+
+from attrs import define, evolve
+
+from benchmarks.contenders import STANDARD
+from benchmarks.load.aims import aims
+from benchmarks.load.charts import charts
+from benchmarks.load.crew import Crew
+from benchmarks.load.notes import notes
+from benchmarks.load.run import Run, run
+from benchmarks.load.scenarios import SCENARIOS, Scenario
+from benchmarks.load.settings import Settings
+from benchmarks.load.tables import comparison
+from benchmarks.progress import Progress, Silent
+from benchmarks.results import Result, Table
+
+__all__ = ["measure"]
+
+# Seconds of calls whose figures are thrown away: the first ones import and connect.
+_WARM_UP = 0.5
+
+
+def measure(settings: Settings, progress: Progress) -> Iterator[Result]:
+    """Measure; each result holds those before it, and one policy in one scenario more.
+
+    Raises:
+        ConfigError: The port is taken; a policy cannot be sent to another process.
+        RuntimeError: A process has ended, or took too long.
+    """
+    runs: dict[str, list[Run]] = {each.name: [] for each in settings.measured}
+    left = sum(len(settings.contenders_in(each)) for each in settings.measured)
+    with Crew(settings.workers) as crew:
+        progress.begin("starting")
+        calm = next(each for each in SCENARIOS if each.name == "calm")
+        run(calm.lasting(_WARM_UP), STANDARD[-1], settings, crew, Silent().advance)
+        for scenario in settings.measured:
+            for contender in settings.contenders_in(scenario):
+                progress.begin(f"{scenario.name}, {contender.name}", scenario.seconds)
+                told = _UpTo(scenario.seconds, progress.advance)
+                done = run(scenario, contender, settings, crew, told)
+                runs[scenario.name].append(done)
+                left -= 1
+                yield evolve(_result(settings, runs), is_complete=not left)
+
+
+@define
+class _UpTo:
+    """Tells of so many seconds, and not of those in which the last calls come to their end."""
+
+    left: float
+    told: Callable[[float], object]
+
+    def __call__(self, seconds: float) -> None:
+        seconds = min(seconds, self.left)
+        self.left -= seconds
+        self.told(seconds)
+
+
+def _result(settings: Settings, runs: dict[str, list[Run]]) -> Result:
+    every = tuple(chain.from_iterable(runs.values()))
+    measured = [each for each in settings.measured if runs[each.name]]
+    return Result(
+        name="load",
+        title="Policies under load, and faults",
+        summary=(
+            "Calls over real sockets to a server that is in trouble, from "
+            f"{settings.workers} processes, at times that do not depend on the answers; the "
+            "same arrivals for each policy."
+        ),
+        command=settings.command,
+        seed=settings.seed,
+        parameters={
+            "workers": settings.workers,
+            "patience, s": settings.patience,
+            "policies": {
+                each.name: each.what
+                for scenario in settings.measured
+                for each in settings.contenders_in(scenario)
+            },
+            "scenarios": {each.name: _conditions(each) for each in settings.measured},
+        },
+        tables=(
+            *(_comparison(settings, each, runs[each.name]) for each in measured),
+            *aims(every),
+        ),
+        charts=tuple(chain.from_iterable(charts(each, runs[each.name]) for each in measured)),
+        notes=notes(every),
+    )
+
+
+def _comparison(settings: Settings, scenario: Scenario, runs: Sequence[Run]) -> Table:
+    names = [each.name for each in settings.contenders_in(scenario)]
+    return comparison(scenario, names, runs)
+
+
+def _conditions(scenario: Scenario) -> str:
+    outage = scenario.outage
+    parts = [f"{scenario.rate:g} calls/s for {scenario.seconds:g} s"]
+    if outage is not None:
+        parts.append(f"outage from {outage.start:g} to {outage.end:g} s")
+    if scenario.read_timeout is not None:
+        parts.append(f"sock_read of {scenario.read_timeout:g} s")
+    if scenario.posts:
+        parts.append(f"{scenario.posts:.0%} POSTs")
+    return ", ".join(parts)

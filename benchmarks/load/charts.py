@@ -1,0 +1,89 @@
+"""What was found, in pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from benchmarks.load.run import Run
+from benchmarks.load.scenarios import Scenario
+from benchmarks.load.tally import BUCKET
+from benchmarks.results import Chart, Line, Span
+
+__all__ = ["charts"]
+
+# How many calls there are for each that takes longer: 1 for the shortest latency, 10 for the
+# ninth decile, 100 for the 99th percentile.
+_NINES = tuple(round(10 ** (step / 8), 6) for step in range(41))
+
+
+def charts(scenario: Scenario, runs: Sequence[Run]) -> tuple[Chart, ...]:
+    """Those of a scenario."""
+    over_time = (_goodput(scenario, runs), _arrivals(scenario, runs))
+    return (*(over_time if scenario.over_time else ()), _latencies(scenario, runs))
+
+
+def _goodput(scenario: Scenario, runs: Sequence[Run]) -> Chart:
+    offered = (_over_time(runs[0].tally.offered, scenario, "calls"),) if runs else ()
+    return Chart(
+        title=f"{scenario.name}: calls that end well, over time",
+        x_label="seconds",
+        y_label="calls/s",
+        lines=(
+            *(_over_time(each.tally.good, scenario, each.contender.name) for each in runs),
+            *offered,
+        ),
+        spans=_spans(scenario),
+        remark=f"{scenario.what} Those of what was retried are counted when they end.",
+    )
+
+
+def _arrivals(scenario: Scenario, runs: Iterable[Run]) -> Chart:
+    return Chart(
+        title=f"{scenario.name}: requests that reach the server, over time",
+        x_label="seconds",
+        y_label="requests/s",
+        lines=tuple(
+            _over_time(
+                Counter(int(time // BUCKET) for time in each.arrivals),
+                scenario,
+                each.contender.name,
+            )
+            for each in runs
+        ),
+        spans=_spans(scenario),
+    )
+
+
+def _over_time(counts: Counter[int], scenario: Scenario, name: str) -> Line:
+    """Counts by bucket, as rates, each in the middle of its bucket."""
+    last = max([int(scenario.seconds / BUCKET) - 1, *(k for k, count in counts.items() if count)])
+    buckets = range(last + 1)
+    return Line(
+        name=name,
+        xs=tuple((bucket + 0.5) * BUCKET for bucket in buckets),
+        ys=tuple(counts[bucket] / BUCKET for bucket in buckets),
+    )
+
+
+def _spans(scenario: Scenario) -> tuple[Span, ...]:
+    outage = scenario.outage
+    return () if outage is None else (Span(start=outage.start, end=outage.end, name="outage"),)
+
+
+def _latencies(scenario: Scenario, runs: Iterable[Run]) -> Chart:
+    return Chart(
+        title=f"{scenario.name}: latency of the calls that succeeded",
+        x_label="one call in so many takes longer (10 is p90, 100 is p99)",
+        y_label="ms",
+        lines=tuple(_quantiles(each) for each in runs if each.successes),
+        x_scale="log",
+        y_scale="log",
+        remark="From when a call was due to when its answer was read.",
+    )
+
+
+def _quantiles(run: Run) -> Line:
+    xs = [each for each in _NINES if each <= run.successes]
+    latencies = [run.tally.succeeded.quantile(1 - 1 / each) or 0.0 for each in xs]
+    return Line(name=run.contender.name, xs=tuple(xs), ys=tuple(each * 1000 for each in latencies))

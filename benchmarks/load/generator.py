@@ -1,0 +1,74 @@
+"""An open loop: calls are made when they are due, whatever became of those before them.
+
+A loop that waits for an answer before it makes the next call offers a slow server less, and
+so hides that it is slow: what Gil Tene has called coordinated omission. Here, latency
+counts from when a call was due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from benchmarks.load.arrivals import Arrival
+from benchmarks.load.tally import DROPPED, LATE, UNFINISHED, Tally
+
+__all__ = ["Call", "generate"]
+
+# Seconds after which a call that is due is not made any more: a machine that is too slow must
+# not take ever longer.
+_TOO_LATE = 5.0
+
+# Makes a call with a method, and tells what became of it: a kind of failure, or None.
+Call = Callable[[str], Awaitable[str | None]]
+
+
+async def generate(
+    arrivals: Iterable[Arrival], call: Call, *, start: float, most: int, grace: float
+) -> Tally:
+    """Make calls as they are due.
+
+    Args:
+        arrivals: When and how, in order.
+        call: Makes one.
+        start: What arrivals are counted from, in seconds of the event loop's time.
+        most: How many may be in progress; a call that is due beyond that is not made.
+        grace: Seconds for those in progress after the last one was made.
+
+    Returns:
+        What became of them.
+    """
+    loop = asyncio.get_running_loop()
+    tally = Tally()
+    offsets: dict[asyncio.Task[None], float] = {}
+
+    async def make(arrival: Arrival) -> None:
+        failure = await call(arrival.method)
+        tally.end(arrival.offset, loop.time() - start, failure)
+
+    try:
+        for arrival in arrivals:
+            due = start + arrival.offset
+            # Also when it is late: answers are to be read in between.
+            await asyncio.sleep(max(due - loop.time(), 0.0))
+            lateness = max(loop.time() - due, 0.0)
+            tally.arrive(arrival.offset, lateness)
+            if lateness > _TOO_LATE or len(offsets) >= most:
+                reason = LATE if lateness > _TOO_LATE else DROPPED
+                tally.end(arrival.offset, arrival.offset, reason)
+                continue
+            task = loop.create_task(make(arrival))
+            offsets[task] = arrival.offset
+            task.add_done_callback(offsets.pop)
+            tally.peak = max(tally.peak, len(offsets))
+        if offsets:
+            await asyncio.wait(offsets, timeout=grace)
+    finally:
+        pending = dict(offsets)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+    for task, offset in pending.items():
+        if task.cancelled():
+            tally.end(offset, loop.time() - start, UNFINISHED)
+    return tally

@@ -1,0 +1,117 @@
+"""What to know when reading the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from benchmarks.load.run import Run
+from benchmarks.load.tally import DROPPED, LATE
+
+__all__ = ["notes"]
+
+# Seconds by which the generator may be late before it is said.
+_LATE = 0.02
+
+# What the pipeline is more than; by how much less of it has to be better before it is said.
+_LESS = ("none", "retry", "retry+breaker")
+_POINTS = 1.0
+_TIMES = 1.25
+
+_ALWAYS = (
+    "Latency counts from when a call was due, so it holds what the generator was late by. The "
+    "quantiles are those of the calls that succeeded: a policy that gives up on slow calls "
+    "looks quick, so read them beside the share that succeeded.",
+    "The same seed gives the same arrivals and the same row of faults. Which call meets which "
+    "fault is not certain: it depends on the order in which requests reach the server, and "
+    "retries stand in that row, too. Waits are drawn at random.",
+    "Each worker has a pipeline of its own, and so a circuit and a retry budget of its own, as "
+    "several processes of a service do.",
+)
+
+
+def notes(runs: Iterable[Run]) -> tuple[str, ...]:
+    """All that there is to say about what was measured so far."""
+    runs = tuple(runs)
+    return (
+        *_ALWAYS,
+        *_of_the_generator(runs),
+        *_of_breakers(runs),
+        *_where_less_is_better(runs),
+    )
+
+
+def _of_the_generator(runs: Iterable[Run]) -> Iterator[str]:
+    for run in runs:
+        late = run.tally.lateness.quantile(0.99) or 0.0
+        if late > _LATE:
+            yield (
+                f"{_where(run)}: the generator was late by {late * 1000:.0f} ms (p99), so these "
+                "latencies are the machine's more than the policy's; a lower rate or a quieter "
+                "machine would help."
+            )
+        for reason in (DROPPED, LATE):
+            if count := run.tally.failures[reason]:
+                yield f"{_where(run)}: {count} calls were {reason}. No policy is to blame."
+
+
+def _of_breakers(runs: Iterable[Run]) -> Iterator[str]:
+    """What a run that is short tells of breakers, for better and for worse."""
+    for run in runs:
+        outage, breaker = run.scenario.outage, run.contender.policy.breaker
+        if outage is None or breaker is None:
+            continue
+        if breaker.window > outage.start:
+            yield (
+                f"{_where(run)}: all was well for {outage.start:g} s before the outage. After "
+                f"{breaker.window:g} s, which is what this breaker looks back on, it would take "
+                f"up to {breaker.failure_rate * breaker.window:g} s of failures to open at the "
+                "same rate of requests."
+            )
+        after = run.scenario.seconds - outage.end
+        if run.tally.openings and breaker.open_for > after:
+            yield (
+                f"{_where(run)}: the run ends {after:.3g} s after the outage, and a circuit that "
+                f"opens stays so for {breaker.open_for:g} s: too short a run to see it close."
+            )
+
+
+def _where_less_is_better(runs: Sequence[Run]) -> Iterator[str]:
+    """Where the whole pipeline does worse than less of it: nobody is to find that out alone."""
+    for run in runs:
+        if run.contender.name != "pipeline":
+            continue
+        others = [
+            each
+            for each in runs
+            if each.scenario.name == run.scenario.name and each.contender.name in _LESS
+        ]
+        better = [each for each in others if each.success > run.success + _POINTS]
+        if better:
+            yield (
+                f"{run.scenario.name}: more calls succeed with "
+                + ", ".join(_price(each) for each in better)
+                + f" than with the {_price(run)}."
+            )
+        for other in others:
+            if other.contender.name == "none" and abs(other.success - run.success) <= _POINTS:
+                yield from _quicker(other, run)
+
+
+def _price(run: Run) -> str:
+    """What succeeds, and what it costs the server."""
+    return f"{run.contender.name} ({run.success:.1f} %, {run.hits_per_call:.2f} requests a call)"
+
+
+def _quicker(other: Run, run: Run) -> Iterator[str]:
+    noise = max(each.tally.lateness.quantile(0.99) or 0.0 for each in (other, run))
+    for share, name in ((0.5, "p50"), (0.99, "p99")):
+        theirs, ours = (each.tally.succeeded.quantile(share) for each in (other, run))
+        if theirs is not None and ours is not None and ours > _TIMES * theirs + noise:
+            yield (
+                f"{run.scenario.name}: as many calls succeed with aiohttp alone, and more quickly: "
+                f"{name} {theirs * 1000:.1f} ms against {ours * 1000:.1f} ms with the pipeline."
+            )
+
+
+def _where(run: Run) -> str:
+    return f"{run.scenario.name}, {run.contender.name}"

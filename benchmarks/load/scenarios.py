@@ -1,0 +1,195 @@
+"""The troubles that a service can be in, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from benchmarks.contenders import Contender
+from resilient import Policy
+from resilient.testing import (
+    BrownOut,
+    Delayed,
+    Disconnect,
+    Hang,
+    Mixture,
+    Outage,
+    Period,
+    Reply,
+    Reset,
+    TokenBucket,
+)
+from resilient.testing.script import Answer
+from resilient.validation import optional, positive
+
+__all__ = ["SCENARIOS", "Scenario", "Trouble"]
+
+_OK = Reply(json={})
+
+# What a breaker adds and takes is seen beside the same policy without one.
+_NO_BREAKER = Contender(
+    "no breaker",
+    "the standard pipeline without its breaker",
+    Policy(name="no breaker", breaker=None),
+)
+
+
+@frozen
+class Trouble:
+    """An outage: from when to when, in seconds from the first call.
+
+    Attributes:
+        start: When it begins.
+        end: When it ends.
+        during: The server's answer in it; None if it refuses connections.
+    """
+
+    start: float
+    end: float
+    during: Answer | None = field(default=Reply(503))
+
+    def scaled(self, factor: float) -> Trouble:
+        """The same in a run that is so many times as long."""
+        return evolve(self, start=self.start * factor, end=self.end * factor)
+
+    @property
+    def period(self) -> Period:
+        """As the server counts it."""
+        return Period(self.start, self.end, since="first_request")
+
+
+@frozen(kw_only=True)
+class Scenario:
+    """A server, and how it is called.
+
+    Attributes:
+        name: In a word.
+        what: In a sentence.
+        faults: The server's answer, from a seed; outside of an outage, if there is one.
+        rate: Calls a second that arrive, on average.
+        seconds: For how long they arrive.
+        outage: When the server is out.
+        posts: The share of the calls that are POSTs; the others are GETs.
+        read_timeout: Seconds without a byte from the server after which aiohttp itself gives
+            an attempt up (its `sock_read`), under every policy alike; None for no such limit.
+        over_time: Whether goodput and arrivals over time are worth a picture.
+        also: Policies that are set beside the standard pipeline here.
+        by_default: Whether it is measured unless others are asked for.
+        in_quick: And in a quick run.
+    """
+
+    name: str
+    what: str
+    faults: Callable[[int], Answer] = lambda seed: _OK
+    rate: float = field(default=200.0, validator=positive("calls a second"))
+    seconds: float = field(default=4.0, validator=positive())
+    outage: Trouble | None = None
+    posts: float = 0.0
+    read_timeout: float | None = field(default=None, validator=optional(positive()))
+    over_time: bool = False
+    also: tuple[Contender, ...] = ()
+    by_default: bool = True
+    in_quick: bool = False
+
+    def lasting(self, seconds: float) -> Scenario:
+        """The same for so long, the outage in proportion."""
+        factor = seconds / self.seconds
+        outage = None if self.outage is None else self.outage.scaled(factor)
+        return evolve(self, seconds=seconds, outage=outage)
+
+    def server(self, seed: int) -> dict[str, Any]:
+        """What `FaultServerProcess` is to be given."""
+        answer = self.faults(seed)
+        if self.outage is None:
+            return {"then": answer}
+        if self.outage.during is None:
+            return {"then": answer, "offline": [self.outage.period]}
+        return {"then": Outage(self.outage.period, during=self.outage.during, then=answer)}
+
+
+SCENARIOS = (
+    Scenario(
+        name="calm",
+        what="The server answers at once, and always.",
+        seconds=2,
+        in_quick=True,
+    ),
+    Scenario(
+        name="random-503",
+        what="A fifth of the requests, at random, get a 503.",
+        faults=lambda seed: Mixture({Reply(503): 0.2}, otherwise=_OK, seed=seed),
+        rate=500,
+        seconds=4,
+        also=(_NO_BREAKER,),
+        in_quick=True,
+    ),
+    Scenario(
+        name="rate-limit",
+        what="A token bucket of 120 a second and 5 at once, so that bursts of calls meet 429 "
+        "with Retry-After in whole seconds, though there is room for all of them on average.",
+        faults=lambda seed: TokenBucket(120, 5, then=_OK),
+        rate=100,
+        seconds=4,
+    ),
+    Scenario(
+        name="resets",
+        what="A twentieth of the requests are answered with a TCP reset, as many with a "
+        "connection that is closed; a fifth of the calls are POSTs, which nobody may repeat.",
+        faults=lambda seed: Mixture({Reset(): 0.05, Disconnect(): 0.05}, otherwise=_OK, seed=seed),
+        seconds=2,
+        posts=0.2,
+    ),
+    Scenario(
+        name="stalls",
+        what="A twentieth of the requests are never answered; aiohttp gives an attempt up "
+        "after half a second without a byte.",
+        faults=lambda seed: Mixture({Hang(): 0.05}, otherwise=_OK, seed=seed),
+        seconds=2,
+        read_timeout=0.5,
+    ),
+    Scenario(
+        name="tail",
+        what="A twentieth of the answers take 0.1 s, and one in a hundred takes a second.",
+        faults=lambda seed: Mixture(
+            {Delayed(0.1, _OK): 0.05, Delayed(1.0, _OK): 0.01}, otherwise=_OK, seed=seed
+        ),
+        seconds=3,
+    ),
+    Scenario(
+        name="outage",
+        what="For three seconds, every request gets a 503.",
+        seconds=12,
+        outage=Trouble(1, 4),
+        over_time=True,
+        in_quick=True,
+    ),
+    Scenario(
+        name="offline",
+        what="For three seconds, connections are dropped and refused.",
+        seconds=12,
+        outage=Trouble(1, 4, during=None),
+        over_time=True,
+        by_default=False,
+    ),
+    Scenario(
+        name="brown-out",
+        what="Twice as many calls as the server can do (100 a second, with 300 in line); "
+        "aiohttp gives an attempt up after half a second without a byte, and the server works "
+        "on what was given up all the same.",
+        faults=lambda seed: BrownOut(0.02, workers=2, capacity=300, then=_OK),
+        seconds=10,
+        read_timeout=0.5,
+        over_time=True,
+    ),
+    Scenario(
+        name="dead",
+        what="Every request gets a 503.",
+        faults=lambda seed: Reply(503),
+        rate=250,
+        seconds=4,
+        also=(_NO_BREAKER,),
+        in_quick=True,
+    ),
+)

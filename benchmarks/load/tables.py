@@ -1,0 +1,114 @@
+"""What was found, in figures: policies side by side, a table for each scenario."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from benchmarks.load.latencies import Latencies
+from benchmarks.load.recovery import peak_rate, time_to_recover
+from benchmarks.load.run import Run
+from benchmarks.load.scenarios import Scenario
+from benchmarks.results import Figure, Table
+
+__all__ = ["comparison"]
+
+_MS = 1000.0
+_QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (1.0, "longest"))
+
+_Measure = Callable[[Run], Figure]
+
+
+def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) -> Table:
+    """The policies in a scenario, side by side.
+
+    Args:
+        scenario: The scenario.
+        names: Of all policies that are measured in it.
+        runs: Those that were measured so far.
+    """
+    done = {each.contender.name: each for each in runs}
+    rows = [
+        *_always(),
+        *_after_an_outage(scenario),
+        *_failures(done.values()),
+        *_of_the_generator(),
+    ]
+    post = f", {scenario.posts:.0%} of them POSTs" if scenario.posts else ""
+    return Table(
+        title=scenario.name,
+        columns=tuple(names),
+        rows=tuple(
+            (what, tuple(measure(done[name]) if name in done else None for name in names))
+            for what, measure in rows
+        ),
+        remark=f"{scenario.what} {scenario.rate:g} calls/s for {scenario.seconds:g} s{post}.",
+    )
+
+
+def _always() -> Iterable[tuple[str, _Measure]]:
+    yield _row("goodput", "calls/s", lambda run: run.successes / run.scenario.seconds)
+    yield _row("succeeded", "%", lambda run: run.success)
+    yield _row("requests per call", "", lambda run: run.hits_per_call)
+    for share, name in _QUANTILES:
+        yield _latency(f"latency of what succeeded, {name}", share, lambda run: run.tally.succeeded)
+    yield _latency("latency of what failed, p50", 0.5, lambda run: run.tally.failed)
+    yield _latency("latency of what failed, longest", 1.0, lambda run: run.tally.failed)
+    yield _row("circuits opened", "", lambda run: run.tally.openings)
+
+
+def _after_an_outage(scenario: Scenario) -> Iterable[tuple[str, _Measure]]:
+    outage = scenario.outage
+    if outage is None:
+        return
+
+    def peak(run: Run) -> float:
+        return peak_rate(run.arrivals, start=outage.end)
+
+    def recovery(run: Run) -> Figure:
+        seconds = time_to_recover(
+            run.tally.offered, run.tally.good, end=outage.end, until=scenario.seconds
+        )
+        remark = "" if seconds is not None else "not within the run"
+        return Figure(what="time to recover", value=seconds, unit="s", remark=remark)
+
+    yield _row("worst second of arrivals after the outage", "requests/s", peak)
+    yield _row("the same, by the rate of calls", "x", lambda run: peak(run) / scenario.rate)
+    yield "time to recover", recovery
+
+
+def _failures(runs: Iterable[Run]) -> Iterable[tuple[str, _Measure]]:
+    kinds: Counter[str] = Counter()
+    for run in runs:
+        kinds.update(run.tally.failures)
+    for kind, _ in kinds.most_common():
+        yield _row(f"failed: {kind}", "%", _share_of(kind))
+
+
+def _share_of(kind: str) -> Callable[[Run], float]:
+    return lambda run: 100 * run.tally.failures[kind] / max(run.tally.calls, 1)
+
+
+def _of_the_generator() -> Iterable[tuple[str, _Measure]]:
+    yield _latency("generator late by, p99", 0.99, lambda run: run.tally.lateness)
+    yield _row("most calls in progress", "", lambda run: run.tally.peak)
+
+
+def _row(what: str, unit: str, value: Callable[[Run], float]) -> tuple[str, _Measure]:
+    return what, lambda run: Figure(what=what, value=value(run), unit=unit)
+
+
+def _latency(what: str, share: float, of: Callable[[Run], Latencies]) -> tuple[str, _Measure]:
+    def measure(run: Run) -> Figure:
+        latencies = of(run)
+        # A quantile beyond what the calls can tell would be the longest by another name.
+        enough = share == 1 or len(latencies) * (1 - share) >= 1
+        seconds = latencies.quantile(share) if enough else None
+        return Figure(
+            what=what,
+            value=None if seconds is None else seconds * _MS,
+            unit="ms",
+            remark="" if seconds is not None else "too few calls" if len(latencies) else "none",
+        )
+
+    return what, measure

@@ -1,0 +1,53 @@
+"""What is counted of calls, and how counts come together."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from benchmarks.load.latencies import Latencies
+from benchmarks.load.tally import Tally
+
+
+def latencies(*seconds: float) -> Latencies:
+    made = Latencies()
+    for each in seconds:
+        made.record(each)
+    return made
+
+
+def test_a_quantile_has_three_digits() -> None:
+    made = latencies(*(number / 1000 for number in range(1, 1001)))
+    assert made.quantile(0.5) == pytest.approx(0.5, rel=2e-3)
+    assert made.quantile(0.99) == pytest.approx(0.99, rel=2e-3)
+    assert made.quantile(1) == pytest.approx(1.0, rel=2e-3)
+    assert latencies(0.000_012).quantile(1) == 0.000_012
+
+
+def test_none_has_no_quantile() -> None:
+    assert latencies().quantile(0.5) is None
+
+
+def test_what_is_beyond_the_histogram_is_kept_at_its_ends() -> None:
+    made = latencies(-1.0, 0.0, 1e9)
+    assert len(made) == 3
+    assert (made.quantile(1) or 0) >= 3600
+
+
+def test_tallies_of_several_processes_add_up() -> None:
+    one, other = Tally(peak=2, openings=1), Tally(peak=3)
+    one.arrive(0.1, 0.0)
+    one.end(0.1, 0.6, None)
+    other.arrive(0.2, 0.05)
+    other.end(0.2, 0.3, "503")
+    together = Tally()
+    for each in (one, other):
+        together.add(pickle.loads(pickle.dumps(each)))
+    assert (together.calls, together.peak, together.openings) == (2, 5, 1)
+    assert together.succeeded.quantile(1) == pytest.approx(0.5, rel=1e-3)
+    assert together.failed.quantile(1) == pytest.approx(0.1, rel=1e-3)
+    assert together.lateness.quantile(1) == pytest.approx(0.05, rel=1e-3)
+    assert together.failures == {"503": 1}
+    assert together.offered == {0: 2}
+    assert together.good == {1: 1}
