@@ -14,9 +14,9 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
-from aiohttp import ClientRequest, ClientResponse, ClientSession
+from aiohttp import ClientRequest, ClientResponse, ClientSession, ClientTimeout
 from attrs import asdict, evolve, field, frozen
 from yarl import URL
 
@@ -24,10 +24,7 @@ from resilient.errors import ResilientError
 from resilient.redact import public_url
 from resilient.validation import Validator, at_least, instance, optional, positive
 
-if TYPE_CHECKING:
-    from resilient.pool import Prospect
-
-__all__ = ["Attempt", "Call", "attempts_of", "current", "override"]
+__all__ = ["KEY", "Attempt", "Call", "attempts_of", "current", "override"]
 
 
 @frozen
@@ -98,6 +95,10 @@ class Override:
 _NO_OVERRIDE: Final = Override()
 
 
+# What is kept of an attempt: (number, method, url, started, ended, status or what went wrong).
+Record = tuple[int, str, URL, float, float, int | str]
+
+
 class Call:
     """What is known of one call while it runs.
 
@@ -108,17 +109,16 @@ class Call:
     override: Override = _NO_OVERRIDE
     # The session that began the call and whose redirects it spans, if one did.
     session: ClientSession | None = None
+    # aiohttp's own timeout, and when that began, on the event loop's scale.
+    timeout: Any = None
+    began: float = 0.0
     # When the call has to be over, on the clock's scale.
     deadline: float | None = None
-    # When aiohttp's own total timeout will cut the call off, on the event loop's scale.
-    cut_off: float | None = None
     # When the attempt under way has to be over; and until when its body may be read.
     attempt_deadline: float | None = None
     read_until: float | None = None
     # Why no more was tried.
     stopped: str | None = None
-    # Where the connection of the attempt under way was to come from, if a retry looked.
-    prospect: Prospect | None = None
     # Until when a breaker inside would refuse the next attempt.
     refused_until: float | None = None
     # The retry budgets that have counted the call: each service on its way has its own.
@@ -129,12 +129,14 @@ class Call:
     waits: dict[int, tuple[float, str]] | None = None
     # Idempotency keys by origin.
     keys: dict[str, str] | None = None
+    records: tuple[Record, ...] = ()
 
-    def __init__(self, override: Override | None = None) -> None:
-        if override is not None:
-            self.override = override
-        # (number, method, url, started, ended, status or what went wrong)
-        self.records: list[tuple[int, str, URL, float, float, int | str]] = []
+    @property
+    def cut_off(self) -> float | None:
+        """When aiohttp's own total timeout will end it, on the event loop's scale, if known."""
+        timeout = self.timeout
+        total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
+        return self.began + total if isinstance(total, int | float) and total else None
 
     def is_overdue(self, now: float) -> bool:
         """Whether a limit of time is what ends the call, or its attempt, now."""
@@ -184,20 +186,16 @@ KEY: Final = "_resilient_call"
 
 def begin() -> Call:
     """A new call, under the override of the code that makes it."""
+    call = Call()
     scope = current.get()
-    return Call() if scope is None else Call(scope.override)
-
-
-def taken(request: ClientRequest) -> Call | None:
-    """The call that somebody further out has taken up for a request, or None."""
-    call: Call | None = getattr(request, KEY, None)
+    if scope is not None:
+        call.override = scope.override
     return call
 
 
 def call_of(request: ClientRequest) -> Call:
     """The call that a request belongs to, to read; a new one if nothing has taken it up."""
-    call: Call | None = getattr(request, KEY, None)
-    return _joined(request) if call is None else call
+    return getattr(request, KEY, None) or _joined(request)
 
 
 def _joined(request: ClientRequest) -> Call:
@@ -205,10 +203,10 @@ def _joined(request: ClientRequest) -> Call:
     scope = current.get()
     if scope is None:
         return Call()
-    return scope if scope.session is request.session else Call(scope.override)
+    return scope if scope.session is request.session else begin()
 
 
-def take(request: ClientRequest) -> tuple[Call, bool]:
+def take(request: Any) -> tuple[Call, bool]:
     """Take up the call of a request, to write; and whether the taker has to `drop` it again.
 
     That is the outermost of those who do, so that a request which comes in anew is a new call.
@@ -216,19 +214,18 @@ def take(request: ClientRequest) -> tuple[Call, bool]:
     call: Call | None = getattr(request, KEY, None)
     if call is not None:
         return call, False
-    call = _joined(request)
-    setattr(request, KEY, call)
+    call = request._resilient_call = _joined(request)
     return call, True
 
 
-def drop(request: ClientRequest) -> None:
+def drop(request: Any) -> None:
     """Let go of a call that was taken up."""
-    delattr(request, KEY)
+    request._resilient_call = None
 
 
-def remember(response: ClientResponse, call: Call) -> None:
+def remember(response: Any, call: Call) -> None:
     """Let `attempts_of` find the call of a response."""
-    setattr(response, KEY, call)
+    response._resilient_call = call
 
 
 def remembered(response: ClientResponse) -> Call | None:
@@ -289,7 +286,8 @@ def override(
     """
     given = Override(max_attempts, raise_errors, total_timeout, attempt_timeout, idempotent)
     outer = current.get()
-    scope = Call(given if outer is None else given.over(outer.override))
+    scope = Call()
+    scope.override = given if outer is None else given.over(outer.override)
     token = current.set(scope)
     try:
         yield

@@ -25,13 +25,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from types import FunctionType, MethodType
 from typing import Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 from attrs import field, frozen
 
+from resilient.attempt import run_attempt
 from resilient.breaker import BreakerPolicy, CircuitBreaker
 from resilient.breaker.middleware import Key
 from resilient.breaker.policy import DEFAULT_PROBE_LEASE
@@ -52,8 +53,10 @@ DEFAULT_ATTEMPT_TIMEOUT = float("30")
 
 _M = TypeVar("_M")
 
-# Where a request keeps the handlers at the ends of the pipelines that it is in.
-_ENDS = "_resilient_ends"
+# What one coroutine runs, if they stand in this order with nothing between them.
+_ATTEMPT = (CircuitBreaker, NormalizeErrors, AttemptTimeout)
+
+_Link = Callable[[ClientHandlerType], ClientHandlerType]
 
 
 @frozen(kw_only=True)
@@ -135,7 +138,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         clock: The source of time, sleep and randomness.
     """
 
-    __slots__ = ("_first", "_middlewares", "policy")
+    __slots__ = ("_first", "_inner", "_middlewares", "policy")
 
     def __init__(
         self,
@@ -169,11 +172,9 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
-        # Building the chain for each request costs as much as a middleware.
-        handler: ClientHandlerType = lambda request: getattr(request, _ENDS)[self](request)  # noqa: E731 (a link like the others)
-        for middleware in reversed(self._middlewares):
-            handler = _link(middleware, handler)
-        self._first = handler
+        first, *inner = _runs(self._middlewares) or [_pass]
+        self._first = first
+        self._inner = tuple(_link(run) for run in reversed(inner))
 
     @classmethod
     def of(cls, *middlewares: ClientMiddlewareType) -> Self:
@@ -203,13 +204,9 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Run a request through all of them."""
-        # The chain is composed once; the request carries the handler at its end.
-        ends = getattr(request, _ENDS, None)
-        if ends is None:
-            setattr(request, _ENDS, {self: handler})
-        else:
-            ends[self] = handler
-        return self._first(request)
+        for link in self._inner:
+            handler = link(handler)
+        return self._first(request, handler)
 
     def find(self, kind: type[_M]) -> _M | None:
         """The first middleware of a kind, or None."""
@@ -259,12 +256,50 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         return self is other
 
 
-def _link(middleware: ClientMiddlewareType, handler: ClientHandlerType) -> ClientHandlerType:
-    # No coroutine of its own: the middleware's is handed through. A bound method is called
-    # more quickly than an instance.
+def _pass(request: ClientRequest, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
+    """What is in a pipeline without middlewares."""
+    return handler(request)
+
+
+def _link(run: ClientMiddlewareType) -> _Link:
+    # No coroutine of its own: the middleware's is handed through.
+    return lambda handler: lambda request: run(request, handler)
+
+
+def _runs(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewareType]:
+    """What to run one in another; of what makes up an attempt, all at once."""
+    runs: list[list[ClientMiddlewareType | None]] = []
+    last = len(_ATTEMPT)
+    for middleware in middlewares:
+        place = next(
+            (
+                place
+                for place, kind in enumerate(_ATTEMPT)
+                # Not a subclass, which may run in another way.
+                if type(middleware) is kind
+            ),
+            None,
+        )
+        if place is None:
+            runs.append([middleware])
+            last = len(_ATTEMPT)
+            continue
+        if place <= last:
+            runs.append([None] * len(_ATTEMPT))
+        runs[-1][place] = middleware
+        last = place
+    return [_run(each) for each in runs]
+
+
+def _run(middlewares: list[ClientMiddlewareType | None]) -> ClientMiddlewareType:
+    present = [each for each in middlewares if each is not None]
+    if len(present) > 1:
+        breaker, errors, timeout = middlewares
+        return lambda request, handler: run_attempt(request, handler, breaker, errors, timeout)  # type: ignore[arg-type]  # each in its place
+    (middleware,) = present
+    # A bound method is called more quickly than an instance.
     is_function = isinstance(middleware, FunctionType | MethodType)
-    run: ClientMiddlewareType = middleware if is_function else getattr(middleware, "__call__")  # noqa: B004, B009 (mypy does not see it on a callable)
-    return lambda request: run(request, handler)
+    return middleware if is_function else getattr(middleware, "__call__")  # noqa: B004, B009 (mypy does not see it on a callable)
 
 
 def warn(found: Iterable[str], stacklevel: int) -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import copy
 import types
-from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession, ClientTimeout
+from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession
 
 from resilient.call import begin, current
 from resilient.composition import Pipeline, flatten, warn
@@ -124,16 +123,17 @@ class _Wrapped(_Base):
             options["middlewares"] = (*self._resilient_pipelines, *given)
         call = begin()
         call.session = self
-        total = _total(options.get("timeout", self.timeout))
-        if total:
-            call.cut_off = self._loop.time() + total
+        call.timeout = options.get("timeout", self.timeout)
+        call.began = self._loop.time()
         token = current.set(call)
         try:
             return await super()._request(method, str_or_url, **options)
         finally:
-            # A coroutine that is thrown away is closed in another context.
-            with suppress(ValueError):
+            try:  # noqa: SIM105 (every call pays for it)
                 current.reset(token)
+            except ValueError:
+                # A coroutine that is thrown away is closed in another context.
+                pass
 
     async def close(self) -> None:
         """Close this session, and the original if that was asked for."""
@@ -141,12 +141,6 @@ class _Wrapped(_Base):
         self.detach()
         if self._resilient_close_original:
             await self._resilient_original.close()
-
-
-def _total(timeout: Any) -> float | None:
-    """The total timeout of a request, as aiohttp reads its argument."""
-    total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
-    return total if isinstance(total, int | float) else None
 
 
 @cache

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
 
+from resilient.attempt import run_attempt
 from resilient.call import Call, drop, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
-from resilient.timers import TimerQueue
+from resilient.timers import Limit, TimerQueue
 from resilient.validation import positive
 
 __all__ = ["AttemptTimeout", "Deadline"]
@@ -25,11 +27,13 @@ class _Limited:
     seconds: float = field(validator=positive())
     _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
     _timers: TimerQueue = field(init=False)
+    lift: Callable[[int | Limit | None], bool] = field(init=False, repr=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     _time: Callable[[], float] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._timers = TimerQueue(self._clock, self.seconds)
+        self.lift = self._timers.lift
 
     def _claim(self) -> None:
         self._loop = claim_loop(self, self._loop)
@@ -53,7 +57,7 @@ class Deadline(_Limited):
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Run the request within the time that its call has left."""
-        if self._loop is not asyncio.get_running_loop():
+        if self._loop is not get_running_loop():
             self._claim()
         call, is_outermost = take(request)
         outer = call.deadline
@@ -73,11 +77,11 @@ class Deadline(_Limited):
         try:
             return await handler(request)
         except asyncio.CancelledError as cancelled:
-            if self._timers.lift(limit):
+            if self.lift(limit):
                 raise self._exceeded(call, seconds) from call.failure or cancelled
             raise
         finally:
-            self._timers.lift(limit)
+            self.lift(limit)
             if call.session is None or not is_outermost:
                 # Only a call that spans its redirects has one deadline for all that comes.
                 call.deadline = outer
@@ -105,27 +109,25 @@ class AttemptTimeout(_Limited):
         RuntimeError: It was used from a second event loop.
     """
 
-    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    def __call__(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> Awaitable[ClientResponse]:
         """Run the request within the time for one attempt."""
-        if self._loop is not asyncio.get_running_loop():
+        return run_attempt(request, handler, None, None, self)
+
+    def begin(self, call: Call) -> int | Limit | None:
+        """Limit the current task."""
+        if self._loop is not get_running_loop():
             self._claim()
-        call, is_outermost = take(request)
         now = self._time()
         seconds = call.override.attempt_timeout or self.seconds
-        outer = call.attempt_deadline
         call.attempt_deadline = call.read_until = now + seconds
         if seconds == self.seconds:
-            limit = self._timers.set(now)
-        else:
-            limit = self._timers.set_at(call.attempt_deadline)
-        try:
-            return await handler(request)
-        except asyncio.CancelledError as cancelled:
-            if self._timers.lift(limit):
-                raise AttemptTimeoutError(seconds) from cancelled
-            raise
-        finally:
-            self._timers.lift(limit)
-            call.attempt_deadline = outer
-            if is_outermost:
-                drop(request)
+            return self._timers.set(now)
+        return self._timers.set_at(call.attempt_deadline)
+
+    def ran_out(self, limit: int | Limit | None, call: Call) -> AttemptTimeoutError | None:
+        """What stands for a cancellation of the task, if it was the limit that cancelled it."""
+        if self.lift(limit):
+            return AttemptTimeoutError(call.override.attempt_timeout or self.seconds)
+        return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from asyncio import current_task
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,7 +30,7 @@ class Limit:
     __slots__ = ("_cancelling", "_handle", "_task", "fired")
 
     def __init__(self, clock: Clock, when: float) -> None:
-        task = asyncio.current_task()
+        task = current_task()
         assert task is not None, "a middleware runs in a task"
         self._task = task
         # A cancellation that was under way before is not ours to take back.
@@ -60,48 +61,50 @@ class TimerQueue:
 
     _clock: Clock
     seconds: float
-    # The tasks that are limited: until when, and how many cancellations were under way.
-    _limits: dict[Task, tuple[float, int]] = field(factory=dict, init=False)
-    _fired: dict[Task, int] = field(factory=dict, init=False)
+    # Until when, whose task it is, and how many cancellations of it were under way.
+    _limits: dict[int, tuple[float, Task, int]] = field(factory=dict, init=False)
+    _fired: dict[int, tuple[float, Task, int]] = field(factory=dict, init=False)
+    _serial: int = field(default=0, init=False)
     _handle: TimerHandle | None = field(default=None, init=False)
 
-    def set(self, now: float) -> Task | Limit | None:
+    def set(self, now: float) -> int | Limit | None:
         """Limit the current task, from `now` on."""
-        task = asyncio.current_task()
+        task = current_task()
         assert task is not None, "a middleware runs in a task"
         when = now + self.seconds
-        if task in self._limits or task in self._fired:
-            # A request within a request of the same task.
-            return Limit(self._clock, when)
-        self._limits[task] = when, task.cancelling()
+        serial = self._serial = self._serial + 1
+        self._limits[serial] = when, task, task.cancelling()
         if self._handle is None:
             self._handle = self._clock.call_at(when, self._fire)
-        return task
+        return serial
 
-    def set_at(self, when: float) -> Task | Limit | None:
+    def set_at(self, when: float) -> int | Limit | None:
         """Limit the current task to a time that is not `seconds` away; infinity is no limit."""
         return None if when == math.inf else Limit(self._clock, when)
 
-    def lift(self, limit: Task | Limit | None) -> bool:
+    def lift(self, limit: int | Limit | None) -> bool:
         """Forget a limit; as `Limit.lift`."""
         if self._limits.pop(limit, None) is not None or limit is None:  # type: ignore[arg-type]  # in vain
             return False
         if isinstance(limit, Limit):
             return limit.lift()
-        cancelling = self._fired.pop(limit, None)
-        return cancelling is not None and limit.uncancel() <= cancelling
+        fired = self._fired.pop(limit, None)
+        if fired is None:
+            return False
+        _, task, cancelling = fired
+        return task.uncancel() <= cancelling
 
     def _fire(self) -> None:
         self._handle = None
         now = self._clock.time()
         due = []
-        for task, (when, _) in self._limits.items():
+        for serial, (when, _, _) in self._limits.items():
             if when > now:
                 self._handle = self._clock.call_at(when, self._fire)
                 break
-            due.append(task)
-        for task in due:
-            _, self._fired[task] = self._limits.pop(task)
+            due.append(serial)
+        for serial in due:
+            _, task, _ = self._fired[serial] = self._limits.pop(serial)
             task.cancel()
 
 

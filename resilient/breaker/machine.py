@@ -79,6 +79,7 @@ class Machine:
         "_trips",
         "_until",
         "_window",
+        "free_pass",
         "state",
     )
 
@@ -87,6 +88,8 @@ class Machine:
         self.state = State.CLOSED
         # The number that calls of this closed spell carry, and the last number given out.
         self._serial = 1
+        # The same number as long as every call may pass, so that none need ask.
+        self.free_pass: int | None = 1
         self._window: SlidingCounts | None = None
         self._streak = 0
         # How often it has opened with no quiet spell in between.
@@ -104,10 +107,10 @@ class Machine:
 
     def admit(self, now: float) -> tuple[int, Change | None]:
         """Leave to pass, as a number that the result has to carry; 0 for a refusal."""
+        if self.free_pass is not None:
+            return self.free_pass, None
         if self.state is State.CLOSED:
-            if self._closed_at is None or self._may_pass(now):
-                return self._serial, None
-            return 0, None
+            return self._serial if self._may_pass(now) else 0, None
         now = self._forward(now)
         change = None
         if self.state is State.OPEN:
@@ -150,8 +153,7 @@ class Machine:
         """Take in that a call went well: `record`, made quick for the commonest case."""
         window = self._window
         if (
-            permit == self._serial
-            and self._leases is None  # not half-open, where the last probe has this number
+            permit == self.free_pass
             and window is not None
             and now < window.edge
             and self._policy.slow_call is None
@@ -249,7 +251,7 @@ class Machine:
         before = self.state
         self._trips = 0
         self._close("reset by hand")
-        self._closed_at = None
+        self._prove()
         return None if before is State.CLOSED else Change(before, State.CLOSED, "reset by hand")
 
     # -- looking at it
@@ -287,6 +289,7 @@ class Machine:
         self.state = after
         # No result from before counts after.
         self._serial += 1
+        self.free_pass = None
         self._leases = None
         return change
 
@@ -308,6 +311,12 @@ class Machine:
         self._closed_at = self._now
         return change
 
+    def _prove(self) -> None:
+        """Be as good as new: nothing is held back, and `open_for` is what it opens for next."""
+        self._closed_at = None
+        self._trips = 0
+        self.free_pass = self._serial
+
     # -- letting traffic back in
 
     def _allowance(self) -> int:
@@ -320,9 +329,7 @@ class Machine:
         elapsed = self._forward(now) - self._closed_at
         if elapsed >= policy.ramp_up:
             if elapsed >= policy.window:
-                # It has proved itself: the next time it opens, it starts from `open_for` again.
-                self._closed_at = None
-                self._trips = 0
+                self._prove()
             return True
         step = int(elapsed / policy.ramp_up * _RAMP_STEPS)
         if step > self._step:

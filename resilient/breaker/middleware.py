@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Hashable
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable, Hashable
 from itertools import islice
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field, frozen
 from yarl import URL
 
+from resilient.attempt import run_attempt
 from resilient.breaker.machine import Change, Counts, Machine, State
 from resilient.breaker.policy import BreakerPolicy
-from resilient.call import Call, call_of
+from resilient.call import call_of
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConfigError
 from resilient.events import Emitter, RefusalEvent, TransitionEvent, make_emitter
@@ -25,7 +27,7 @@ from resilient.outcome import (
     session_ran_out,
     was_never_sent,
 )
-from resilient.pool import Prospect, prospect
+from resilient.pool import is_full, was_reused
 from resilient.redact import origin_of
 from resilient.retry_after import parse_retry_after
 from resilient.validation import instance, plain_function
@@ -36,6 +38,10 @@ __all__ = ["Circuit", "CircuitBreaker"]
 _OLDEST = 64
 
 Key = Callable[[ClientRequest], Hashable | None]
+
+# Of one attempt: its circuit's key and machine, leave to pass, when it began, whether the pool
+# was full then, and the request's response before it.
+_Ticket = tuple[Hashable, Machine, int, float, bool, ClientResponse | None]
 
 
 def origin(request: ClientRequest) -> Hashable:
@@ -79,58 +85,60 @@ class CircuitBreaker:
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     _time: Callable[[], float] = field(init=False)
 
-    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    def __call__(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> Awaitable[ClientResponse]:
         """Let a request pass, or refuse it."""
-        if self._loop is not asyncio.get_running_loop():
+        return run_attempt(request, handler, self, None, None)
+
+    def admit(self, request: ClientRequest) -> _Ticket | None:
+        """Let an attempt pass, or refuse it; None for one that does not count."""
+        if self._loop is not get_running_loop():
             self._loop = claim_loop(self, self._loop)
             self._time = time_on(self._loop, self._clock)
-        if self.key is origin:
-            key: Hashable | None = origin_of(request.url)
-        else:
-            key = self._ask_key(request)
-            if key is None:
-                return await handler(request)
+        key = origin_of(request.url) if self.key is origin else self._ask_key(request)
+        if key is None:
+            return None
         machine = self._machines.get(key) or self._make(key)
         started = self._time()
-        permit, change = machine.admit(started)
-        if change is not None:
-            self._tell(key, change)
-        if not permit and not self.policy.observe:
-            raise self._refuse(request, key, machine, started)
-
-        call = call_of(request)
-        source = call.prospect or prospect(request)
-        before = request.response
-        try:
-            response = await handler(request)
-        except asyncio.CancelledError:
-            verdict = Verdict.NEUTRAL
-            if call.is_overdue(self._time()) or session_ran_out(request):
-                # An attempt that a limit further out cut off took too long, like any other.
-                verdict = self._judge(AttemptTimeoutError(), request, before, source)
-            self._record(call, key, machine, permit, verdict, started)
-            raise
-        except Exception as error:
-            verdict = self._judge(error, request, before, source)
-            self._record(call, key, machine, permit, verdict, started, error)
-            raise
-        except BaseException:
-            self._record(call, key, machine, permit, Verdict.NEUTRAL, started)
-            raise
-        if response.status < 400:
-            ended = self._time()
-            duration = ended - started
-            if source is Prospect.QUEUED and self._is_slow(duration):
-                # Nobody can tell how much of that was waiting for the pool.
-                change = machine.record(permit, Verdict.NEUTRAL, ended)
-            else:
-                change = machine.succeed(permit, ended, duration)
+        permit = machine.free_pass
+        if permit is None:
+            permit, change = machine.admit(started)
             if change is not None:
                 self._tell(key, change)
-        else:
+            if not permit and not self.policy.observe:
+                raise self._refuse(request, key, machine, started)
+        return key, machine, permit, started, is_full(request), request.response
+
+    def succeeded(self, ticket: _Ticket, request: ClientRequest, response: ClientResponse) -> None:
+        """Take in the response to an attempt."""
+        key, machine, permit, started, was_full, _ = ticket
+        if response.status >= 400:
             verdict = judge_health(response, self.policy.statuses)
-            self._record(call, key, machine, permit, verdict, started, response)
-        return response
+            return self._record(ticket, request, verdict, response)
+        ended = self._time()
+        slow_call = self.policy.slow_call
+        if was_full and slow_call is not None and ended - started >= slow_call:
+            # Nobody can tell how much of that was waiting for the pool.
+            change = machine.record(permit, Verdict.NEUTRAL, ended)
+        else:
+            change = machine.succeed(permit, ended, ended - started)
+        if change is not None:
+            self._tell(key, change)
+        return None
+
+    def failed(self, ticket: _Ticket, request: ClientRequest, error: BaseException) -> None:
+        """Take in how an attempt ended that had no response."""
+        if isinstance(error, Exception):
+            return self._record(ticket, request, self._judge(error, request, ticket), error)
+        if isinstance(error, asyncio.CancelledError) and (
+            call_of(request).is_overdue(self._time()) or session_ran_out(request)
+        ):
+            # An attempt that a limit further out cut off took too long, like any other.
+            verdict = self._judge(AttemptTimeoutError(), request, ticket)
+        else:
+            verdict = Verdict.NEUTRAL
+        return self._record(ticket, request, verdict)
 
     def circuit(self, key: Hashable) -> Circuit:
         """The circuit of a key, to look at or to operate; for an origin, any URL of it will do.
@@ -165,9 +173,6 @@ class CircuitBreaker:
         machine = self._machines[key] = Machine(self.policy)
         return machine
 
-    def _is_slow(self, duration: float) -> bool:
-        return self.policy.slow_call is not None and duration >= self.policy.slow_call
-
     def _forget_one(self) -> None:
         """Forget the least important of the oldest circuits."""
         now = self._clock.time()
@@ -180,30 +185,23 @@ class CircuitBreaker:
                     break
         del self._machines[victim]
 
-    def _judge(
-        self, error: Exception, request: ClientRequest, before: object, source: Prospect
-    ) -> Verdict:
+    def _judge(self, error: Exception, request: ClientRequest, ticket: _Ticket) -> Verdict:
         """What an exception says of the server, given where its connection came from."""
-        if source is Prospect.POOLED and is_stale(error):
+        *_, was_full, before = ticket
+        if is_stale(error) and was_reused(request, before):
             return Verdict.NEUTRAL
-        if (
-            source is Prospect.QUEUED
-            and isinstance(error, TimeoutError)
-            and was_never_sent(error, request, before)
-        ):
+        if was_full and isinstance(error, TimeoutError) and was_never_sent(error, request, before):
             return Verdict.NEUTRAL
         return judge_health(error, self.policy.statuses)
 
     def _record(
         self,
-        call: Call,
-        key: Hashable,
-        machine: Machine,
-        permit: int,
+        ticket: _Ticket,
+        request: ClientRequest,
         verdict: Verdict,
-        started: float,
         outcome: Outcome | None = None,
     ) -> None:
+        key, machine, permit, started, _, _ = ticket
         ended = self._time()
         failed = verdict is Verdict.TRANSIENT
         headers = getattr(outcome, "headers", None) if failed else None
@@ -220,7 +218,7 @@ class CircuitBreaker:
         if machine.state is State.OPEN and not self.policy.observe:
             # Lets a retry further out know that waiting less would be in vain.
             seconds = machine.retry_in(ended)
-            call.refused_until = math.inf if seconds is None else ended + seconds
+            call_of(request).refused_until = math.inf if seconds is None else ended + seconds
 
     def _refuse(
         self, request: ClientRequest, key: Hashable, machine: Machine, now: float

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResponseError
 from attrs import define, field
 from multidict import CIMultiDict, MultiMapping
 
+from resilient.attempt import run_attempt
 from resilient.bodies import read_within
 from resilient.call import call_of, remembered, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock
@@ -63,24 +66,30 @@ class NormalizeErrors:
     def __attrs_post_init__(self) -> None:
         self._parsers = tuple(resolve_parser(parser) for parser in self.policy.parsers)
 
-    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    def __call__(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> Awaitable[ClientResponse]:
         """Hand over a response that is no error."""
-        try:
-            response = await handler(request)
-        except ClientResponseError as error:
-            if (
-                isinstance(error, APIError)
-                or is_malformed(error)
-                or not self._raises(request, error.status)
-            ):
-                raise
-            raise self._error(request, error.status, error.headers or CIMultiDict(), b"") from error
-        if response.status < 400 or not self._raises(request, response.status):
-            return response
+        return run_attempt(request, handler, None, self, None)
+
+    async def check(self, request: ClientRequest, response: ClientResponse) -> None:
+        """Raise for a response with an error status, if it is to be raised for."""
+        if not self._raises(request, response.status):
+            return
         body = await self._read(request, response)
         final = self._error(request, response.status, response.headers, body, response.reason)
         tell_attempts(final, remembered(response))
         raise final
+
+    def typed(self, request: ClientRequest, error: ClientResponseError) -> APIError | None:
+        """What stands for an exception of aiohttp's; None if that is to stay."""
+        if (
+            isinstance(error, APIError)
+            or is_malformed(error)
+            or not self._raises(request, error.status)
+        ):
+            return None
+        return self._error(request, error.status, error.headers or CIMultiDict(), b"")
 
     def _raises(self, request: ClientRequest, status: int) -> bool:
         """Whether a status is raised for this request."""

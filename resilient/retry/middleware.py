@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Iterator
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -17,7 +18,7 @@ from resilient.bodies import (
     unrepeatable,
     was_read,
 )
-from resilient.call import Call, drop, remember, take, taken, tell_attempts
+from resilient.call import KEY, Call, drop, remember, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import (
     APIError,
@@ -40,7 +41,7 @@ from resilient.outcome import (
     status_of,
     was_never_sent,
 )
-from resilient.pool import Prospect, prospect
+from resilient.pool import mark_used, was_reused
 from resilient.redact import public_url, summary
 from resilient.retry.budget import RetryBudget
 from resilient.retry.decision import Facts, decide, hindrance, pace
@@ -107,7 +108,7 @@ class Retry:
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Run the request until it succeeds or no more is to be tried."""
-        call = taken(request)
+        call: Call | None = getattr(request, KEY, None)
         if call is None:
             return self._run_outermost(request, handler)
         return self._run(request, handler, call)
@@ -125,12 +126,13 @@ class Retry:
     async def _run(
         self, request: ClientRequest, handler: ClientHandlerType, call: Call
     ) -> ClientResponse:
-        if self._loop is not asyncio.get_running_loop():
+        if self._loop is not get_running_loop():
             self._loop = claim_loop(self, self._loop)
             self._time = time_on(self._loop, self._clock)
         policy = self.policy
-        # A hop before this one may have left them.
-        call.failure = call.stopped = call.read_until = None
+        if call.session is not None or call.records:
+            # A hop or a run before this one may have left them.
+            call.failure = call.stopped = call.read_until = None
         started = self._time()
         if self._budget is not None and self._budget not in call.counted:
             call.counted += self._counting
@@ -144,8 +146,8 @@ class Retry:
         number = 1
         hop: _Hop | None = None
         while True:
-            source = call.prospect = prospect(request)
             before = request.response
+            response: ClientResponse | None = None
             try:
                 response = await handler(request)
                 if policy.read_body is not None:
@@ -161,7 +163,8 @@ class Retry:
                 call.failure = error
                 self._note(call, request, number, started, status_of(error) or summary(error))
                 hop = hop or _Hop(request, call)
-                wait, reason = await self._next(hop, number, error, before, source)
+                stale = response is None and is_stale(error) and was_reused(request, before)
+                wait, reason = await self._next(hop, number, error, before, stale=stale)
                 if wait is None:
                     call.stopped = reason
                     final = surface(error, request, call)
@@ -172,13 +175,14 @@ class Retry:
                 self._note(call, request, number, started, "cut off")
                 raise
             else:
+                mark_used(response)
                 status = response.status
                 self._note(call, request, number, started, status)
                 if status < 400 and policy.judge is None and status not in policy.statuses:
                     remember(response, call)
                     return response
                 hop = hop or _Hop(request, call)
-                wait, reason = await self._next(hop, number, response, before, source)
+                wait, reason = await self._next(hop, number, response, before)
                 if wait is None:
                     call.stopped = reason or None
                     remember(response, call)
@@ -208,7 +212,8 @@ class Retry:
         number: int,
         outcome: Outcome,
         before: ClientResponse | None,
-        source: Prospect,
+        *,
+        stale: bool = False,
     ) -> tuple[float | None, str]:
         """The seconds to wait before another attempt, or None for no more; and why.
 
@@ -217,7 +222,7 @@ class Retry:
             number: The attempt that is over.
             outcome: What came of it.
             before: The request's response before it.
-            source: Where its connection was to come from.
+            stale: Whether it failed as one does whose pooled connection was closed before.
         """
         policy = self.policy
         call, request = hop.call, hop.request
@@ -246,13 +251,8 @@ class Retry:
         if not answer.repeat:
             return self._refuse(hop, answer.reason, said=answer.refused)
 
-        # The first failure that a closed pooled connection explains.
-        stale = (
-            source is Prospect.POOLED
-            and not hop.was_stale
-            and isinstance(outcome, Exception)
-            and is_stale(outcome)
-        )
+        # The first such failure is nobody's fault.
+        stale = stale and not hop.was_stale
         if stale:
             hop.was_stale = True
             wait, reason = 0.0, f"{answer.reason} on a pooled connection"
@@ -354,9 +354,7 @@ class Retry:
     ) -> None:
         """Keep a record of an attempt: its status, or what went wrong, in a few words."""
         ended = self._time()
-        # The next hop may be another service's, where no retry looks.
-        call.prospect = None
-        call.records.append((number, request.method, request.url, started, ended, what))
+        call.records += ((number, request.method, request.url, started, ended, what),)
         if self._emitter.wants(AttemptEvent.level):
             self._emitter.tell(
                 AttemptEvent,

@@ -31,6 +31,7 @@ LEVELS = [
     ("resilient.references", 0),
     ("resilient.events", 0),
     ("resilient.call", 0),
+    ("resilient.attempt", 1),
     ("resilient.outcome", 1),
     ("resilient.retry_after", 1),
     ("resilient.pool", 1),
