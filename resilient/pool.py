@@ -41,8 +41,9 @@ def was_reused(request: ClientRequest, before: ClientResponse | None) -> bool:
 
 def is_full(request: ClientRequest) -> bool:
     """Whether the pool has no place for another connection of the request's."""
-    connector: Any = request.session.connector
+    session: Any = request.session
     try:
+        connector = session._connector
         if connector._limit and len(connector._acquired) >= connector._limit:
             return True
         return bool(
