@@ -14,7 +14,7 @@ from benchmarks.load.crew import Crew
 from benchmarks.load.notes import notes
 from benchmarks.load.run import Run, run
 from benchmarks.load.scenarios import SCENARIOS, Scenario
-from benchmarks.load.settings import Settings
+from benchmarks.load.settings import LoadSettings
 from benchmarks.load.tables import comparison
 from benchmarks.progress import Progress, Silent
 from benchmarks.results import Result, Table
@@ -25,7 +25,7 @@ __all__ = ["measure"]
 _WARM_UP = 0.5
 
 
-def measure(settings: Settings, progress: Progress) -> Iterator[Result]:
+def measure(settings: LoadSettings, progress: Progress) -> Iterator[Result]:
     """Measure; each result holds those before it, and one policy in one scenario more.
 
     Raises:
@@ -61,7 +61,7 @@ class _UpTo:
         self.told(seconds)
 
 
-def _result(settings: Settings, runs: dict[str, list[Run]]) -> Result:
+def _result(settings: LoadSettings, runs: dict[str, list[Run]]) -> Result:
     every = tuple(chain.from_iterable(runs.values()))
     measured = [each for each in settings.measured if runs[each.name]]
     return Result(
@@ -93,7 +93,7 @@ def _result(settings: Settings, runs: dict[str, list[Run]]) -> Result:
     )
 
 
-def _comparison(settings: Settings, scenario: Scenario, runs: Sequence[Run]) -> Table:
+def _comparison(settings: LoadSettings, scenario: Scenario, runs: Sequence[Run]) -> Table:
     names = [each.name for each in settings.contenders_in(scenario)]
     return comparison(scenario, names, runs)
 

@@ -43,15 +43,13 @@ def measure(settings: OverheadSettings, progress: Progress) -> Iterator[Result]:
 
 
 def _nothing_yet(settings: OverheadSettings) -> Result:
-    quick = " --quick" if settings.quick else ""
-    peers = "" if settings.peers else " --no-peers"
     return Result(
         name="overhead",
         title="What the middlewares cost",
         summary="What a call costs that goes well, and one that is refused; in process and on "
         "a socket, beside what people use instead, at equal settings. Medians of interleaved "
         "rounds, with their quartiles; nothing but ratios of one run is worth comparing.",
-        command=f"python -m benchmarks overhead{quick}{peers} --seed {settings.seed}",
+        command=settings.command,
         seed=settings.seed,
         parameters={"quick": settings.quick, "peers": settings.peers},
         is_complete=False,

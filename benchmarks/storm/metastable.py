@@ -71,7 +71,7 @@ def setups(settings: StormSettings) -> tuple[Setup, ...]:
         Setup("breaker", breaker),
         Setup("pipeline, attempts of 1 s", Policy(attempt_timeout=PATIENCE)),
         *(() if settings.quick else more),
-        *(Setup(f"{own.name} (file)", own.policy) for own in settings.own),
+        *(Setup(own.name, own.policy) for own in settings.own),
     )
 
 

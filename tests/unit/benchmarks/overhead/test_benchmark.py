@@ -74,11 +74,12 @@ def test_every_row_of_a_comparison_has_a_figure_for_each_column(results: list[Re
 
 
 def test_without_peers_only_ours_is_measured() -> None:
-    *_, result = measure(OverheadSettings(peers=False), Silent())
+    settings = OverheadSettings(peers=False)
+    *_, result = measure(settings, Silent())
     names = [name for table in result.tables for name, _ in table.rows]
     assert names
     assert all(name.startswith(("resilient: ", "aiohttp alone")) for name in names)
-    assert result.command == "python -m benchmarks overhead --no-peers --seed 1"
+    assert result.command == settings.command
 
 
 def test_an_interrupt_goes_through_and_leaves_nothing_behind(
