@@ -60,7 +60,7 @@ def from_file(path: str, service: str | None = None) -> tuple[Contender, ...]:
         raise ConfigError.of("service", service, f"one of {', '.join(policies)} in {path}")
     wanted = policies if service is None else {service: policies[service]}
     return tuple(
-        Contender(f"{name} (file)", f"from {path}", policy) for name, policy in chosen.items()
+        Contender(f"{name} (file)", f"from {path}", policy) for name, policy in wanted.items()
     )
 
 

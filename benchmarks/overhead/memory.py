@@ -83,11 +83,10 @@ def measure_memory(run: Run) -> Part:
         )
         rows[name] = tuple(Figure(what=name, value=round(each), unit="bytes") for each in values)
         run.progress.advance()
-    idle, busy, kept = rows[_OURS]
+    idle, busy, _ = rows[_OURS]
     assert idle is not None
     assert busy is not None
     idle, busy = at_most(idle, 200, "an idle circuit"), at_most(busy, 600, "a busy circuit")
-    rows[_OURS] = (idle, busy, kept)
     table = Table(
         title="Memory of a circuit",
         columns=_COLUMNS,

@@ -44,9 +44,9 @@ def test_a_quantile_that_the_calls_cannot_tell_is_left_open() -> None:
     run = made("calm", "none", good=999)
     assert figure("latency of what succeeded, p99", run).value is not None
     beyond = figure("latency of what succeeded, p99.9", run)
-    assert (beyond.value, beyond.remark) == (None, "too few calls")
+    assert (beyond.value, beyond.remark) == (None, "too few to tell")
     nothing = figure("latency of what failed, longest", run)
-    assert (nothing.value, nothing.remark) == (None, "none")
+    assert (nothing.value, nothing.remark) == (None, "none failed")
 
 
 def test_what_came_after_an_outage() -> None:

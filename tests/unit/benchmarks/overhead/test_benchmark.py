@@ -43,15 +43,15 @@ def test_the_figures_to_be_reached_are_all_there_and_stand_by_themselves(
     result = results[-1]
     wanted = {each.what: each.wanted for each in result.tables[0].figures}
     assert list(wanted.values()) == [
-        "at most 10 x",
+        "at most 10x",
         "at most 4 us",
-        "at most 3 x",
-        "at most 8 x",
-        "at least 0.95 x",
-        "at least 0.95 x",
+        "at most 3x",
+        "at most 8x",
+        "at least 0.95x",
+        "at least 0.95x",
         "at most 200 bytes",
         "at most 600 bytes",
-        "at most 8 %",
+        "at most 8%",
     ]
     assert all(each.holds is not None for each in result.tables[0].figures)
 
@@ -62,7 +62,7 @@ def test_an_absent_peer_has_a_row_that_says_so_in_every_table(results: list[Resu
     for table in result.tables[1:]:
         figures = [*table.figures, *(figures[0] for _, figures in table.rows)]
         (absent,) = [each for each in figures if each is not None and each.value is None]
-        assert (absent.what, absent.remark) == ("absentee", "not installed")
+        assert (absent.what, absent.remark) == ("absentee", "absent: not installed")
     assert "Not installed, and so not measured: absentee." in result.notes
 
 

@@ -99,6 +99,7 @@ def test_what_misses_is_marked_in_words(seen: Seen) -> None:
     assert "1 of 3 figures are as wanted" in words
     assert "✗ misses In process: suspending: 4.61 µs, wanted at most 4" in words
     assert "✗ misses On a socket: ours, 64 callers: 0.930×, wanted at least 0.95" in words
+    assert "✓ holds In process: whole pipeline: 8.93×, wanted at most 10" in words
     assert "at most 4 NO" in words
 
 
