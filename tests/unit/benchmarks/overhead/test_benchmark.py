@@ -13,6 +13,7 @@ from benchmarks.overhead.benchmark import measure
 from benchmarks.overhead.run import Run
 from benchmarks.overhead.settings import OverheadSettings
 from benchmarks.progress import Silent
+from benchmarks.report.document import figures_wanted
 from benchmarks.results import Result, as_json
 from tests.unit.benchmarks.overhead.support import have_little_to_do
 
@@ -54,6 +55,8 @@ def test_the_figures_to_be_reached_are_all_there_and_stand_by_themselves(
         "at most 8%",
     ]
     assert all(each.holds is not None for each in result.tables[0].figures)
+    # And in no other table, where they would count twice.
+    assert len(list(figures_wanted(result))) == len(wanted)
 
 
 def test_an_absent_peer_has_a_row_that_says_so_in_every_table(results: list[Result]) -> None:

@@ -103,6 +103,18 @@ def test_what_misses_is_marked_in_words(seen: Seen) -> None:
     assert "at most 4 NO" in words
 
 
+def test_what_could_not_be_judged_is_neither_held_nor_missed() -> None:
+    figures = (
+        Figure(what="few", value=1.1, wanted="at most 1", remark="too few to tell"),
+        Figure(what="none", value=None, wanted="at most 2", remark="not within the run"),
+    )
+    tables = (Table(title="t", figures=figures),)
+    words = Seen(page_of(report(evolve(RESULT, tables=tables, charts=())))).words()
+    assert "– cannot be told t: few: 1.10, wanted at most 1" in words
+    assert "– cannot be told t: none: not within the run, wanted at most 2" in words
+    assert "figures are as wanted" not in words
+
+
 def test_published_figures_stand_beside_with_their_source(seen: Seen) -> None:
     assert "912 calls about 900 [1]" in seen.words()
     assert f"[1] {BLOG}" in seen.words()
