@@ -28,6 +28,11 @@ __all__ = ["SCENARIOS", "Scenario", "Trouble"]
 
 _OK = Reply(json={})
 
+# From when to when. A breaker weighs the failures of its window against what went well in it: with
+# less before the outage every one would open at once. The outage is so long that the standard
+# one opens in it as well, and what comes after it so long that it is seen to close.
+_OUTAGE = (6.0, 12.5)
+
 # What a breaker adds and takes is seen beside the same policy without one.
 _NO_BREAKER = Contender(
     "no breaker",
@@ -131,7 +136,7 @@ SCENARIOS = (
         "with Retry-After in whole seconds, though there is room for all of them on average.",
         faults=lambda seed: TokenBucket(120, 5, then=_OK),
         rate=100,
-        seconds=4,
+        seconds=3,
     ),
     Scenario(
         name="resets",
@@ -155,21 +160,24 @@ SCENARIOS = (
         faults=lambda seed: Mixture(
             {Delayed(0.1, _OK): 0.05, Delayed(1.0, _OK): 0.01}, otherwise=_OK, seed=seed
         ),
-        seconds=3,
+        seconds=2,
     ),
     Scenario(
         name="outage",
-        what="For three seconds, every request gets a 503.",
-        seconds=12,
-        outage=Trouble(1, 4),
+        what="All is well for six seconds, then every request gets a 503 for six and a half.",
+        rate=100,
+        seconds=21,
+        outage=Trouble(*_OUTAGE),
         over_time=True,
         in_quick=True,
     ),
     Scenario(
         name="offline",
-        what="For three seconds, connections are dropped and refused.",
-        seconds=12,
-        outage=Trouble(1, 4, during=None),
+        what="All is well for six seconds, then connections are dropped and refused for six and a "
+        "half.",
+        rate=100,
+        seconds=21,
+        outage=Trouble(*_OUTAGE, during=None),
         over_time=True,
         by_default=False,
     ),
@@ -179,7 +187,7 @@ SCENARIOS = (
         "aiohttp gives an attempt up after half a second without a byte, and the server works "
         "on what was given up all the same.",
         faults=lambda seed: BrownOut(0.02, workers=2, capacity=300, then=_OK),
-        seconds=10,
+        seconds=8,
         read_timeout=0.5,
         over_time=True,
     ),
@@ -188,7 +196,7 @@ SCENARIOS = (
         what="Every request gets a 503.",
         faults=lambda seed: Reply(503),
         rate=250,
-        seconds=4,
+        seconds=3,
         also=(_NO_BREAKER,),
         in_quick=True,
     ),

@@ -20,7 +20,7 @@ __all__ = ["LoadSettings"]
 _MOST_CALLS = 50_000
 
 # How much shorter a quick run is.
-_QUICK = 0.3
+_QUICK = 0.25
 
 _PATIENCE = 10.0
 

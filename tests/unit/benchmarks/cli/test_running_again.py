@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from benchmarks.catalogue import BENCHMARKS
 from benchmarks.cli import perform
 from benchmarks.cli.app import app
+from benchmarks.load.scenarios import SCENARIOS
+from benchmarks.storm.settings import STORIES
 
 FILE = """
 [services.--odd]
@@ -66,6 +69,15 @@ def test_a_run_can_be_repeated_exactly(
     assert (python, option, module) == ("python", "-m", "benchmarks")
     assert app.main(words, standalone_mode=False) == 0
     assert given == [(name, wanted)]
+
+
+def test_help_names_what_can_be_named() -> None:
+    for command, names in (
+        ("load", [each.name for each in SCENARIOS]),
+        ("storm", STORIES),
+    ):
+        words = re.findall(r"[\w-]+", app.commands[command].help or "")
+        assert set(names) <= set(words)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
