@@ -82,7 +82,7 @@ def _result(settings: LoadSettings, runs: dict[str, list[Run]]) -> Result:
                 for scenario in settings.measured
                 for each in settings.contenders_in(scenario)
             },
-            "scenarios": {each.name: _conditions(each) for each in settings.measured},
+            "scenarios": {each.name: each.conditions for each in settings.measured},
         },
         tables=(
             *(_comparison(settings, each, runs[each.name]) for each in measured),
@@ -96,15 +96,3 @@ def _result(settings: LoadSettings, runs: dict[str, list[Run]]) -> Result:
 def _comparison(settings: LoadSettings, scenario: Scenario, runs: Sequence[Run]) -> Table:
     names = [each.name for each in settings.contenders_in(scenario)]
     return comparison(scenario, names, runs)
-
-
-def _conditions(scenario: Scenario) -> str:
-    outage = scenario.outage
-    parts = [f"{scenario.rate:g} calls/s for {scenario.seconds:g} s"]
-    if outage is not None:
-        parts.append(f"outage from {outage.start:g} to {outage.end:g} s")
-    if scenario.read_timeout is not None:
-        parts.append(f"sock_read of {scenario.read_timeout:g} s")
-    if scenario.posts:
-        parts.append(f"{scenario.posts:.0%} POSTs")
-    return ", ".join(parts)

@@ -98,6 +98,18 @@ class Scenario:
     by_default: bool = True
     in_quick: bool = False
 
+    @property
+    def conditions(self) -> str:
+        """How it is called, and when the outage is, in words."""
+        parts = [f"{self.rate:g} calls/s for {self.seconds:.3g} s"]
+        if self.outage is not None:
+            parts.append(f"an outage from {self.outage.start:.3g} to {self.outage.end:.3g} s")
+        if self.read_timeout is not None:
+            parts.append(f"sock_read of {self.read_timeout:g} s")
+        if self.posts:
+            parts.append(f"{self.posts:.0%} POSTs")
+        return ", ".join(parts)
+
     def lasting(self, seconds: float) -> Scenario:
         """The same for so long, the outage in proportion."""
         factor = seconds / self.seconds
@@ -164,7 +176,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="outage",
-        what="All is well for six seconds, then every request gets a 503 for six and a half.",
+        what="All is well; then every request gets a 503; then all is well again.",
         rate=100,
         seconds=21,
         outage=Trouble(*_OUTAGE),
@@ -173,8 +185,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="offline",
-        what="All is well for six seconds, then connections are dropped and refused for six and a "
-        "half.",
+        what="All is well; then connections are dropped and refused; then all is well again.",
         rate=100,
         seconds=21,
         outage=Trouble(*_OUTAGE, during=None),

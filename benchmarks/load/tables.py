@@ -34,7 +34,6 @@ def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) ->
         *_failures(done.values()),
         *_of_the_generator(),
     ]
-    post = f", {scenario.posts:.0%} of them POSTs" if scenario.posts else ""
     return Table(
         title=scenario.name,
         columns=tuple(names),
@@ -42,7 +41,7 @@ def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) ->
             (what, tuple(measure(done[name]) if name in done else None for name in names))
             for what, measure in rows
         ),
-        remark=f"{scenario.what} {scenario.rate:g} calls/s for {scenario.seconds:g} s{post}.",
+        remark=f"{scenario.what} {scenario.conditions}.",
     )
 
 

@@ -19,7 +19,7 @@ __all__ = ["BUSY", "IDLE", "circuit_bytes", "measure_memory"]
 
 _OURS = "resilient: CircuitBreaker"
 _COLUMNS = ("idle", "busy", "for each refusal")
-_CIRCUITS = 1_000
+_CIRCUITS = 500
 _REFUSALS = 200
 
 # One call that went well; and half a minute of a call a second, of which every fourth fails.
