@@ -38,7 +38,7 @@ JITTERS: tuple[Jitter, ...] = get_args(Jitter)
 
 NUMBERS = (10, 25, 50, 75, 100)
 _QUICK_NUMBERS = (20, 50, 100)
-_REPEAT, _QUICK_REPEAT = 10, 3
+_REPEAT, _QUICK_REPEAT = 8, 3
 
 # The slices of time, and how many of them, in the chart of calls over time.
 _SLICE = 0.1

@@ -31,7 +31,7 @@ _CALLERS = 50
 _RATE = 10
 _SLICE = 0.05
 _SECONDS = 8.0
-_REPEAT, _QUICK_REPEAT = 20, 3
+_REPEAT, _QUICK_REPEAT = 10, 3
 
 
 @frozen(kw_only=True)

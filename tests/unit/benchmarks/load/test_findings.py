@@ -53,11 +53,11 @@ def test_what_came_after_an_outage() -> None:
     # The outage of this scenario ends after twelve and a half seconds.
     within = (10 + number / 900 for number in range(900))
     arrivals = (*within, *(12.5 + number / 300 for number in range(300)))
-    run = made("outage", "retry", good=2100, arrivals=arrivals)
+    run = made("outage", "retry", good=2200, arrivals=arrivals)
     assert figure("worst second of arrivals after the outage", run).value == 300
     assert figure("the same, by the rate of calls", run).value == 3
     assert figure("time to recover", run).value == 0
-    never = figure("time to recover", made("outage", "none", failures={"503": 2100}))
+    never = figure("time to recover", made("outage", "none", failures={"503": 2200}))
     assert (never.value, never.remark) == (None, "not within the run")
 
 
@@ -65,7 +65,7 @@ def test_what_came_after_an_outage() -> None:
 
 
 def test_an_outage_is_shaded_and_shown_over_time() -> None:
-    run = made("outage", "none", good=2100, arrivals=(0.1, 0.2, 0.7))
+    run = made("outage", "none", good=2200, arrivals=(0.1, 0.2, 0.7))
     goodput, arrivals, _ = charts(scenario("outage"), [run])
     for chart in (goodput, arrivals):
         assert [(span.start, span.end) for span in chart.spans] == [(6, 12.5)]
@@ -135,10 +135,20 @@ def test_a_breaker_that_would_be_slower_after_a_longer_time_is_said() -> None:
     assert "all was well" not in said(made("dead", "pipeline", good=10))
 
 
+def test_an_outage_that_is_short_for_a_circuit_is_said() -> None:
+    opened = made("outage", "pipeline", good=10, openings=2)
+    assert "refuses calls for 5 s, also when the outage ends meanwhile. Of one of 6.5 s" in said(
+        opened
+    )
+    assert "refuses calls" not in said(made("outage", "pipeline", good=10))
+    longer = evolve(opened, scenario=opened.scenario.lasting(88))
+    assert "refuses calls" not in said(longer)
+
+
 def test_a_run_that_is_too_short_to_see_a_circuit_close_is_said() -> None:
     run = made("outage", "pipeline", good=10, openings=2)
-    short = evolve(run, scenario=run.scenario.lasting(8.4))
-    assert "the run ends 3.4 s after the outage" in said(short)
+    short = evolve(run, scenario=run.scenario.lasting(8.8))
+    assert "the run ends 3.8 s after the outage" in said(short)
     assert "the run ends" not in said(run)
     assert "the run ends" not in said(evolve(short, tally=Tally()))
 

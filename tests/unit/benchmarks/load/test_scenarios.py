@@ -36,8 +36,8 @@ def test_another_seed_gives_others(name: str) -> None:
 
 
 def test_one_that_lasts_longer_has_its_outage_in_proportion() -> None:
-    longer = scenario("outage").lasting(42)
-    assert longer.seconds == 42
+    longer = scenario("outage").lasting(44)
+    assert longer.seconds == 44
     assert longer.outage == Trouble(12, 25)
     assert scenario("calm").lasting(9).outage is None
 
