@@ -54,9 +54,9 @@ class StormSettings:
 
     @own.default
     def _read(self) -> tuple[Contender, ...]:
-        if isinstance(self.policy_file, str | None):
-            return from_file_if_any(self.policy_file, self.service)
-        return ()  # which is then refused
+        # This is before anything is validated.
+        path = self.policy_file if isinstance(self.policy_file, str) else None
+        return from_file_if_any(path, self.service)
 
     @property
     def command(self) -> str:
