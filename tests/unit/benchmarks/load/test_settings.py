@@ -74,11 +74,6 @@ def test_policies_can_be_sent_to_another_process(policy_file: str) -> None:
         assert pickle.loads(pickle.dumps(each.policy)) == each.policy
 
 
-def test_a_service_that_is_not_there_is_said(policy_file: str) -> None:
-    with pytest.raises(ConfigError, match="service must be one of billing, pipeline in"):
-        LoadSettings(policy_file=policy_file, service="shop")
-
-
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -59,17 +59,3 @@ def test_the_policies_of_a_file_stand_beside_the_others(policies: str) -> None:
     assert [each.name for each in own] == ["api (file)", "other (file)"]
     assert own[0].policy.retry is not None
     assert own[0].policy.retry.max_attempts == 2
-
-
-def test_one_service_of_a_file_can_be_chosen(policies: str) -> None:
-    own = StormSettings(policy_file=policies, service="other").own
-    assert [each.name for each in own] == ["other (file)"]
-
-
-def test_a_file_that_is_not_there_and_a_service_that_is_not_in_it_are_named(
-    policies: str,
-) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
-        StormSettings(policy_file="nowhere.toml")
-    with pytest.raises(ConfigError, match="nobody"):
-        StormSettings(policy_file=policies, service="nobody")
