@@ -86,6 +86,7 @@ def test_policies_can_be_sent_to_another_process(policy_file: str) -> None:
         ({"seconds": -1}, r"LoadSettings\.seconds must be None or a positive"),
         ({"workers": 0}, r"LoadSettings\.workers must be an integer from 1 to 64"),
         ({"workers": 65}, r"LoadSettings\.workers must be an integer from 1 to 64"),
+        ({"port": True}, r"LoadSettings\.port must be an integer from 0 to 65535"),
         ({"port": 65536}, r"LoadSettings\.port must be an integer from 0 to 65535"),
         ({"seed": 1.5}, r"LoadSettings\.seed must be an integer"),
         ({"patience": 0}, r"LoadSettings\.patience must be a positive"),
