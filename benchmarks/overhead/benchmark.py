@@ -24,6 +24,7 @@ from benchmarks.overhead.settings import OverheadSettings
 from benchmarks.overhead.sockets import measure_sockets
 from benchmarks.progress import Progress
 from benchmarks.results import Result, Table
+from benchmarks.wanted import TITLE
 
 __all__ = ["measure"]
 
@@ -58,7 +59,7 @@ def _nothing_yet(settings: OverheadSettings) -> Result:
 
 def _with(result: Result, found: list[Part], peers: Found, *, is_complete: bool) -> Result:
     wanted = Table(
-        title="The figures to be reached",
+        title=TITLE,
         figures=tuple(figure for part in found for figure in part.wanted),
     )
     notes = [note for part in found for note in part.notes]

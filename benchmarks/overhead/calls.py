@@ -11,9 +11,9 @@ from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import PARTS, PIPELINE, Nothing
 from benchmarks.overhead.rounds import added, ratio
 from benchmarks.overhead.run import Part, Run, absent_rows, named
-from benchmarks.overhead.wanted import at_most
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Table
+from benchmarks.wanted import at_most
 
 __all__ = ["measure_calls"]
 

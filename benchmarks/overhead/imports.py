@@ -12,8 +12,8 @@ from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import PIPELINE
 from benchmarks.overhead.rounds import median
 from benchmarks.overhead.run import Part, Run, absent_rows, label
-from benchmarks.overhead.wanted import at_most
 from benchmarks.results import Figure, Table
+from benchmarks.wanted import at_most
 
 __all__ = ["Import", "import_time", "measure_imports"]
 

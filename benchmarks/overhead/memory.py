@@ -11,9 +11,9 @@ from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import BREAKER
 from benchmarks.overhead.refusals import open_breaker, refused
 from benchmarks.overhead.run import Part, Run, absent_rows, named
-from benchmarks.overhead.wanted import at_most
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Figure, Table
+from benchmarks.wanted import at_most
 
 __all__ = ["BUSY", "IDLE", "circuit_bytes", "measure_memory"]
 

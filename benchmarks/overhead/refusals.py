@@ -13,9 +13,9 @@ from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import BREAKER, PIPELINE
 from benchmarks.overhead.rounds import ratio
 from benchmarks.overhead.run import Part, Run, absent_rows, named
-from benchmarks.overhead.wanted import at_most
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Table
+from benchmarks.wanted import at_most
 
 __all__ = ["NeverOpened", "measure_refusals", "open_breaker", "refused"]
 

@@ -15,9 +15,9 @@ from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import PIPELINE, WRAPPED
 from benchmarks.overhead.rounds import Taken, median, ratio
 from benchmarks.overhead.run import Part, Row, Run, absent_rows, named
-from benchmarks.overhead.wanted import at_least
 from benchmarks.overhead.wrapper import Fetch, fetching
 from benchmarks.results import Figure, Table
+from benchmarks.wanted import at_least
 
 __all__ = ["Speed", "measure_sockets", "speed"]
 

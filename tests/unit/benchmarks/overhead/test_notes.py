@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from benchmarks.overhead.notes import about_peers, where_better
 from benchmarks.overhead.peers.catalogue import Found
 from benchmarks.overhead.peers.hand_written_retry import WRAPPER
-from benchmarks.overhead.wanted import at_least, at_most
 from benchmarks.results import Figure
 
 
@@ -38,16 +35,3 @@ def test_it_is_said_what_each_peer_lacks_and_who_is_absent() -> None:
     assert len(notes) == 2
     assert notes[0].startswith("hand-written retry has retry. It lacks: budget, ")
     assert notes[1] == "Not installed, and so not measured: some-library."
-
-
-@pytest.mark.parametrize(("value", "holds"), [(9.9, True), (10, True), (10.1, False)])
-def test_at_most(value: float, holds: bool) -> None:
-    wanted = at_most(figure(value), 10)
-    assert (wanted.wanted, wanted.holds, wanted.what) == ("at most 10x", holds, "something")
-
-
-@pytest.mark.parametrize(("value", "holds"), [(0.94, False), (0.95, True), (1, True)])
-def test_at_least(value: float, holds: bool) -> None:
-    wanted = at_least(figure(value, ""), 0.95, "by another name")
-    assert (wanted.wanted, wanted.holds) == ("at least 0.95", holds)
-    assert wanted.what == "by another name"

@@ -98,7 +98,7 @@ def test_ten_thousand_clients_for_a_minute_are_wanted_in_less_than_one(
     crowd = Crowd(name="they", policy=Policy(), clients=10_000, seconds=60.0)
     told = told_crowd([(crowd, Tally(0.1)), (evolve(crowd, stalls=True), Tally(0.1))], taken)
     (figure,) = told.tables[-1].figures
-    assert (figure.value, figure.wanted, figure.holds) == (taken, "less than 60", holds)
+    assert (figure.value, figure.wanted, figure.holds) == (taken, "at most 60 s", holds)
     assert len(told.charts) == 2
 
 
