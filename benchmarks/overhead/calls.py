@@ -19,7 +19,7 @@ __all__ = ["measure_calls"]
 
 _COLUMNS = ("returns at once", "suspends once", "suspends once: added")
 _CALLS = 400
-_ROUNDS = 25, 5
+_ROUNDS = 20, 5
 _PIPELINE = f"resilient: {PIPELINE.name}"
 
 

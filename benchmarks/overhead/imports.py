@@ -19,7 +19,7 @@ __all__ = ["Import", "import_time", "measure_imports"]
 
 _NAMES = "resilient: import resilient"
 _OURS = "resilient: a pipeline made"
-_ROUNDS = 7, 1
+_ROUNDS = 5, 1
 
 # The interpreter's own time, not the clock's: what other processes take is no cost of it.
 _PROGRAM = """

@@ -20,7 +20,7 @@ from benchmarks.wanted import at_most
 __all__ = ["NeverOpened", "measure_refusals", "open_breaker", "refused"]
 
 _CALLS = 400
-_ROUNDS = 25, 5
+_ROUNDS = 20, 5
 _BREAKER = "resilient: CircuitBreaker alone"
 _PIPELINE = "resilient: whole pipeline"
 

@@ -26,7 +26,7 @@ _WRAPPED = "resilient: wrap(session)"
 _PIPELINE = "resilient: middlewares=[Pipeline()]"
 _MANY = 64
 _COLUMNS = ("1 caller", "1 caller, by CPU", f"{_MANY} callers", f"{_MANY} callers, by CPU")
-_ROUNDS = 20, 2
+_ROUNDS = 16, 2
 # The share of its time that a client runs which has a core for itself.
 _SATURATED = 0.85
 # In a turn, by callers: a twentieth of a second, or a little more.
