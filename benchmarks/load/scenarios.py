@@ -198,7 +198,7 @@ SCENARIOS = (
         "aiohttp gives an attempt up after half a second without a byte, and the server works "
         "on what was given up all the same.",
         faults=lambda seed: BrownOut(0.02, workers=2, capacity=300, then=_OK),
-        seconds=8,
+        seconds=10,
         read_timeout=0.5,
         over_time=True,
     ),
