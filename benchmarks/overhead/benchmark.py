@@ -44,7 +44,7 @@ def measure(settings: OverheadSettings, progress: Progress) -> Iterator[Result]:
 
 def _nothing_yet(settings: OverheadSettings) -> Result:
     quick = " --quick" if settings.quick else ""
-    peers = "" if settings.peers else " --no-peers"
+    peers = "" if settings.peers else " --without-peers"
     return Result(
         name="overhead",
         title="What the middlewares cost",

@@ -78,7 +78,7 @@ def test_without_peers_only_ours_is_measured() -> None:
     names = [name for table in result.tables for name, _ in table.rows]
     assert names
     assert all(name.startswith(("resilient: ", "aiohttp alone")) for name in names)
-    assert result.command == "python -m benchmarks overhead --no-peers --seed 1"
+    assert result.command == "python -m benchmarks overhead --without-peers --seed 1"
 
 
 def test_an_interrupt_goes_through_and_leaves_nothing_behind(
