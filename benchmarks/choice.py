@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from resilient.errors import ConfigError
 
-__all__ = ["chosen"]
+__all__ = ["check_names", "chosen"]
 
 
 class _Named(Protocol):
@@ -30,7 +30,18 @@ def chosen(names: Iterable[str], things: Iterable[_N], where: str) -> tuple[_N, 
         ConfigError: There is none of that name.
     """
     known = {each.name: each for each in things}
+    names = tuple(names)
+    check_names(names, known, where)
+    return tuple(known[name] for name in dict.fromkeys(names))
+
+
+def check_names(names: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Refuse names that there are not.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    known = tuple(known)
     for name in names:
         if name not in known:
             raise ConfigError.of(where, name, f"some of {', '.join(known)}")
-    return tuple(known[name] for name in dict.fromkeys(names))

@@ -20,7 +20,7 @@ class Figure:
 
     Attributes:
         what: What was measured.
-        value: The median, or the count; None for what is absent (a peer that is not there).
+        value: The median, or the count; None where there is none, as the remark says.
         low: The first quartile; None for a figure that has no spread.
         high: The third quartile.
         unit: "x", "us", "%", "requests/s", ...; "" for counts.
@@ -28,7 +28,8 @@ class Figure:
         holds: Whether it is so; None where nothing is wanted.
         published: The figure that the source gives, if there is one.
         source: Where that was published.
-        remark: Why it is absent, or what to know when reading it.
+        remark: What to know when reading it; of a value that there is not, what stands in its
+            place: "not within the run", "absent: not installed".
     """
 
     what: str

@@ -264,7 +264,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    logging.getLogger("resilient").setLevel(logging.ERROR)
+    logger = logging.getLogger("resilient")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     soak = Soak(given.seconds, given.seed)
     tracemalloc.start()
     try:
@@ -273,6 +275,7 @@ def main(arguments: list[str] | None = None) -> int:
             runner.run(soak.run())
     finally:
         tracemalloc.stop()
+        logger.setLevel(level)
     sys.stdout.write(f"{soak}\n")
     for problem in soak.problems:
         sys.stderr.write(f"  {problem}\n")

@@ -32,10 +32,11 @@ def test_the_file_of_services_in_the_readme_is_right() -> None:
     assert services.default is not None
 
 
-def test_the_readme_shows_two_commands() -> None:
+def test_the_readme_shows_three_commands() -> None:
     text = README.read_text(encoding="utf-8")
     commands = [block.split("```")[0].strip() for block in text.split("```sh\n")[1:]]
     assert [command.rsplit(" && ", 1)[1] for command in commands] == [
         ".venv/bin/python -m resilient demo",
         ".venv/bin/python -m pytest -n auto",
+        ".venv/bin/python -m benchmarks all",
     ]

@@ -64,9 +64,14 @@ def overhead(*, without_peers: bool, **given: Any) -> int:
 @click.option("--seconds", type=float, metavar="N", help="For how long, with each policy.")
 @click.option("--workers", type=int, metavar="N", help="Processes that call.")
 @click.option("--port", type=int, metavar="N", help="Where the server listens.")
+@click.option("--patience", type=float, metavar="N", help="Seconds for a whole call at most.")
 @outputs
 def load(**given: Any) -> int:
-    """Put policies under a load on real sockets, while the server fails to order."""
+    """Put policies under a load on real sockets, while the server fails to order.
+
+    Scenarios: calm, random-503, rate-limit, resets, stalls, tail, outage, brown-out and dead, which
+    are measured if none are named; offline.
+    """
     return _measure("load", given)
 
 
@@ -74,10 +79,14 @@ def load(**given: Any) -> int:
 @click.argument("stories", metavar="[STORY]...", nargs=-1)
 @run_options
 @policy_options
-@click.option("--clients", type=int, metavar="N", help="How many there are.")
+@click.option("--clients", type=int, metavar="N", help="How many there are in the crowd.")
+@click.option("--seconds", type=float, metavar="N", help="For how long it calls, simulated.")
 @outputs
 def storm(**given: Any) -> int:
-    """Let thousands of clients storm a server in virtual time."""
+    """Let thousands of clients storm a server in virtual time.
+
+    Stories: jitter, throttling, metastable, crowd and rate-limit; all are told if none are named.
+    """
     return _measure("storm", given)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from attrs import evolve
+
 from benchmarks.load.run import Run
 from benchmarks.results import Figure, Table
+from benchmarks.wanted import TITLE, at_least, at_most
 
 __all__ = ["aims"]
 
@@ -25,7 +28,7 @@ def aims(runs: Iterable[Run]) -> tuple[Table, ...]:
         *_random_failures(found.get("random-503", {})),
         *_dead_server(found.get("dead", {})),
     )
-    return (Table(title="What is to be reached", figures=figures),) if figures else ()
+    return (Table(title=TITLE, figures=figures),) if figures else ()
 
 
 def _random_failures(runs: Mapping[str, Run]) -> Iterator[Figure]:
@@ -33,43 +36,41 @@ def _random_failures(runs: Mapping[str, Run]) -> Iterator[Figure]:
         if with_breaker not in runs or without not in runs:
             continue
         run, other = runs[with_breaker], runs[without]
-        yield Figure(
+        points = Figure(
             what=f"random 503s: success of {with_breaker!r} against {without!r}",
             value=run.success - other.success,
             unit="points",
-            wanted=f"at least -{_RANDOM:g}: as many succeed as without a breaker",
-            holds=run.success >= other.success - _RANDOM,
             remark=f"{run.success:.1f} % against {other.success:.1f} %",
         )
-        yield Figure(
-            what=f"random 503s: circuits opened under {with_breaker!r}",
-            value=run.tally.openings,
-            wanted="none",
-            holds=run.tally.openings == 0,
-        )
+        yield at_least(points, -_RANDOM, why="as many succeed as without a breaker")
+        what = f"random 503s: circuits opened under {with_breaker!r}"
+        yield at_most(Figure(what=what, value=run.tally.openings), 0)
 
 
 def _dead_server(runs: Mapping[str, Run]) -> Iterator[Figure]:
     budgeted, whole = runs.get("no breaker"), runs.get("pipeline")
     if budgeted is not None:
         too_short = (_MOST_PER_CALL - 1) * budgeted.tally.calls < _floor(budgeted)
-        yield Figure(
-            what="dead server: requests per call without a breaker",
-            value=budgeted.hits_per_call,
-            wanted=f"at most {_MOST_PER_CALL:g}",
-            holds=None if too_short else budgeted.hits_per_call <= _MOST_PER_CALL,
-            remark=f"of {budgeted.tally.calls} calls"
-            + (f", too few to tell: {_floor(budgeted):g} retries are always allowed" * too_short),
+        per_call = at_most(
+            Figure(
+                what="dead server: requests per call without a breaker",
+                value=budgeted.hits_per_call,
+                remark=f"of {budgeted.tally.calls} calls",
+            ),
+            _MOST_PER_CALL,
         )
+        if too_short:
+            why = f", too few to tell: {_floor(budgeted):g} retries are always allowed"
+            per_call = evolve(per_call, holds=None, remark=per_call.remark + why)
+        yield per_call
     if whole is not None and whole.contender.policy.breaker is not None:
-        most = _most_with_a_breaker(whole)
-        yield Figure(
+        in_all = Figure(
             what="dead server: requests in all with a breaker",
             value=whole.hits,
-            wanted=f"at most {most}: minimum calls, in progress, probes",
-            holds=whole.hits <= most,
             remark=f"of {whole.tally.calls} calls",
         )
+        most = _most_with_a_breaker(whole)
+        yield at_most(in_all, most, why="minimum calls, in progress, probes")
 
 
 def _most_with_a_breaker(run: Run) -> int:

@@ -14,7 +14,7 @@ from benchmarks.load.crew import Crew
 from benchmarks.load.notes import notes
 from benchmarks.load.run import Run, run
 from benchmarks.load.scenarios import SCENARIOS, Scenario
-from benchmarks.load.settings import Settings
+from benchmarks.load.settings import LoadSettings
 from benchmarks.load.tables import comparison
 from benchmarks.progress import Progress, Silent
 from benchmarks.results import Result, Table
@@ -25,7 +25,7 @@ __all__ = ["measure"]
 _WARM_UP = 0.5
 
 
-def measure(settings: Settings, progress: Progress) -> Iterator[Result]:
+def measure(settings: LoadSettings, progress: Progress) -> Iterator[Result]:
     """Measure; each result holds those before it, and one policy in one scenario more.
 
     Raises:
@@ -61,7 +61,7 @@ class _UpTo:
         self.told(seconds)
 
 
-def _result(settings: Settings, runs: dict[str, list[Run]]) -> Result:
+def _result(settings: LoadSettings, runs: dict[str, list[Run]]) -> Result:
     every = tuple(chain.from_iterable(runs.values()))
     measured = [each for each in settings.measured if runs[each.name]]
     return Result(
@@ -82,7 +82,7 @@ def _result(settings: Settings, runs: dict[str, list[Run]]) -> Result:
                 for scenario in settings.measured
                 for each in settings.contenders_in(scenario)
             },
-            "scenarios": {each.name: _conditions(each) for each in settings.measured},
+            "scenarios": {each.name: each.conditions for each in settings.measured},
         },
         tables=(
             *(_comparison(settings, each, runs[each.name]) for each in measured),
@@ -93,18 +93,6 @@ def _result(settings: Settings, runs: dict[str, list[Run]]) -> Result:
     )
 
 
-def _comparison(settings: Settings, scenario: Scenario, runs: Sequence[Run]) -> Table:
+def _comparison(settings: LoadSettings, scenario: Scenario, runs: Sequence[Run]) -> Table:
     names = [each.name for each in settings.contenders_in(scenario)]
     return comparison(scenario, names, runs)
-
-
-def _conditions(scenario: Scenario) -> str:
-    outage = scenario.outage
-    parts = [f"{scenario.rate:g} calls/s for {scenario.seconds:g} s"]
-    if outage is not None:
-        parts.append(f"outage from {outage.start:g} to {outage.end:g} s")
-    if scenario.read_timeout is not None:
-        parts.append(f"sock_read of {scenario.read_timeout:g} s")
-    if scenario.posts:
-        parts.append(f"{scenario.posts:.0%} POSTs")
-    return ", ".join(parts)

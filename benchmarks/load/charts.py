@@ -20,7 +20,8 @@ _NINES = tuple(round(10 ** (step / 8), 6) for step in range(41))
 def charts(scenario: Scenario, runs: Sequence[Run]) -> tuple[Chart, ...]:
     """Those of a scenario."""
     over_time = (_goodput(scenario, runs), _arrivals(scenario, runs))
-    return (*(over_time if scenario.over_time else ()), _latencies(scenario, runs))
+    latencies = (_latencies(scenario, runs),) if any(each.successes for each in runs) else ()
+    return (*(over_time if scenario.over_time else ()), *latencies)
 
 
 def _goodput(scenario: Scenario, runs: Sequence[Run]) -> Chart:

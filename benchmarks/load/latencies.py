@@ -18,20 +18,24 @@ _DIGITS = 3
 class Latencies:
     """A histogram of seconds. Histograms of several processes add up, without loss."""
 
-    __slots__ = ("_histogram",)
+    __slots__ = ("_histogram", "_known")
 
     def __init__(self) -> None:
         self._histogram = HdrHistogram(1, _LONGEST, _DIGITS)
+        # Each quantile is looked for once: that takes a while, and results ask again and again.
+        self._known: dict[float, float] = {}
 
     def __len__(self) -> int:
         return int(self._histogram.get_total_count())
 
     def record(self, seconds: float) -> None:
         """Count one."""
+        self._known.clear()
         self._histogram.record_value(min(max(round(seconds * _MICROSECONDS), 1), _LONGEST))
 
     def add(self, other: Latencies) -> None:
         """Count what another one has counted, too."""
+        self._known.clear()
         self._histogram.add(other._histogram)
 
     def quantile(self, share: float) -> float | None:
@@ -41,10 +45,15 @@ class Latencies:
         """
         if not len(self):
             return None
-        return float(self._histogram.get_value_at_percentile(share * 100)) / _MICROSECONDS
+        found = self._known.get(share)
+        if found is None:
+            value = self._histogram.get_value_at_percentile(share * 100)
+            found = self._known[share] = float(value) / _MICROSECONDS
+        return found
 
     def __getstate__(self) -> Any:
         return self._histogram.encode()
 
     def __setstate__(self, state: Any) -> None:
         self._histogram = HdrHistogram.decode(state)
+        self._known = {}

@@ -17,6 +17,9 @@ _LESS = ("none", "retry", "retry+breaker")
 _POINTS = 1.0
 _TIMES = 1.25
 
+# The part of an outage that an open circuit may outlive it by before it is said.
+_MUCH = 0.25
+
 _ALWAYS = (
     "Latency counts from when a call was due, so it holds what the generator was late by. The "
     "quantiles are those of the calls that succeeded: a policy that gives up on slow calls "
@@ -66,6 +69,13 @@ def _of_breakers(runs: Iterable[Run]) -> Iterator[str]:
                 f"{breaker.window:g} s, which is what this breaker looks back on, it would take "
                 f"up to {breaker.failure_rate * breaker.window:g} s of failures to open at the "
                 "same rate of requests."
+            )
+        lasted = outage.end - outage.start
+        if run.tally.openings and breaker.open_for > _MUCH * lasted:
+            yield (
+                f"{_where(run)}: a circuit that opens refuses calls for {breaker.open_for:g} s, "
+                f"also when the outage ends meanwhile. Of one of {lasted:.3g} s that is much, of "
+                "one of minutes little."
             )
         after = run.scenario.seconds - outage.end
         if run.tally.openings and breaker.open_for > after:

@@ -13,7 +13,7 @@ from benchmarks.contenders import Contender
 from benchmarks.load.crew import Crew
 from benchmarks.load.remote import GRACE, Order
 from benchmarks.load.scenarios import Scenario
-from benchmarks.load.settings import Settings
+from benchmarks.load.settings import LoadSettings
 from benchmarks.load.tally import Tally
 from resilient.errors import ConfigError
 from resilient.testing import FaultServerProcess
@@ -77,7 +77,7 @@ class Run:
 def run(
     scenario: Scenario,
     contender: Contender,
-    settings: Settings,
+    settings: LoadSettings,
     crew: Crew,
     told: Callable[[float], object],
 ) -> Run:

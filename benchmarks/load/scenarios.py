@@ -28,6 +28,11 @@ __all__ = ["SCENARIOS", "Scenario", "Trouble"]
 
 _OK = Reply(json={})
 
+# From when to when. A breaker weighs the failures of its window against what went well in it: with
+# less before the outage every one would open at once. The outage is so long that the standard
+# one opens in it as well, and what comes after it so long that it is seen to close.
+_OUTAGE = (6.0, 12.5)
+
 # What a breaker adds and takes is seen beside the same policy without one.
 _NO_BREAKER = Contender(
     "no breaker",
@@ -93,6 +98,18 @@ class Scenario:
     by_default: bool = True
     in_quick: bool = False
 
+    @property
+    def conditions(self) -> str:
+        """How it is called, and when the outage is, in words."""
+        parts = [f"{self.rate:g} calls/s for {self.seconds:.3g} s"]
+        if self.outage is not None:
+            parts.append(f"an outage from {self.outage.start:.3g} to {self.outage.end:.3g} s")
+        if self.read_timeout is not None:
+            parts.append(f"sock_read of {self.read_timeout:g} s")
+        if self.posts:
+            parts.append(f"{self.posts:.0%} POSTs")
+        return ", ".join(parts)
+
     def lasting(self, seconds: float) -> Scenario:
         """The same for so long, the outage in proportion."""
         factor = seconds / self.seconds
@@ -131,7 +148,7 @@ SCENARIOS = (
         "with Retry-After in whole seconds, though there is room for all of them on average.",
         faults=lambda seed: TokenBucket(120, 5, then=_OK),
         rate=100,
-        seconds=4,
+        seconds=3,
     ),
     Scenario(
         name="resets",
@@ -155,21 +172,23 @@ SCENARIOS = (
         faults=lambda seed: Mixture(
             {Delayed(0.1, _OK): 0.05, Delayed(1.0, _OK): 0.01}, otherwise=_OK, seed=seed
         ),
-        seconds=3,
+        seconds=2,
     ),
     Scenario(
         name="outage",
-        what="For three seconds, every request gets a 503.",
-        seconds=12,
-        outage=Trouble(1, 4),
+        what="All is well; then every request gets a 503; then all is well again.",
+        rate=100,
+        seconds=22,
+        outage=Trouble(*_OUTAGE),
         over_time=True,
         in_quick=True,
     ),
     Scenario(
         name="offline",
-        what="For three seconds, connections are dropped and refused.",
-        seconds=12,
-        outage=Trouble(1, 4, during=None),
+        what="All is well; then connections are dropped and refused; then all is well again.",
+        rate=100,
+        seconds=22,
+        outage=Trouble(*_OUTAGE, during=None),
         over_time=True,
         by_default=False,
     ),
@@ -188,7 +207,7 @@ SCENARIOS = (
         what="Every request gets a 503.",
         faults=lambda seed: Reply(503),
         rate=250,
-        seconds=4,
+        seconds=3,
         also=(_NO_BREAKER,),
         in_quick=True,
     ),

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import cached_property
-from typing import Any
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from benchmarks.choice import chosen
-from benchmarks.contenders import STANDARD, Contender, from_file
+from benchmarks.command import command
+from benchmarks.contenders import STANDARD, Contender, from_file_if_any
+from benchmarks.fields import FLAG, SEED, TEXT, between
 from benchmarks.load.scenarios import SCENARIOS, Scenario
 from resilient.errors import ConfigError
-from resilient.validation import as_tuple, at_least, check, each, instance, optional, positive
+from resilient.validation import as_tuple, each, optional, positive
 
-__all__ = ["Settings"]
+__all__ = ["LoadSettings"]
 
 # The calls of a run; each leaves a record of each of its requests in memory.
 _MOST_CALLS = 50_000
 
 # How much shorter a quick run is.
-_QUICK = 0.3
+_QUICK = 0.25
 
-_TEXT = optional(check("text", lambda given: isinstance(given, str) and given != ""))
+_PATIENCE = 10.0
 
 
 @frozen(kw_only=True)
-class Settings:
+class LoadSettings:
     """The settings of the load benchmark. Durations are seconds.
 
     Attributes:
@@ -50,25 +50,15 @@ class Settings:
     policies: tuple[str, ...] = field(
         default=(), converter=as_tuple, validator=each(str, "a list of names of policies")
     )
-    policy_file: str | None = field(default=None, validator=_TEXT)
-    service: str | None = field(default=None, validator=_TEXT)
+    policy_file: str | None = field(default=None, validator=TEXT)
+    service: str | None = field(default=None, validator=TEXT)
     rate: float | None = field(default=None, validator=optional(positive("calls a second")))
     seconds: float | None = field(default=None, validator=optional(positive()))
-    workers: int = field(default=2, validator=at_least(1))
-    port: int = field(
-        default=0,
-        validator=check("an integer from 0 to 65535", lambda port: _whole(port, 0, 65535)),
-    )
-    seed: int = field(
-        default=1, validator=check("an integer", lambda seed: _whole(seed, -(2**63), 2**63))
-    )
-    patience: float = field(default=10.0, validator=positive())
-    quick: bool = field(default=False, validator=instance(bool, "True or False"))
-
-    @workers.validator
-    def _not_too_many(self, attribute: Attribute[int], workers: Any) -> None:
-        if workers > 64:
-            raise ConfigError.of("Settings.workers", workers, "at most 64")
+    workers: int = field(default=2, validator=between(1, 64))
+    port: int = field(default=0, validator=between(0, 65535))
+    seed: int = field(default=1, validator=SEED)
+    patience: float = field(default=_PATIENCE, validator=positive())
+    quick: bool = field(default=False, validator=FLAG)
 
     def __attrs_post_init__(self) -> None:
         # What is wrong with a name is said at once.
@@ -88,16 +78,8 @@ class Settings:
     @cached_property
     def contenders(self) -> tuple[Contender, ...]:
         """The policies that are measured in every scenario."""
-        if self.service is not None and self.policy_file is None:
-            raise ConfigError.of("Settings.service", self.service, "None without a policy_file")
         standard = chosen(self.policies, STANDARD, "policies") if self.policies else STANDARD
-        own = from_file(self.policy_file, self.service) if self.policy_file is not None else ()
-        of_scenarios = (each for scenario in SCENARIOS for each in scenario.also)
-        taken = {each.name for each in (*STANDARD, *of_scenarios)}
-        return (
-            *standard,
-            *(evolve(each, name=_apart(each.name, taken)) for each in own),
-        )
+        return (*standard, *from_file_if_any(self.policy_file, self.service))
 
     def _fitted(self, scenario: Scenario) -> Scenario:
         rate = self.rate or scenario.rate
@@ -117,26 +99,17 @@ class Settings:
     @property
     def command(self) -> str:
         """What runs it again."""
-        words = ["python", "-m", "benchmarks", "load"]
-        for name in self.scenarios:
-            words += ["--scenario", name]
-        for name in self.policies:
-            words += ["--policy", name]
-        for option in ("policy_file", "service", "rate", "seconds"):
-            value = getattr(self, option)
-            if value is not None:
-                given = value if isinstance(value, str) else f"{value:g}"
-                words += [f"--{option.replace('_', '-')}", given]
-        words += ["--workers", f"{self.workers}", "--seed", f"{self.seed}"]
-        words += ["--port", f"{self.port}"] if self.port else []
-        words += ["--quick"] if self.quick else []
-        return shlex.join(words)
-
-
-def _whole(value: object, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _apart(name: str, taken: set[str]) -> str:
-    """A name that no standard policy has."""
-    return f"{name} (file)" if name in taken else name
+        return command(
+            "load",
+            *self.scenarios,
+            policy=self.policies,
+            policy_file=self.policy_file,
+            service=self.service,
+            rate=self.rate,
+            seconds=self.seconds,
+            workers=self.workers,
+            port=self.port or None,
+            patience=None if self.patience == _PATIENCE else self.patience,
+            seed=self.seed,
+            quick=self.quick,
+        )

@@ -34,7 +34,6 @@ def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) ->
         *_failures(done.values()),
         *_of_the_generator(),
     ]
-    post = f", {scenario.posts:.0%} of them POSTs" if scenario.posts else ""
     return Table(
         title=scenario.name,
         columns=tuple(names),
@@ -42,7 +41,7 @@ def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) ->
             (what, tuple(measure(done[name]) if name in done else None for name in names))
             for what, measure in rows
         ),
-        remark=f"{scenario.what} {scenario.rate:g} calls/s for {scenario.seconds:g} s{post}.",
+        remark=f"{scenario.what} {scenario.conditions}.",
     )
 
 
@@ -51,9 +50,9 @@ def _always() -> Iterable[tuple[str, _Measure]]:
     yield _row("succeeded", "%", lambda run: run.success)
     yield _row("requests per call", "", lambda run: run.hits_per_call)
     for share, name in _QUANTILES:
-        yield _latency(f"latency of what succeeded, {name}", share, lambda run: run.tally.succeeded)
-    yield _latency("latency of what failed, p50", 0.5, lambda run: run.tally.failed)
-    yield _latency("latency of what failed, longest", 1.0, lambda run: run.tally.failed)
+        yield _latency(f"latency of what succeeded, {name}", share, _succeeded, "none succeeded")
+    yield _latency("latency of what failed, p50", 0.5, _failed, "none failed")
+    yield _latency("latency of what failed, longest", 1.0, _failed, "none failed")
     yield _row("circuits opened", "", lambda run: run.tally.openings)
 
 
@@ -90,7 +89,7 @@ def _share_of(kind: str) -> Callable[[Run], float]:
 
 
 def _of_the_generator() -> Iterable[tuple[str, _Measure]]:
-    yield _latency("generator late by, p99", 0.99, lambda run: run.tally.lateness)
+    yield _latency("generator late by, p99", 0.99, lambda run: run.tally.lateness, "no calls")
     yield _row("most calls in progress", "", lambda run: run.tally.peak)
 
 
@@ -98,7 +97,17 @@ def _row(what: str, unit: str, value: Callable[[Run], float]) -> tuple[str, _Mea
     return what, lambda run: Figure(what=what, value=value(run), unit=unit)
 
 
-def _latency(what: str, share: float, of: Callable[[Run], Latencies]) -> tuple[str, _Measure]:
+def _succeeded(run: Run) -> Latencies:
+    return run.tally.succeeded
+
+
+def _failed(run: Run) -> Latencies:
+    return run.tally.failed
+
+
+def _latency(
+    what: str, share: float, of: Callable[[Run], Latencies], nothing: str
+) -> tuple[str, _Measure]:
     def measure(run: Run) -> Figure:
         latencies = of(run)
         # A quantile beyond what the calls can tell would be the longest by another name.
@@ -108,7 +117,7 @@ def _latency(what: str, share: float, of: Callable[[Run], Latencies]) -> tuple[s
             what=what,
             value=None if seconds is None else seconds * _MS,
             unit="ms",
-            remark="" if seconds is not None else "too few calls" if len(latencies) else "none",
+            remark="" if seconds is not None else "too few to tell" if len(latencies) else nothing,
         )
 
     return what, measure

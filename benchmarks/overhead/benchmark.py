@@ -24,6 +24,7 @@ from benchmarks.overhead.settings import OverheadSettings
 from benchmarks.overhead.sockets import measure_sockets
 from benchmarks.progress import Progress
 from benchmarks.results import Result, Table
+from benchmarks.wanted import TITLE
 
 __all__ = ["measure"]
 
@@ -43,15 +44,13 @@ def measure(settings: OverheadSettings, progress: Progress) -> Iterator[Result]:
 
 
 def _nothing_yet(settings: OverheadSettings) -> Result:
-    quick = " --quick" if settings.quick else ""
-    peers = "" if settings.peers else " --no-peers"
     return Result(
         name="overhead",
         title="What the middlewares cost",
         summary="What a call costs that goes well, and one that is refused; in process and on "
         "a socket, beside what people use instead, at equal settings. Medians of interleaved "
         "rounds, with their quartiles; nothing but ratios of one run is worth comparing.",
-        command=f"python -m benchmarks overhead{quick}{peers} --seed {settings.seed}",
+        command=settings.command,
         seed=settings.seed,
         parameters={"quick": settings.quick, "peers": settings.peers},
         is_complete=False,
@@ -60,7 +59,7 @@ def _nothing_yet(settings: OverheadSettings) -> Result:
 
 def _with(result: Result, found: list[Part], peers: Found, *, is_complete: bool) -> Result:
     wanted = Table(
-        title="The figures to be reached",
+        title=TITLE,
         figures=tuple(figure for part in found for figure in part.wanted),
     )
     notes = [note for part in found for note in part.notes]

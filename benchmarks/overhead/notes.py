@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from benchmarks.overhead.peers.catalogue import Found
 from benchmarks.overhead.wrapper import Wrapper
+from benchmarks.report.numbers import with_unit
 from benchmarks.results import Figure
 
 __all__ = ["about_peers", "where_better"]
@@ -27,8 +28,8 @@ def where_better(
     better.sort(key=lambda pair: pair[1], reverse=higher)
     if not better:
         return (f"No peer does better than the whole pipeline {where}.",)
-    listed = "; ".join(f"{name} {_said(value, ours.unit)}" for name, value in better)
-    return (f"Better than the whole pipeline ({_said(limit, ours.unit)}) {where}: {listed}.",)
+    listed = "; ".join(f"{name} {with_unit(value, ours.unit)}" for name, value in better)
+    return (f"Better than the whole pipeline ({with_unit(limit, ours.unit)}) {where}: {listed}.",)
 
 
 def about_peers(found: Found) -> tuple[str, ...]:
@@ -41,7 +42,3 @@ def about_peers(found: Found) -> tuple[str, ...]:
 
 def _lacks(wrapper: Wrapper) -> str:
     return f"{wrapper.name} has {wrapper.parts}. It lacks: {', '.join(wrapper.lacks)}."
-
-
-def _said(value: float, unit: str) -> str:
-    return f"{value:.3g} {unit}".rstrip()

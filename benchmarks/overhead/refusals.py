@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ConnectionTimeoutError
-from attrs import evolve
 
 from benchmarks.overhead.equal import WITHOUT_WAITS
 from benchmarks.overhead.in_process import cost_of
@@ -14,14 +13,14 @@ from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import BREAKER, PIPELINE
 from benchmarks.overhead.rounds import ratio
 from benchmarks.overhead.run import Part, Run, absent_rows, named
-from benchmarks.overhead.wanted import at_most
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Table
+from benchmarks.wanted import at_most
 
 __all__ = ["NeverOpened", "measure_refusals", "open_breaker", "refused"]
 
 _CALLS = 400
-_ROUNDS = 25, 5
+_ROUNDS = 20, 5
 _BREAKER = "resilient: CircuitBreaker alone"
 _PIPELINE = "resilient: whole pipeline"
 
@@ -110,7 +109,6 @@ def measure_refusals(run: Run) -> Part:
     figures = {name: ratio(taken, name, "baseline") for name in wrappers}
     alone = at_most(figures[_BREAKER], 3, "refused by a breaker alone, x raise and catch")
     whole = at_most(figures[_PIPELINE], 8, "refused in the whole pipeline, x raise and catch")
-    figures |= {_BREAKER: evolve(alone, what=_BREAKER), _PIPELINE: evolve(whole, what=_PIPELINE)}
     absent = [row[0] for _, row in absent_rows(run.peers, 1)]
     table = Table(
         title="A call that an open breaker refuses, in process",

@@ -10,9 +10,9 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping
 from random import Random
-from statistics import quantiles
 from typing import TypeVar
 
+from benchmarks.medians import median_of
 from benchmarks.progress import Progress
 from benchmarks.results import Figure
 
@@ -61,20 +61,15 @@ def _turn(measure: Callable[[], _T]) -> _T:
 def ratio(taken: Taken, name: str, base: str) -> Figure:
     """How many times what the baseline took."""
     pairs = zip(taken[name], taken[base], strict=True)
-    return _figure(name, [value / of for value, of in pairs], "x")
+    return median_of(name, [value / of for value, of in pairs], unit="x")
 
 
 def added(taken: Taken, name: str, base: str) -> Figure:
     """How much more than the baseline, for what was taken in seconds; in microseconds."""
     pairs = zip(taken[name], taken[base], strict=True)
-    return _figure(name, [(value - of) * 1e6 for value, of in pairs], "us")
+    return median_of(name, [(value - of) * 1e6 for value, of in pairs], unit="us")
 
 
 def median(taken: Taken, name: str, unit: str) -> Figure:
     """What it took, as it is."""
-    return _figure(name, taken[name], unit)
-
-
-def _figure(name: str, values: list[float], unit: str) -> Figure:
-    low, middle, high = quantiles(values, n=4, method="inclusive")
-    return Figure(what=name, value=middle, low=low, high=high, unit=unit)
+    return median_of(name, taken[name], unit=unit)

@@ -62,7 +62,8 @@ class Part:
 
     Attributes:
         table: All of it.
-        wanted: The figures in it that are to be reached, each with a name that stands alone.
+        wanted: The figures in it that are to be reached, each with a name that stands alone; in
+            the table it stands as any other, so that it counts once.
         notes: What to know when reading it.
     """
 
@@ -84,6 +85,12 @@ def label(wrapper: Wrapper) -> str:
 def absent_rows(found: Found, columns: int) -> tuple[Row, ...]:
     """The rows of peers that could not be measured."""
     return tuple(
-        (name, (Figure(what=name, value=None, remark="not installed"), *[None] * (columns - 1)))
+        (
+            name,
+            (
+                Figure(what=name, value=None, remark="absent: not installed"),
+                *[None] * (columns - 1),
+            ),
+        )
         for name in found.absent
     )

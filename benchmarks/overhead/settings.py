@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from resilient.validation import at_least, instance
+from benchmarks.command import command
+from benchmarks.fields import FLAG, SEED
 
 __all__ = ["OverheadSettings"]
-
-_FLAG = instance(bool, "True or False")
 
 
 @frozen(kw_only=True)
@@ -21,10 +20,15 @@ class OverheadSettings:
         peers: Whether to measure what people use instead.
     """
 
-    quick: bool = field(default=False, validator=_FLAG)
-    seed: int = field(default=1, validator=at_least(0))
-    peers: bool = field(default=True, validator=_FLAG)
+    quick: bool = field(default=False, validator=FLAG)
+    seed: int = field(default=1, validator=SEED)
+    peers: bool = field(default=True, validator=FLAG)
 
     def choose(self, thorough: int, quick: int) -> int:
         """The one number or the other."""
         return quick if self.quick else thorough
+
+    @property
+    def command(self) -> str:
+        """What runs it again."""
+        return command("overhead", seed=self.seed, quick=self.quick, without_peers=not self.peers)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
+from benchmarks.report.numbers import ABSENT, with_unit
 from benchmarks.results import Figure, Result, Table
 
-__all__ = ["Report", "figures_of", "figures_that_miss", "machine_in_a_line", "versions_in_a_line"]
+__all__ = [
+    "Report",
+    "as_wanted",
+    "figures_of",
+    "figures_wanted",
+    "how_many_hold",
+    "machine_in_a_line",
+    "versions_in_a_line",
+]
 
 
 @frozen(kw_only=True)
@@ -39,12 +48,32 @@ def figures_of(table: Table) -> Iterator[tuple[str, Figure]]:
                 yield f"{name}, {column}", cell
 
 
-def figures_that_miss(result: Result) -> Iterator[tuple[Table, str, Figure]]:
-    """The figures that are not what they are to be, with their tables and names."""
+def figures_wanted(result: Result) -> Iterator[tuple[Table, str, Figure]]:
+    """The figures of which something is wanted, with their tables and names."""
     for table in result.tables:
         for name, figure in figures_of(table):
-            if figure.holds is False:
+            if figure.wanted or figure.holds is not None:
                 yield table, name, figure
+
+
+def how_many_hold(result: Result) -> str:
+    """How many of them are as wanted; "" if none can be judged."""
+    judged = [figure.holds for _, _, figure in figures_wanted(result) if figure.holds is not None]
+    return f"{sum(judged)} of {len(judged)} figures are as wanted" if judged else ""
+
+
+def as_wanted(figure: Figure, unit: Callable[[str], str] = str) -> str:
+    """What a figure is, and is to be: "4.61 us, wanted at most 4 us".
+
+    Args:
+        figure: The figure.
+        unit: How a unit is written.
+    """
+    if figure.value is None:
+        value = figure.remark or ABSENT
+    else:
+        value = with_unit(figure.value, unit(figure.unit))
+    return f"{value}, wanted {figure.wanted}"
 
 
 def machine_in_a_line(machine: Mapping[str, Any]) -> str:

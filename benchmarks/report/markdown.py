@@ -18,6 +18,8 @@ __all__ = ["blocks_of", "markdown_of"]
 _SPECIAL = re.compile(r"(https?://[^\s|`]+)|([\\`*_\[\]|~#])")
 _STRONG = ("misses",)
 
+_INTERRUPTED = "**Interrupted: this is what was measured until then.**"
+
 
 def markdown_of(report: Report) -> str:
     """All tables, with the machine and the date."""
@@ -46,7 +48,7 @@ def _result(result: Result) -> Iterator[str]:
 
 def _how(result: Result) -> Iterator[str]:
     if not result.is_complete:
-        yield "**Interrupted: this is what was measured until then.**"
+        yield _INTERRUPTED
     seed = "" if result.seed is None else f", seed {result.seed}"
     parameters = "".join(f"; {name}: {words(each)}" for name, each in result.parameters.items())
     yield f"Run again with {_code(result.command)}{_text(seed + parameters)}."
@@ -105,5 +107,7 @@ def blocks_of(report: Report) -> Iterator[tuple[str, str]]:
     for result in report.results:
         yield result.name, "\n\n".join([*_result(result), conditions])
         for table in result.tables:
-            parts = [*_table(table), *_how(result), conditions]
+            # Many of them may stand in one document: what the command says is not said again.
+            parts = [*_table(table), *([] if result.is_complete else [_INTERRUPTED])]
+            parts.append(f"By {_code(result.command)}. {conditions}")
             yield f"{result.name}/{slug(table.title)}", "\n\n".join(parts)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from benchmarks.results import Figure
 
-__all__ = ["ABSENT", "number", "spread", "unit_in_print", "with_unit", "words"]
+__all__ = ["ABSENT", "behind", "number", "spread", "unit_in_print", "with_unit", "words"]
 
 ABSENT: Final = "absent"
 
@@ -40,8 +40,13 @@ def number(value: float) -> str:
 
 def with_unit(value: float, unit: str) -> str:
     """A number and its unit: "2.10x", "8.20%", "12.0 us"."""
+    return f"{number(value)}{behind(unit)}"
+
+
+def behind(unit: str) -> str:
+    """A unit as it stands behind a number."""
     attached = unit in ("", "x", "×", "%")
-    return f"{number(value)}{'' if attached else ' '}{unit}"
+    return f"{'' if attached else ' '}{unit}"
 
 
 def unit_in_print(unit: str) -> str:

@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from benchmarks.report.document import (
     Report,
-    figures_of,
-    figures_that_miss,
+    as_wanted,
+    figures_wanted,
+    how_many_hold,
     machine_in_a_line,
 )
-from benchmarks.report.numbers import unit_in_print, with_unit, words
+from benchmarks.report.numbers import unit_in_print, words
 from benchmarks.report.pictures import as_svg
 from benchmarks.report.sheets import Sheet, sheets_of
 from benchmarks.report.slugs import distinct, slug
@@ -46,6 +47,16 @@ class _Picture:
 
 
 @frozen
+class _Aim:
+    """A figure that is to be reached, and where it stands."""
+
+    anchor: str
+    name: str
+    how: str
+    holds: bool | None
+
+
+@frozen
 class _Section:
     """A result, with its tables and charts made ready."""
 
@@ -53,8 +64,8 @@ class _Section:
     anchor: str
     tables: tuple[_Sheets, ...]
     pictures: tuple[_Picture, ...]
-    wanted: int
-    misses: tuple[tuple[str, str, str], ...]
+    how_many_hold: str
+    aims: tuple[_Aim, ...]
 
 
 def page_of(report: Report) -> str:
@@ -84,10 +95,9 @@ def _sections(report: Report) -> Iterator[_Section]:
         inner = distinct(slug(anchor, title) for title in titles)
         tables = tuple(map(_sheets, result.tables, inner))
         pictures = tuple(map(_picture, result.charts, inner[len(result.tables) :]))
-        figures = [figure for table in result.tables for _, figure in figures_of(table)]
-        wanted = sum(each.holds is not None for each in figures)
-        misses = tuple(_misses(result, dict(zip(map(id, result.tables), inner, strict=False))))
-        yield _Section(result, anchor, tables, pictures, wanted, misses)
+        places = dict(zip(map(id, result.tables), inner, strict=False))
+        aims = tuple(sorted(_aims(result, places), key=lambda aim: aim.holds is not False))
+        yield _Section(result, anchor, tables, pictures, how_many_hold(result), aims)
 
 
 def _sheets(table: Table, anchor: str) -> _Sheets:
@@ -98,8 +108,7 @@ def _picture(chart: Chart, anchor: str) -> _Picture:
     return _Picture(anchor, chart, Markup(as_svg(chart, anchor)))
 
 
-def _misses(result: Result, anchors: dict[int, str]) -> Iterator[tuple[str, str, str]]:
-    """For each figure that is not what it is to be: where it is, its name, and by how much."""
-    for table, name, figure in figures_that_miss(result):
-        value = "" if figure.value is None else with_unit(figure.value, unit_in_print(figure.unit))
-        yield anchors[id(table)], f"{table.title}: {name}", f"{value}, wanted {figure.wanted}"
+def _aims(result: Result, anchors: dict[int, str]) -> Iterator[_Aim]:
+    for table, name, figure in figures_wanted(result):
+        how = as_wanted(figure, unit_in_print)
+        yield _Aim(anchors[id(table)], f"{table.title}: {name}", how, figure.holds)

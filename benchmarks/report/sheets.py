@@ -114,7 +114,7 @@ def _measured(figure: Figure, unit: Unit) -> Cell:
 
 
 def _absent(figure: Figure) -> str:
-    return f"{ABSENT}: {figure.remark}" if figure.remark else ABSENT
+    return figure.remark or ABSENT
 
 
 def _verdict(figure: Figure) -> Cell:

@@ -9,11 +9,13 @@ from rich.text import Text
 
 from benchmarks.report.document import (
     Report,
-    figures_that_miss,
+    as_wanted,
+    figures_wanted,
+    how_many_hold,
     machine_in_a_line,
     versions_in_a_line,
 )
-from benchmarks.report.numbers import with_unit, words
+from benchmarks.report.numbers import words
 from benchmarks.report.sheets import Cell, Sheet, sheets_of
 from benchmarks.results import Result
 from resilient.cli.tables import headed, text
@@ -78,13 +80,17 @@ def _cell(cell: Cell) -> Text:
 
 def _end(report: Report) -> Iterator[RenderableType]:
     yield text("")
-    missed = False
     for result in report.results:
-        for table, name, figure in figures_that_miss(result):
-            missed = True
-            value = "" if figure.value is None else with_unit(figure.value, figure.unit)
-            line = f"misses: {result.name}, {table.title}, {name}: {value}, wanted {figure.wanted}"
-            yield text(line, style="bold red")
+        if held := how_many_hold(result):
+            yield text(f"{result.name}: {held}")
+    missed = [
+        f"misses: {result.name}, {table.title}, {name}: {as_wanted(figure)}"
+        for result in report.results
+        for table, name, figure in figures_wanted(result)
+        if figure.holds is False
+    ]
+    for line in missed:
+        yield text(line, style="bold red")
     if not missed:
         yield text("No figure misses what is wanted of it.")
     if report.stopped:

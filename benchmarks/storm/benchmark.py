@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 
 from benchmarks.progress import Progress
@@ -31,7 +30,7 @@ def measure(settings: StormSettings, progress: Progress) -> Iterator[Result]:
     The same settings give the same result, but for the real time that the crowd takes.
     """
     done: list[Told] = []
-    for story in settings.stories:
+    for story in dict.fromkeys(settings.stories):
         told = Told()
         for told in _TELL[story](settings, progress):
             yield _result(settings, [*done, told], is_complete=False)
@@ -47,7 +46,7 @@ def _result(settings: StormSettings, told: list[Told], *, is_complete: bool) -> 
             "Many clients against a server in trouble: the library's own middlewares, with the "
             "network and the server behind them simulated, beside what others have published."
         ),
-        command=command(settings),
+        command=settings.command,
         seed=settings.seed,
         parameters={
             "stories": settings.stories,
@@ -62,18 +61,3 @@ def _result(settings: StormSettings, told: list[Told], *, is_complete: bool) -> 
         notes=tuple(note for each in told for note in each.notes),
         is_complete=is_complete,
     )
-
-
-def command(settings: StormSettings) -> str:
-    """What runs it again."""
-    words = ["python", "-m", "benchmarks", "storm"]
-    if settings.stories != STORIES:
-        words += settings.stories
-    words += ["--seed", str(settings.seed), "--clients", str(settings.clients)]
-    if settings.policy_file is not None:
-        words += ["--policy-file", settings.policy_file]
-    if settings.service is not None:
-        words += ["--service", settings.service]
-    if settings.quick:
-        words.append("--quick")
-    return shlex.join(words)

@@ -56,7 +56,7 @@ def crowds(settings: StormSettings) -> tuple[Crowd, ...]:
         crowd("without ramp", _NO_RAMP),
         crowd("a pipeline for each client", Policy(), per_process=1),
         crowd("retry alone", _RETRY_ALONE),
-        *(crowd(f"{own.name} (file)", own.policy) for own in settings.own),
+        *(crowd(own.name, own.policy) for own in settings.own),
         crowd("standard pipeline", Policy(), stalls=True),
         crowd("without jitter", _NO_JITTER, stalls=True),
         crowd("retry alone", _RETRY_ALONE, stalls=True),

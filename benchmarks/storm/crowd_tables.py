@@ -8,6 +8,7 @@ from benchmarks.results import Chart, Figure, Line, Span, Table
 from benchmarks.storm.crowd_outage import IMPATIENCE, PAUSE, SLICE, Crowd, outage_of
 from benchmarks.storm.story import Told
 from benchmarks.storm.tally import Tally
+from benchmarks.wanted import at_most
 
 __all__ = ["told"]
 
@@ -90,19 +91,15 @@ def _row(crowd: Crowd, tally: Tally) -> list[Figure]:
 
 
 def _running(crowd: Crowd, taken: float) -> Table:
-    return Table(
-        title="Crowd: running it",
-        figures=(
-            Figure(
-                what=f"{crowd.clients} clients for {crowd.seconds:g} simulated seconds",
-                value=taken,
-                unit="s",
-                wanted="less than 60" if (crowd.clients, crowd.seconds) == (10_000, 60) else "",
-                holds=taken < 60 if (crowd.clients, crowd.seconds) == (10_000, 60) else None,
-                remark="of real time, on one core",
-            ),
-        ),
+    figure = Figure(
+        what=f"{crowd.clients} clients for {crowd.seconds:g} simulated seconds",
+        value=taken,
+        unit="s",
+        remark="of real time, on one core",
     )
+    if (crowd.clients, crowd.seconds) == (10_000, 60):
+        figure = at_most(figure, 60)
+    return Table(title="Crowd: running it", figures=(figure,))
 
 
 def _smoothed(rates: list[float]) -> list[float]:

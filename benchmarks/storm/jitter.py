@@ -17,12 +17,13 @@ from typing import get_args
 
 import aiohttp
 
+from benchmarks.medians import median_of
 from benchmarks.progress import Progress
 from benchmarks.results import Chart, Figure, Line, Table
 from benchmarks.storm.row import Row
 from benchmarks.storm.settings import StormSettings
 from benchmarks.storm.simulation import Process, randomness, simulate
-from benchmarks.storm.story import Told, spread
+from benchmarks.storm.story import Told
 from benchmarks.storm.tally import Tally
 from resilient import Backoff, Retry, RetryPolicy
 from resilient.retry.schedule import Jitter
@@ -37,7 +38,7 @@ JITTERS: tuple[Jitter, ...] = get_args(Jitter)
 
 NUMBERS = (10, 25, 50, 75, 100)
 _QUICK_NUMBERS = (20, 50, 100)
-_REPEAT, _QUICK_REPEAT = 10, 3
+_REPEAT, _QUICK_REPEAT = 8, 3
 
 # The slices of time, and how many of them, in the chart of calls over time.
 _SLICE = 0.1
@@ -114,8 +115,8 @@ def _told(found: dict[tuple[Jitter, int], list[_Run]]) -> Told:
             (
                 jitter,
                 (
-                    spread(f"calls, {jitter}", calls[jitter, most]),
-                    spread(f"time to completion, {jitter}", times[jitter, most], unit="s"),
+                    median_of(f"calls, {jitter}", calls[jitter, most]),
+                    median_of(f"time to completion, {jitter}", times[jitter, most], unit="s"),
                 ),
             )
             for jitter in JITTERS

@@ -29,7 +29,7 @@ __all__ = ["loads", "setups", "tell"]
 DEADLINE = 1.5 * PATIENCE
 
 # How long it goes on after the trigger, in seconds.
-_AFTER, _QUICK_AFTER = 45.0, 30.0
+_AFTER, _QUICK_AFTER = 40.0, 30.0
 
 
 def at_once() -> Generator[float | None, None, None]:
@@ -71,7 +71,7 @@ def setups(settings: StormSettings) -> tuple[Setup, ...]:
         Setup("breaker", breaker),
         Setup("pipeline, attempts of 1 s", Policy(attempt_timeout=PATIENCE)),
         *(() if settings.quick else more),
-        *(Setup(f"{own.name} (file)", own.policy) for own in settings.own),
+        *(Setup(own.name, own.policy) for own in settings.own),
     )
 
 

@@ -112,6 +112,6 @@ class Network:
         self.tally.arrived(now, seconds)
         response = self._replies.copy(reply) or await self._replies.parse(request, reply)
         # As aiohttp does when it has sent the request: that is how a middleware can tell.
-        request.response = response  # type: ignore[assignment]  # declared as None
+        request.response = response
         await asyncio.sleep(seconds)
         return response

@@ -14,12 +14,13 @@ from random import Random
 import aiohttp
 from attrs import evolve, frozen
 
+from benchmarks.medians import median_of
 from benchmarks.progress import Progress
 from benchmarks.results import Chart, Figure, Line, Table
 from benchmarks.storm.network import Network
 from benchmarks.storm.settings import StormSettings
 from benchmarks.storm.simulation import Process, pipelines, randomness, see_through, simulate
-from benchmarks.storm.story import Told, spread
+from benchmarks.storm.story import Told
 from benchmarks.storm.tally import Tally
 from resilient import Policy, RetryPolicy
 from resilient.testing import Reply, TokenBucket
@@ -30,7 +31,7 @@ _CALLERS = 50
 _RATE = 10
 _SLICE = 0.05
 _SECONDS = 8.0
-_REPEAT, _QUICK_REPEAT = 20, 3
+_REPEAT, _QUICK_REPEAT = 10, 3
 
 
 @frozen(kw_only=True)
@@ -57,7 +58,7 @@ def groups(settings: StormSettings) -> tuple[Callers, ...]:
         Callers(name="a pipeline for each caller", policy=Policy(), processes=_CALLERS),
         Callers(name="without a budget", policy=no_budget),
         Callers(name="five attempts, without a budget", policy=five),
-        *(Callers(name=f"{own.name} (file)", policy=own.policy) for own in settings.own),
+        *(Callers(name=own.name, policy=own.policy) for own in settings.own),
     )
 
 
@@ -134,7 +135,7 @@ def _row(name: str, tallies: list[Tally]) -> list[Figure]:
     # In the first slice all of them are there by definition.
     again = [max(tally.arrivals(_SLICE, _SECONDS)) * _SLICE for tally in tallies]
     return [
-        spread(f"calls that succeed, {name}", [float(each.succeeded) for each in tallies]),
-        spread(f"requests, {name}", [float(each.requests) for each in tallies]),
-        spread(f"most in {_SLICE * 1000:g} ms again, {name}", again),
+        median_of(f"calls that succeed, {name}", [float(each.succeeded) for each in tallies]),
+        median_of(f"requests, {name}", [float(each.requests) for each in tallies]),
+        median_of(f"most in {_SLICE * 1000:g} ms again, {name}", again),
     ]

@@ -50,7 +50,7 @@ class Row:
         reply = _CONFLICT if version != self.version else _WRITTEN
         self.version += reply is _WRITTEN
         response = self._replies.copy(reply) or await self._replies.parse(request, reply)
-        request.response = response  # type: ignore[assignment]  # declared as None
+        request.response = response
         await self._messages(1)
         return response
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from attrs import Attribute, field, frozen
 
-from benchmarks.contenders import Contender, from_file
+from benchmarks.choice import check_names
+from benchmarks.command import command
+from benchmarks.contenders import Contender, from_file_if_any
+from benchmarks.fields import FLAG, SEED, TEXT, between
 from resilient.errors import ConfigError
-from resilient.validation import as_tuple, at_least, check, instance, optional
+from resilient.validation import as_tuple
 
 __all__ = ["STORIES", "StormSettings"]
 
 STORIES = ("jitter", "throttling", "metastable", "crowd", "rate-limit")
 
 
-def _within(least: float, most: float) -> Callable[[Any], bool]:
-    """A condition: a number between two others, and whole if they are."""
-    kinds = int if isinstance(least, int) else int | float
-
-    def holds(given: Any) -> bool:
-        return isinstance(given, kinds) and not isinstance(given, bool) and least <= given <= most
-
-    return holds
+_SECONDS = 60.0
 
 
 @frozen(kw_only=True)
@@ -42,34 +37,37 @@ class StormSettings:
     """
 
     stories: tuple[str, ...] = field(default=STORIES, converter=as_tuple)
-    clients: int = field(
-        default=10_000, validator=check("an integer from 10 to 100000", _within(10, 100_000))
-    )
-    seconds: float = field(
-        default=60.0, validator=check("a number of seconds from 20 to 600", _within(20.0, 600.0))
-    )
-    policy_file: str | None = field(
-        default=None, validator=optional(instance(str, "the path of a file"))
-    )
-    service: str | None = field(
-        default=None, validator=optional(instance(str, "the name of a service"))
-    )
-    seed: int = field(default=1, validator=at_least(0))
-    quick: bool = field(default=False, validator=instance(bool, "True or False"))
+    clients: int = field(default=10_000, validator=between(10, 100_000))
+    seconds: float = field(default=_SECONDS, validator=between(20.0, 600.0, "seconds"))
+    policy_file: str | None = field(default=None, validator=TEXT)
+    service: str | None = field(default=None, validator=TEXT)
+    seed: int = field(default=1, validator=SEED)
+    quick: bool = field(default=False, validator=FLAG)
     own: tuple[Contender, ...] = field(init=False, repr=False)
 
     @stories.validator
     def _known(self, attribute: Attribute[Any], stories: Any) -> None:
+        where = "StormSettings.stories"
         if not isinstance(stories, tuple) or not stories:
-            raise ConfigError.of("StormSettings.stories", stories, f"some of {', '.join(STORIES)}")
-        for name in stories:
-            if name not in STORIES:
-                raise ConfigError.of("StormSettings.stories", name, f"some of {', '.join(STORIES)}")
+            raise ConfigError.of(where, stories, f"some of {', '.join(STORIES)}")
+        check_names(stories, STORIES, where)
 
     @own.default
     def _read(self) -> tuple[Contender, ...]:
-        if not isinstance(self.policy_file, str):
-            if self.service is not None:
-                raise ConfigError.of("StormSettings.service", self.service, "given with a file")
-            return ()
-        return from_file(self.policy_file, self.service)
+        # This is before anything is validated.
+        path = self.policy_file if isinstance(self.policy_file, str) else None
+        return from_file_if_any(path, self.service)
+
+    @property
+    def command(self) -> str:
+        """What runs it again."""
+        return command(
+            "storm",
+            *(self.stories if self.stories != STORIES else ()),
+            clients=self.clients,
+            seconds=None if self.seconds == _SECONDS else self.seconds,
+            policy_file=self.policy_file,
+            service=self.service,
+            seed=self.seed,
+            quick=self.quick,
+        )

@@ -19,7 +19,7 @@ from benchmarks.load.benchmark import measure
 from benchmarks.load.crew import Crew
 from benchmarks.load.run import Run, run
 from benchmarks.load.scenarios import Scenario
-from benchmarks.load.settings import Settings
+from benchmarks.load.settings import LoadSettings
 from benchmarks.progress import Silent
 from resilient import Policy, RetryPolicy
 from resilient.errors import ConfigError
@@ -56,7 +56,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.fixture
 def measured(crew: Crew) -> Callable[..., Run]:
     def one(where: Scenario, who: str, **options: Any) -> Run:
-        return run(where, contender(who), Settings(**options), crew, lambda seconds: None)
+        return run(where, contender(who), LoadSettings(**options), crew, lambda seconds: None)
 
     return one
 
@@ -98,7 +98,7 @@ def test_a_circuit_that_opens_is_counted_and_every_run_begins_with_new_ones(
 def test_a_port_that_is_taken_is_said(crew: Crew) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        settings = Settings(port=port)
+        settings = LoadSettings(port=port)
         with pytest.raises(ConfigError, match=f"port {port} is taken"):
             run(brief("calm"), contender("none"), settings, crew, lambda seconds: None)
 
@@ -109,7 +109,7 @@ def test_a_policy_that_cannot_be_sent_is_said(crew: Crew) -> None:
         policy=Policy(name="mine", retry=RetryPolicy(judge=lambda request, outcome: None)),
     )
     with pytest.raises(ConfigError, match="'mine' has to be sent to another process"):
-        run(brief("calm"), here, Settings(), crew, lambda seconds: None)
+        run(brief("calm"), here, LoadSettings(), crew, lambda seconds: None)
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_a_worker_that_dies_is_said() -> None:
 
         long = evolve(brief("calm"), seconds=60.0)
         with pytest.raises(RuntimeError, match="load worker 2 has ended with code -9"):
-            run(long, contender("none"), Settings(), crew, kill)
+            run(long, contender("none"), LoadSettings(), crew, kill)
         pids = crew.pids
     assert not any(alive(pid) for pid in pids)
 
@@ -132,7 +132,7 @@ def test_a_worker_that_dies_is_said() -> None:
 def test_each_result_holds_those_before_it_and_whoever_stops_leaves_nothing(
     started: list[int],
 ) -> None:
-    settings = Settings(
+    settings = LoadSettings(
         scenarios=["calm"], policies=["none", "retry"], workers=1, rate=RATE, seconds=SECONDS
     )
     measuring = measure(settings, Silent())
@@ -152,7 +152,7 @@ def test_each_result_holds_those_before_it_and_whoever_stops_leaves_nothing(
 
 PARENT = """
 from benchmarks.load.benchmark import measure
-from benchmarks.load.settings import Settings
+from benchmarks.load.settings import LoadSettings
 
 class Said:
     def begin(self, what, steps=None):
@@ -161,7 +161,7 @@ class Said:
     def advance(self, steps=1):
         print("under way", flush=True)
 
-for result in measure(Settings(scenarios=["calm"], seconds=60, rate=20, workers=1), Said()):
+for result in measure(LoadSettings(scenarios=["calm"], seconds=60, rate=20, workers=1), Said()):
     pass
 """
 

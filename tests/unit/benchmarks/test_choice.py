@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.choice import chosen
-from benchmarks.contenders import STANDARD, named
+from benchmarks.contenders import STANDARD
 from resilient.errors import ConfigError
 
 
 def test_they_come_once_and_in_the_order_of_the_names() -> None:
     none, retry = STANDARD[:2]
     assert chosen(["retry", "none", "retry"], STANDARD, "policies") == (retry, none)
-    assert named(("retry",)) == (retry,)
 
 
 def test_an_unknown_one_is_said_with_those_that_there_are() -> None:

@@ -18,7 +18,7 @@ from yarl import URL
 import resilient
 from resilient import AttemptTimeout, AttemptTimeoutError, Pipeline, Retry, attempts_of
 from resilient.errors import ConfigError
-from resilient.testing import Hang, Received, Reply
+from resilient.testing import Hang, Received, Reply, run_in_virtual_time
 from resilient.testing.clocks import FakeClock
 from resilient.testing.scripted import ScriptedHandler
 
@@ -414,16 +414,21 @@ class TestPlaces:
         response = await handler.run(passing, "PUT", MEETINGS, data=b"body", expect100=True)
         assert (response.status, handler.requests[0].body) == (201, b"body")
 
-    async def test_a_session_timeout_cuts_the_reading_of_a_body_off(self) -> None:
+    def test_a_session_timeout_cuts_the_reading_of_a_body_off(self) -> None:
         handler = ScriptedHandler()
         handler.expect().reply(body=b"late", body_delay=3_600)
-        timeout = aiohttp.ClientTimeout(total=0.005)
-        async with (
-            aiohttp.ClientSession(middlewares=[handler], timeout=timeout) as session,
-            session.get(MEETINGS) as response,
-        ):
-            with pytest.raises(TimeoutError):
-                await response.read()
+
+        async def read() -> None:
+            async with (
+                aiohttp.ClientSession(
+                    middlewares=[handler], timeout=aiohttp.ClientTimeout(total=5)
+                ) as session,
+                session.get(MEETINGS) as response,
+            ):
+                with pytest.raises(TimeoutError):
+                    await response.read()
+
+        run_in_virtual_time(read())
 
     async def test_an_upload_that_is_cut_off_stops(self) -> None:
         async def endless() -> AsyncIterator[bytes]:

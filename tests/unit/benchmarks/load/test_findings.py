@@ -44,20 +44,20 @@ def test_a_quantile_that_the_calls_cannot_tell_is_left_open() -> None:
     run = made("calm", "none", good=999)
     assert figure("latency of what succeeded, p99", run).value is not None
     beyond = figure("latency of what succeeded, p99.9", run)
-    assert (beyond.value, beyond.remark) == (None, "too few calls")
+    assert (beyond.value, beyond.remark) == (None, "too few to tell")
     nothing = figure("latency of what failed, longest", run)
-    assert (nothing.value, nothing.remark) == (None, "none")
+    assert (nothing.value, nothing.remark) == (None, "none failed")
 
 
 def test_what_came_after_an_outage() -> None:
-    # The outage of this scenario ends after four seconds.
-    within = (2 + number / 900 for number in range(900))
-    arrivals = (*within, *(4 + number / 600 for number in range(600)))
-    run = made("outage", "retry", good=2400, arrivals=arrivals)
-    assert figure("worst second of arrivals after the outage", run).value == 600
+    # The outage of this scenario ends after twelve and a half seconds.
+    within = (10 + number / 900 for number in range(900))
+    arrivals = (*within, *(12.5 + number / 300 for number in range(300)))
+    run = made("outage", "retry", good=2200, arrivals=arrivals)
+    assert figure("worst second of arrivals after the outage", run).value == 300
     assert figure("the same, by the rate of calls", run).value == 3
     assert figure("time to recover", run).value == 0
-    never = figure("time to recover", made("outage", "none", failures={"503": 2400}))
+    never = figure("time to recover", made("outage", "none", failures={"503": 2200}))
     assert (never.value, never.remark) == (None, "not within the run")
 
 
@@ -65,14 +65,14 @@ def test_what_came_after_an_outage() -> None:
 
 
 def test_an_outage_is_shaded_and_shown_over_time() -> None:
-    run = made("outage", "none", good=2400, arrivals=(0.1, 0.2, 0.7))
+    run = made("outage", "none", good=2200, arrivals=(0.1, 0.2, 0.7))
     goodput, arrivals, _ = charts(scenario("outage"), [run])
     for chart in (goodput, arrivals):
-        assert [(span.start, span.end) for span in chart.spans] == [(1, 4)]
+        assert [(span.start, span.end) for span in chart.spans] == [(6, 12.5)]
     assert [line.name for line in goodput.lines] == ["none", "calls"]
     assert arrivals.lines[0].ys[:3] == (4.0, 2.0, 0.0)
     assert goodput.lines[0].xs[:2] == (0.25, 0.75)
-    assert goodput.lines[1].ys[:2] == (200.0, 200.0)
+    assert goodput.lines[1].ys[:2] == (100.0, 100.0)
 
 
 def test_latencies_are_shown_as_far_as_the_calls_can_tell() -> None:
@@ -129,16 +129,26 @@ def test_where_the_pipeline_is_slower_is_said_if_it_gains_nothing_by_it() -> Non
 
 def test_a_breaker_that_would_be_slower_after_a_longer_time_is_said() -> None:
     text = said(made("outage", "pipeline", good=10), made("outage", "retry", good=10))
-    assert "outage, pipeline: all was well for 1 s before the outage. After 30 s" in text
+    assert "outage, pipeline: all was well for 6 s before the outage. After 30 s" in text
     assert "up to 15 s of failures" in text
     assert text.count("all was well") == 1
     assert "all was well" not in said(made("dead", "pipeline", good=10))
 
 
+def test_an_outage_that_is_short_for_a_circuit_is_said() -> None:
+    opened = made("outage", "pipeline", good=10, openings=2)
+    assert "refuses calls for 5 s, also when the outage ends meanwhile. Of one of 6.5 s" in said(
+        opened
+    )
+    assert "refuses calls" not in said(made("outage", "pipeline", good=10))
+    longer = evolve(opened, scenario=opened.scenario.lasting(88))
+    assert "refuses calls" not in said(longer)
+
+
 def test_a_run_that_is_too_short_to_see_a_circuit_close_is_said() -> None:
     run = made("outage", "pipeline", good=10, openings=2)
-    short = evolve(run, scenario=run.scenario.lasting(4.8))
-    assert "the run ends 3.2 s after the outage" in said(short)
+    short = evolve(run, scenario=run.scenario.lasting(8.8))
+    assert "the run ends 3.8 s after the outage" in said(short)
     assert "the run ends" not in said(run)
     assert "the run ends" not in said(evolve(short, tally=Tally()))
 

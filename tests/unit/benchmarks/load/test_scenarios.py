@@ -36,19 +36,19 @@ def test_another_seed_gives_others(name: str) -> None:
 
 
 def test_one_that_lasts_longer_has_its_outage_in_proportion() -> None:
-    longer = scenario("outage").lasting(24)
-    assert longer.seconds == 24
-    assert longer.outage == Trouble(2, 8)
+    longer = scenario("outage").lasting(44)
+    assert longer.seconds == 44
+    assert longer.outage == Trouble(12, 25)
     assert scenario("calm").lasting(9).outage is None
 
 
 def test_an_outage_is_counted_from_the_first_request() -> None:
-    assert scenario("outage").server(1)["then"].period == Period(1, 4, since="first_request")
+    assert scenario("outage").server(1)["then"].period == Period(6, 12.5, since="first_request")
 
 
 def test_a_server_that_is_offline_refuses_connections() -> None:
     options = scenario("offline").server(1)
-    assert options["offline"] == [Period(1, 4, since="first_request")]
+    assert options["offline"] == [Period(6, 12.5, since="first_request")]
     assert row(scenario("offline"), 1)[0] == (0.0, options["then"])
 
 

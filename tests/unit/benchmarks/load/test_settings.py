@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.contenders import STANDARD
 from benchmarks.load.scenarios import SCENARIOS
-from benchmarks.load.settings import Settings
+from benchmarks.load.settings import LoadSettings
 from resilient.errors import ConfigError
 from tests.unit.benchmarks.load.support import scenario
 
@@ -32,19 +32,19 @@ def policy_file(tmp_path: Path) -> str:
 
 
 def test_all_that_is_measured_by_default() -> None:
-    settings = Settings()
+    settings = LoadSettings()
     assert settings.measured == tuple(each for each in SCENARIOS if each.by_default)
     assert settings.contenders == STANDARD
 
 
 def test_a_quick_run_is_shorter_and_of_fewer_scenarios() -> None:
-    quick = Settings(quick=True).measured
-    assert {each.name for each in quick} < {each.name for each in Settings().measured}
+    quick = LoadSettings(quick=True).measured
+    assert {each.name for each in quick} < {each.name for each in LoadSettings().measured}
     assert all(each.seconds < scenario(each.name).seconds for each in quick)
 
 
 def test_what_is_asked_for_is_measured_once_and_in_that_order() -> None:
-    settings = Settings(
+    settings = LoadSettings(
         scenarios=("dead", "offline", "dead"), policies=("retry", "none"), rate=50, seconds=6
     )
     assert [each.name for each in settings.measured] == ["dead", "offline"]
@@ -54,74 +54,46 @@ def test_what_is_asked_for_is_measured_once_and_in_that_order() -> None:
 
 def test_a_breaker_is_seen_beside_the_same_policy_without_one() -> None:
     dead, calm = scenario("dead"), scenario("calm")
-    assert [each.name for each in Settings().contenders_in(dead)][-1] == "no breaker"
-    assert Settings().contenders_in(calm) == STANDARD
-    assert len(Settings(policies=["none"]).contenders_in(dead)) == 1
+    assert [each.name for each in LoadSettings().contenders_in(dead)][-1] == "no breaker"
+    assert LoadSettings().contenders_in(calm) == STANDARD
+    assert len(LoadSettings(policies=["none"]).contenders_in(dead)) == 1
 
 
 def test_the_policies_of_a_file_come_after_the_standard_ones(policy_file: str) -> None:
-    names = [each.name for each in Settings(policy_file=policy_file).contenders]
-    # A service may have the name of a standard policy, and is another one all the same.
-    assert names[-2:] == ["billing", "pipeline (file)"]
-    one = Settings(policy_file=policy_file, service="billing", policies=["none"]).contenders
-    assert [each.name for each in one] == ["none", "billing"]
+    names = [each.name for each in LoadSettings(policy_file=policy_file).contenders]
+    assert names[-2:] == ["billing (file)", "pipeline (file)"]
+    one = LoadSettings(policy_file=policy_file, service="billing", policies=["none"]).contenders
+    assert [each.name for each in one] == ["none", "billing (file)"]
     assert one[1].policy.retry is not None
     assert one[1].policy.retry.max_attempts == 2
 
 
 def test_policies_can_be_sent_to_another_process(policy_file: str) -> None:
-    contenders = Settings(policy_file=policy_file).contenders_in(scenario("dead"))
+    contenders = LoadSettings(policy_file=policy_file).contenders_in(scenario("dead"))
     for each in contenders:
         assert pickle.loads(pickle.dumps(each.policy)) == each.policy
-
-
-def test_a_service_that_is_not_there_is_said(policy_file: str) -> None:
-    with pytest.raises(ConfigError, match="service must be one of billing, pipeline in"):
-        Settings(policy_file=policy_file, service="shop")
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"scenarios": ["x"]}, "scenarios must be some of calm"),
-        ({"scenarios": "calm"}, r"Settings\.scenarios must be a list of names of scenarios"),
+        ({"scenarios": "calm"}, r"LoadSettings\.scenarios must be a list of names of scenarios"),
         ({"policies": ["x"]}, "policies must be some of none"),
-        ({"policy_file": ""}, r"Settings\.policy_file must be None or text"),
-        ({"service": "x"}, r"Settings\.service must be None without a policy_file"),
-        ({"rate": 0}, r"Settings\.rate must be None or a positive"),
-        ({"seconds": -1}, r"Settings\.seconds must be None or a positive"),
-        ({"workers": 0}, r"Settings\.workers must be an integer of at least 1"),
-        ({"workers": 65}, r"Settings\.workers must be at most 64"),
-        ({"port": 65536}, r"Settings\.port must be an integer from 0 to 65535"),
-        ({"seed": 1.5}, r"Settings\.seed must be an integer"),
-        ({"patience": 0}, r"Settings\.patience must be a positive"),
-        ({"quick": 1}, r"Settings\.quick must be True or False"),
+        ({"policy_file": ""}, r"LoadSettings\.policy_file must be None or text"),
+        ({"service": "x"}, "the service 'x' needs a policy file that has it"),
+        ({"rate": 0}, r"LoadSettings\.rate must be None or a positive"),
+        ({"seconds": -1}, r"LoadSettings\.seconds must be None or a positive"),
+        ({"workers": 0}, r"LoadSettings\.workers must be an integer from 1 to 64"),
+        ({"workers": 65}, r"LoadSettings\.workers must be an integer from 1 to 64"),
+        ({"port": True}, r"LoadSettings\.port must be an integer from 0 to 65535"),
+        ({"port": 65536}, r"LoadSettings\.port must be an integer from 0 to 65535"),
+        ({"seed": 1.5}, r"LoadSettings\.seed must be an integer"),
+        ({"patience": 0}, r"LoadSettings\.patience must be a positive"),
+        ({"quick": 1}, r"LoadSettings\.quick must be True or False"),
         ({"rate": 1000, "seconds": 51}, "1000 calls/s for 51 s is too long"),
     ],
 )
 def test_what_makes_no_sense_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Settings(**given)
-
-
-def test_the_command_measures_the_same_again(
-    policy_file: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(Path(policy_file).parent)
-    Path(policy_file).rename("my file.toml")
-    assert Settings().command == "python -m benchmarks load --workers 2 --seed 1"
-    settings = Settings(
-        scenarios=["calm"],
-        policies=["none", "retry"],
-        policy_file="my file.toml",
-        rate=50.5,
-        seconds=6,
-        port=8080,
-        seed=7,
-        quick=True,
-    )
-    assert settings.command == (
-        "python -m benchmarks load --scenario calm --policy none --policy retry "
-        "--policy-file 'my file.toml' --rate 50.5 --seconds 6 --workers 2 --seed 7 "
-        "--port 8080 --quick"
-    )
+        LoadSettings(**given)

@@ -25,6 +25,15 @@ def test_a_quantile_has_three_digits() -> None:
     assert latencies(0.000_012).quantile(1) == 0.000_012
 
 
+def test_what_is_counted_later_is_in_the_next_quantile() -> None:
+    made = latencies(0.001)
+    assert made.quantile(1) == pytest.approx(0.001, rel=2e-3)
+    made.record(0.002)
+    assert made.quantile(1) == pytest.approx(0.002, rel=2e-3)
+    made.add(latencies(0.003))
+    assert made.quantile(1) == pytest.approx(0.003, rel=2e-3)
+
+
 def test_none_has_no_quantile() -> None:
     assert latencies().quantile(0.5) is None
 

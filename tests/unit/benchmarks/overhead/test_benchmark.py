@@ -13,6 +13,7 @@ from benchmarks.overhead.benchmark import measure
 from benchmarks.overhead.run import Run
 from benchmarks.overhead.settings import OverheadSettings
 from benchmarks.progress import Silent
+from benchmarks.report.document import figures_wanted
 from benchmarks.results import Result, as_json
 from tests.unit.benchmarks.overhead.support import have_little_to_do
 
@@ -43,17 +44,19 @@ def test_the_figures_to_be_reached_are_all_there_and_stand_by_themselves(
     result = results[-1]
     wanted = {each.what: each.wanted for each in result.tables[0].figures}
     assert list(wanted.values()) == [
-        "at most 10 x",
+        "at most 10x",
         "at most 4 us",
-        "at most 3 x",
-        "at most 8 x",
-        "at least 0.95 x",
-        "at least 0.95 x",
+        "at most 3x",
+        "at most 8x",
+        "at least 0.95x",
+        "at least 0.95x",
         "at most 200 bytes",
         "at most 600 bytes",
-        "at most 8 %",
+        "at most 8%",
     ]
     assert all(each.holds is not None for each in result.tables[0].figures)
+    # And in no other table, where they would count twice.
+    assert len(list(figures_wanted(result))) == len(wanted)
 
 
 def test_an_absent_peer_has_a_row_that_says_so_in_every_table(results: list[Result]) -> None:
@@ -62,7 +65,7 @@ def test_an_absent_peer_has_a_row_that_says_so_in_every_table(results: list[Resu
     for table in result.tables[1:]:
         figures = [*table.figures, *(figures[0] for _, figures in table.rows)]
         (absent,) = [each for each in figures if each is not None and each.value is None]
-        assert (absent.what, absent.remark) == ("absentee", "not installed")
+        assert (absent.what, absent.remark) == ("absentee", "absent: not installed")
     assert "Not installed, and so not measured: absentee." in result.notes
 
 
@@ -74,11 +77,12 @@ def test_every_row_of_a_comparison_has_a_figure_for_each_column(results: list[Re
 
 
 def test_without_peers_only_ours_is_measured() -> None:
-    *_, result = measure(OverheadSettings(peers=False), Silent())
+    settings = OverheadSettings(peers=False)
+    *_, result = measure(settings, Silent())
     names = [name for table in result.tables for name, _ in table.rows]
     assert names
     assert all(name.startswith(("resilient: ", "aiohttp alone")) for name in names)
-    assert result.command == "python -m benchmarks overhead --no-peers --seed 1"
+    assert result.command == settings.command
 
 
 def test_an_interrupt_goes_through_and_leaves_nothing_behind(

@@ -33,7 +33,7 @@ LIST = Table(
             holds=True,
         ),
         Figure(what="suspending", value=4.61, unit="us", wanted="at most 4", holds=False),
-        Figure(what="clientwright", value=None, remark="not installed"),
+        Figure(what="clientwright", value=None, remark="absent: not installed"),
         Figure(what="full jitter", value=912, unit="calls", published="about 900", source=BLOG),
     ),
     remark="Ratios of one run.",
@@ -47,7 +47,7 @@ COMPARISON = Table(
         (
             "ours",
             (
-                Figure(what="ours", value=None, remark="not installed"),
+                Figure(what="ours", value=None, remark="absent: not installed"),
                 Figure(
                     what="ours",
                     value=0.93,

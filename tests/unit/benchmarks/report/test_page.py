@@ -99,7 +99,20 @@ def test_what_misses_is_marked_in_words(seen: Seen) -> None:
     assert "1 of 3 figures are as wanted" in words
     assert "✗ misses In process: suspending: 4.61 µs, wanted at most 4" in words
     assert "✗ misses On a socket: ours, 64 callers: 0.930×, wanted at least 0.95" in words
+    assert "✓ holds In process: whole pipeline: 8.93×, wanted at most 10" in words
     assert "at most 4 NO" in words
+
+
+def test_what_could_not_be_judged_is_neither_held_nor_missed() -> None:
+    figures = (
+        Figure(what="few", value=1.1, wanted="at most 1", remark="too few to tell"),
+        Figure(what="none", value=None, wanted="at most 2", remark="not within the run"),
+    )
+    tables = (Table(title="t", figures=figures),)
+    words = Seen(page_of(report(evolve(RESULT, tables=tables, charts=())))).words()
+    assert "– cannot be told t: few: 1.10, wanted at most 1" in words
+    assert "– cannot be told t: none: not within the run, wanted at most 2" in words
+    assert "figures are as wanted" not in words
 
 
 def test_published_figures_stand_beside_with_their_source(seen: Seen) -> None:

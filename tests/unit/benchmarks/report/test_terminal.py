@@ -53,7 +53,8 @@ def test_the_conditions_stand_beside() -> None:
 
 
 def test_what_misses_is_told_again_at_the_end() -> None:
-    assert lines_of(REPORT)[-2:] == [
+    assert lines_of(REPORT)[-3:] == [
+        "overhead: 1 of 3 figures are as wanted",
         "misses: overhead, In process, suspending: 4.61 us, wanted at most 4",
         "misses: overhead, On a socket, ours, 64 callers: 0.930x, wanted at least 0.95",
     ]

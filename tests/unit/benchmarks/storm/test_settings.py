@@ -46,7 +46,7 @@ def test_by_default_all_stories_are_told() -> None:
         ({"seed": -1}, "seed"),
         ({"quick": "yes"}, "quick"),
         ({"policy_file": 3}, "policy_file"),
-        ({"service": "api"}, "service"),
+        ({"service": "api"}, "the service 'api' needs a policy file"),
     ],
 )
 def test_what_makes_no_sense_is_named(given: dict[str, Any], said: str) -> None:
@@ -56,20 +56,6 @@ def test_what_makes_no_sense_is_named(given: dict[str, Any], said: str) -> None:
 
 def test_the_policies_of_a_file_stand_beside_the_others(policies: str) -> None:
     own = StormSettings(policy_file=policies).own
-    assert [each.name for each in own] == ["api", "other"]
+    assert [each.name for each in own] == ["api (file)", "other (file)"]
     assert own[0].policy.retry is not None
     assert own[0].policy.retry.max_attempts == 2
-
-
-def test_one_service_of_a_file_can_be_chosen(policies: str) -> None:
-    own = StormSettings(policy_file=policies, service="other").own
-    assert [each.name for each in own] == ["other"]
-
-
-def test_a_file_that_is_not_there_and_a_service_that_is_not_in_it_are_named(
-    policies: str,
-) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
-        StormSettings(policy_file="nowhere.toml")
-    with pytest.raises(ConfigError, match="nobody"):
-        StormSettings(policy_file=policies, service="nobody")
