@@ -19,7 +19,6 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResp
 
 from resilient.call import KEY, Call, drop, take
 from resilient.errors import APIError
-from resilient.pool import mark_used
 
 __all__ = ["Admission", "Limitation", "Normalization", "run_attempt"]
 
@@ -93,7 +92,6 @@ async def run_attempt(
                     call.attempt_deadline = outer
                     if is_outermost:
                         drop(request)
-            mark_used(response)
             if errors is not None and response.status >= 400:
                 await errors.check(request, response)
         except ClientResponseError as error:

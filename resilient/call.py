@@ -24,7 +24,7 @@ from resilient.errors import ResilientError
 from resilient.redact import public_url
 from resilient.validation import Validator, at_least, instance, optional, positive
 
-__all__ = ["KEY", "Attempt", "Call", "attempts_of", "current", "override"]
+__all__ = ["KEY", "NO_OVERRIDE", "Attempt", "Call", "attempts_of", "current", "override"]
 
 
 @frozen
@@ -92,7 +92,7 @@ class Override:
         return evolve(other, **mine)
 
 
-_NO_OVERRIDE: Final = Override()
+NO_OVERRIDE: Final = Override()
 
 
 # What is kept of an attempt: (number, method, url, started, ended, status or what went wrong).
@@ -106,7 +106,7 @@ class Call:
     is what costs.
     """
 
-    override: Override = _NO_OVERRIDE
+    override: Override = NO_OVERRIDE
     # The session that began the call and whose redirects it spans, if one did.
     session: ClientSession | None = None
     # aiohttp's own timeout, and when that began, on the event loop's scale.
@@ -195,14 +195,15 @@ def begin() -> Call:
 
 def call_of(request: ClientRequest) -> Call:
     """The call that a request belongs to, to read; a new one if nothing has taken it up."""
-    return getattr(request, KEY, None) or _joined(request)
-
-
-def _joined(request: ClientRequest) -> Call:
-    """The call that the request's session has begun, or a new one for this hop alone."""
+    call: Call | None = getattr(request, KEY, None)
+    if call is not None:
+        return call
     scope = current.get()
-    if scope is None:
-        return Call()
+    return Call() if scope is None else _joined(request, scope)
+
+
+def _joined(request: ClientRequest, scope: Call) -> Call:
+    """The call that the request's session has begun, or a new one for this hop alone."""
     return scope if scope.session is request.session else begin()
 
 
@@ -214,7 +215,8 @@ def take(request: Any) -> tuple[Call, bool]:
     call: Call | None = getattr(request, KEY, None)
     if call is not None:
         return call, False
-    call = request._resilient_call = _joined(request)
+    scope = current.get()
+    call = request._resilient_call = Call() if scope is None else _joined(request, scope)
     return call, True
 
 

@@ -11,7 +11,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
 
 from resilient.attempt import run_attempt
-from resilient.call import Call, drop, take, tell_attempts
+from resilient.call import NO_OVERRIDE, Call, drop, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
 from resilient.timers import Limit, TimerQueue
@@ -62,7 +62,9 @@ class Deadline(_Limited):
         call, is_outermost = take(request)
         outer = call.deadline
         now = self._time()
-        seconds = call.override.total_timeout or self.seconds
+        seconds = self.seconds
+        if call.override is not NO_OVERRIDE:
+            seconds = call.override.total_timeout or seconds
         if outer is None and seconds == self.seconds:
             call.deadline = now + seconds
             limit = self._timers.set(now)
@@ -120,7 +122,9 @@ class AttemptTimeout(_Limited):
         if self._loop is not get_running_loop():
             self._claim()
         now = self._time()
-        seconds = call.override.attempt_timeout or self.seconds
+        seconds = self.seconds
+        if call.override is not NO_OVERRIDE:
+            seconds = call.override.attempt_timeout or seconds
         call.attempt_deadline = call.read_until = now + seconds
         if seconds == self.seconds:
             return self._timers.set(now)

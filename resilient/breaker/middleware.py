@@ -27,7 +27,7 @@ from resilient.outcome import (
     session_ran_out,
     was_never_sent,
 )
-from resilient.pool import is_full, was_reused
+from resilient.pool import is_full, mark_used, was_reused
 from resilient.redact import origin_of
 from resilient.retry_after import parse_retry_after
 from resilient.validation import instance, plain_function
@@ -112,6 +112,7 @@ class CircuitBreaker:
 
     def succeeded(self, ticket: _Ticket, request: ClientRequest, response: ClientResponse) -> None:
         """Take in the response to an attempt."""
+        mark_used(response)
         key, machine, permit, started, was_full, _ = ticket
         if response.status >= 400:
             verdict = judge_health(response, self.policy.statuses)

@@ -25,6 +25,7 @@ from resilient.errors import (
 )
 from resilient.events import Emitter, make_emitter
 from resilient.outcome import is_handshake, is_malformed
+from resilient.pool import mark_used
 from resilient.redact import public_url
 from resilient.retry_after import parse_retry_after
 from resilient.validation import instance
@@ -76,6 +77,8 @@ class NormalizeErrors:
         """Raise for a response with an error status, if it is to be raised for."""
         if not self._raises(request, response.status):
             return
+        # A retry further out will see no response.
+        mark_used(response)
         body = await self._read(request, response)
         final = self._error(request, response.status, response.headers, body, response.reason)
         tell_attempts(final, remembered(response))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import define, field
@@ -18,7 +18,7 @@ from resilient.bodies import (
     unrepeatable,
     was_read,
 )
-from resilient.call import KEY, Call, drop, remember, take, tell_attempts
+from resilient.call import Call, drop, remember, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import (
     APIError,
@@ -104,98 +104,82 @@ class Retry:
         if self._budget is not None:
             self._counting = (self._budget,)
 
-    def __call__(
-        self, request: ClientRequest, handler: ClientHandlerType
-    ) -> Awaitable[ClientResponse]:
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Run the request until it succeeds or no more is to be tried."""
-        call: Call | None = getattr(request, KEY, None)
-        if call is None:
-            return self._run_outermost(request, handler)
-        return self._run(request, handler, call)
-
-    async def _run_outermost(
-        self, request: ClientRequest, handler: ClientHandlerType
-    ) -> ClientResponse:
-        # Taken up when it runs, not when it is called: it may be cancelled before that.
-        call, _ = take(request)
-        try:
-            return await self._run(request, handler, call)
-        finally:
-            drop(request)
-
-    async def _run(
-        self, request: ClientRequest, handler: ClientHandlerType, call: Call
-    ) -> ClientResponse:
         if self._loop is not get_running_loop():
             self._loop = claim_loop(self, self._loop)
             self._time = time_on(self._loop, self._clock)
+        call, is_outermost = take(request)
         policy = self.policy
-        if call.session is not None or call.records:
-            # A hop or a run before this one may have left them.
-            call.failure = call.stopped = call.read_until = None
-        started = self._time()
-        if self._budget is not None and self._budget not in call.counted:
-            call.counted += self._counting
-            self._budget.count_call(started)
-        if request.body and was_read(request):
-            where = f"{request.method} {public_url(request.url)}"
-            raise ConnectionFailedError(f"{where}: its body was read before and is gone")
-        if policy.idempotency_header is not None:
-            send_key(request, call, policy)
-
-        number = 1
-        hop: _Hop | None = None
-        while True:
-            before = request.response
-            response: ClientResponse | None = None
-            try:
-                response = await handler(request)
-                if policy.read_body is not None:
-                    await self._read_body(response, call, policy.read_body)
-            except CircuitOpenError as error:
-                # Nothing was attempted, and waiting here is what a breaker is there to spare.
-                if number == 1:
-                    error._call = call
-                    raise
-                tell_attempts(error, call)
-                raise error from call.failure
-            except Exception as error:
-                call.failure = error
-                self._note(call, request, number, started, status_of(error) or summary(error))
-                hop = hop or _Hop(request, call)
-                stale = response is None and is_stale(error) and was_reused(request, before)
-                wait, reason = await self._next(hop, number, error, before, stale=stale)
-                if wait is None:
-                    call.stopped = reason
-                    final = surface(error, request, call)
-                    if final is error:
-                        raise
-                    raise final from error
-            except BaseException:
-                self._note(call, request, number, started, "cut off")
-                raise
-            else:
-                mark_used(response)
-                status = response.status
-                self._note(call, request, number, started, status)
-                if status < 400 and policy.judge is None and status not in policy.statuses:
-                    remember(response, call)
-                    return response
-                hop = hop or _Hop(request, call)
-                wait, reason = await self._next(hop, number, response, before)
-                if wait is None:
-                    call.stopped = reason or None
-                    remember(response, call)
-                    return response
-                await discard(response, self._clock)
-                await stop_upload(request)
-                if session_ran_out(request):
-                    # Meanwhile; the response is gone.
-                    call.stopped = _RAN_OUT
-                    raise surface(TimeoutError(), request, call)
-            await self._wait(hop, number, wait, reason)
-            number += 1
+        try:
+            if call.session is not None or call.records:
+                # A hop or a run before this one may have left them.
+                call.failure = call.stopped = call.read_until = None
             started = self._time()
+            if self._budget is not None and self._budget not in call.counted:
+                call.counted += self._counting
+                self._budget.count_call(started)
+            if request.body and was_read(request):
+                where = f"{request.method} {public_url(request.url)}"
+                raise ConnectionFailedError(f"{where}: its body was read before and is gone")
+            if policy.idempotency_header is not None:
+                send_key(request, call, policy)
+
+            number = 1
+            hop: _Hop | None = None
+            while True:
+                before = request.response
+                response: ClientResponse | None = None
+                try:
+                    response = await handler(request)
+                    if policy.read_body is not None:
+                        await self._read_body(response, call, policy.read_body)
+                except CircuitOpenError as error:
+                    # Nothing was attempted, and waiting here is what a breaker is there to spare.
+                    if number == 1:
+                        error._call = call
+                        raise
+                    tell_attempts(error, call)
+                    raise error from call.failure
+                except Exception as error:
+                    call.failure = error
+                    self._note(call, request, number, started, status_of(error) or summary(error))
+                    hop = hop or _Hop(request, call)
+                    stale = response is None and is_stale(error) and was_reused(request, before)
+                    wait, reason = await self._next(hop, number, error, before, stale=stale)
+                    if wait is None:
+                        call.stopped = reason
+                        final = surface(error, request, call)
+                        if final is error:
+                            raise
+                        raise final from error
+                except BaseException:
+                    self._note(call, request, number, started, "cut off")
+                    raise
+                else:
+                    status = response.status
+                    self._note(call, request, number, started, status)
+                    mark_used(response)
+                    remember(response, call)
+                    if status < 400 and policy.judge is None and status not in policy.statuses:
+                        return response
+                    hop = hop or _Hop(request, call)
+                    wait, reason = await self._next(hop, number, response, before)
+                    if wait is None:
+                        call.stopped = reason or None
+                        return response
+                    await discard(response, self._clock)
+                    await stop_upload(request)
+                    if session_ran_out(request):
+                        # Meanwhile; the response is gone.
+                        call.stopped = _RAN_OUT
+                        raise surface(TimeoutError(), request, call)
+                await self._wait(hop, number, wait, reason)
+                number += 1
+                started = self._time()
+        finally:
+            if is_outermost:
+                drop(request)
 
     async def _wait(self, hop: _Hop, number: int, seconds: float, reason: str) -> None:
         call, request = hop.call, hop.request
