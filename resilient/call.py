@@ -100,36 +100,50 @@ Record = tuple[int, str, URL, float, float, int | str]
 
 
 class Call:
-    """What is known of one call while it runs.
+    """What is known of one call while it runs."""
 
-    The defaults stand on the class: a call that goes well sets few of them, and setting
-    is what costs.
-    """
+    __slots__ = (
+        "attempt_deadline",
+        "began",
+        "counted",
+        "deadline",
+        "failure",
+        "keys",
+        "override",
+        "read_until",
+        "records",
+        "refused_until",
+        "session",
+        "stopped",
+        "timeout",
+        "waits",
+    )
 
-    override: Override = NO_OVERRIDE
-    # The session that began the call and whose redirects it spans, if one did.
-    session: ClientSession | None = None
-    # aiohttp's own timeout, and when that began, on the event loop's scale.
-    timeout: Any = None
-    began: float = 0.0
-    # When the call has to be over, on the clock's scale.
-    deadline: float | None = None
-    # When the attempt under way has to be over; and until when its body may be read.
-    attempt_deadline: float | None = None
-    read_until: float | None = None
-    # Why no more was tried.
-    stopped: str | None = None
-    # Until when a breaker inside would refuse the next attempt.
-    refused_until: float | None = None
-    # The retry budgets that have counted the call: each service on its way has its own.
-    counted: tuple[object, ...] = ()
-    # What the last attempt failed with, if that was an exception.
-    failure: Exception | None = None
-    # What was waited after which record: seconds, and the reason.
-    waits: dict[int, tuple[float, str]] | None = None
-    # Idempotency keys by origin.
-    keys: dict[str, str] | None = None
-    records: tuple[Record, ...] = ()
+    def __init__(self) -> None:
+        self.override = NO_OVERRIDE
+        # The session that began the call and whose redirects it spans, if one did.
+        self.session: ClientSession | None = None
+        # aiohttp's own timeout, and when that began, on the event loop's scale.
+        self.timeout: Any = None
+        self.began = 0.0
+        # When the call has to be over, on the clock's scale.
+        self.deadline: float | None = None
+        # When the attempt under way has to be over; and until when its body may be read.
+        self.attempt_deadline: float | None = None
+        self.read_until: float | None = None
+        # Why no more was tried.
+        self.stopped: str | None = None
+        # Until when a breaker inside would refuse the next attempt.
+        self.refused_until: float | None = None
+        # The retry budgets that have counted the call: each service on its way has its own.
+        self.counted: tuple[object, ...] = ()
+        # What the last attempt failed with, if that was an exception.
+        self.failure: Exception | None = None
+        # What was waited after which record: seconds, and the reason.
+        self.waits: dict[int, tuple[float, str]] | None = None
+        # Idempotency keys by origin.
+        self.keys: dict[str, str] | None = None
+        self.records: tuple[Record, ...] = ()
 
     @property
     def cut_off(self) -> float | None:
