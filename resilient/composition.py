@@ -54,7 +54,7 @@ DEFAULT_ATTEMPT_TIMEOUT = float("30")
 _M = TypeVar("_M")
 
 # What one coroutine runs, if they stand in this order with nothing between them.
-_ATTEMPT = (CircuitBreaker, NormalizeErrors, AttemptTimeout)
+_ATTEMPT: tuple[type, ...] = (CircuitBreaker, NormalizeErrors, AttemptTimeout)
 
 
 @frozen(kw_only=True)
@@ -264,15 +264,9 @@ def _runs(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewareT
     runs: list[list[ClientMiddlewareType | None]] = []
     last = len(_ATTEMPT)
     for middleware in middlewares:
-        place = next(
-            (
-                place
-                for place, kind in enumerate(_ATTEMPT)
-                # Not a subclass, which may run in another way.
-                if type(middleware) is kind
-            ),
-            None,
-        )
+        # Not a subclass, which may run in another way.
+        kind = type(middleware)
+        place = _ATTEMPT.index(kind) if kind in _ATTEMPT else None
         if place is None:
             runs.append([middleware])
             last = len(_ATTEMPT)
