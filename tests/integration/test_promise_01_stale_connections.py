@@ -16,6 +16,8 @@ from resilient import (
     BudgetPolicy,
     CircuitBreaker,
     ConnectionFailedError,
+    NormalizeErrors,
+    NotFoundError,
     Retry,
     RetryPolicy,
 )
@@ -123,4 +125,43 @@ async def test_a_pool_of_closed_connections_does_not_make_a_fresh_one_stale(
         server.script(Disconnect())
         assert await fetch(session, "GET", server.url) == 200
         assert breaker.circuit(server.url).counts.failures == 1
+    assert clock.sleeps == [1.0]
+
+
+async def test_a_fresh_connection_beside_an_idle_one_is_not_taken_for_stale(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    session = open_session(retry(clock, 3))
+    async with FaultServer() as server:
+        assert await fetch(session, "GET", server.url) == 200
+        # Both see the idle connection; the first gets it, and the other a new one.
+        server.script(Reply(), Disconnect())
+        statuses = await asyncio.gather(*(fetch(session, "GET", server.url) for _ in range(2)))
+        assert statuses == [200, 200]
+        assert server.total_connections == 2
+    assert clock.sleeps == [1.0]
+
+
+async def test_a_connection_that_brought_an_error_may_be_stale_later(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    session = open_session(retry(clock, 3), NormalizeErrors(clock=clock))
+    async with FaultServer(Reply(404)) as server:
+        assert type(await fetch(session, "GET", server.url)) is NotFoundError
+        server.script(Disconnect("accept"))
+        assert await fetch(session, "GET", server.url) == 200
+        assert server.hits == 3
+    assert clock.sleeps == []
+
+
+async def test_a_connection_that_only_others_have_used_counts_as_fresh(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    session = open_session(retry(clock, 3))
+    async with FaultServer() as server:
+        async with session.get(server.url, middlewares=()) as response:
+            await response.read()
+        server.script(Disconnect("accept"))
+        assert await fetch(session, "GET", server.url) == 200
+        assert server.hits == 3
     assert clock.sleeps == [1.0]
