@@ -26,13 +26,11 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from types import FunctionType, MethodType
 from typing import Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 from attrs import field, frozen
 
-from resilient.attempt import run_attempt
 from resilient.breaker import BreakerPolicy, CircuitBreaker
 from resilient.breaker.middleware import Key
 from resilient.breaker.policy import DEFAULT_PROBE_LEASE
@@ -41,6 +39,7 @@ from resilient.envelopes.middleware import NormalizeErrors
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.errors import ConfigError
 from resilient.events import Listener, make_emitter
+from resilient.nesting import nested
 from resilient.order import describe, name_of, problems
 from resilient.retry import Retry, RetryBudget, RetryPolicy
 from resilient.retry.policy import DEFAULT_MAX_RETRY_AFTER
@@ -52,9 +51,6 @@ __all__ = ["Pipeline", "PipelineWarning", "Policy"]
 DEFAULT_ATTEMPT_TIMEOUT = float("30")
 
 _M = TypeVar("_M")
-
-# What one coroutine runs, if they stand in this order with nothing between them.
-_ATTEMPT: tuple[type, ...] = (CircuitBreaker, NormalizeErrors, AttemptTimeout)
 
 
 @frozen(kw_only=True)
@@ -170,7 +166,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
-        self._first, *inner = _runs(self._middlewares) or [_pass]
+        self._first, *inner = nested(self._middlewares)
         self._inner = tuple(reversed(inner))
 
     @classmethod
@@ -252,41 +248,6 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
     def __eq__(self, other: object) -> bool:
         return self is other
-
-
-def _pass(request: ClientRequest, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
-    """What is in a pipeline without middlewares."""
-    return handler(request)
-
-
-def _runs(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewareType]:
-    """What to run one in another; of what makes up an attempt, all at once."""
-    runs: list[list[ClientMiddlewareType | None]] = []
-    last = len(_ATTEMPT)
-    for middleware in middlewares:
-        # Not a subclass, which may run in another way.
-        kind = type(middleware)
-        place = _ATTEMPT.index(kind) if kind in _ATTEMPT else None
-        if place is None:
-            runs.append([middleware])
-            last = len(_ATTEMPT)
-            continue
-        if place <= last:
-            runs.append([None] * len(_ATTEMPT))
-        runs[-1][place] = middleware
-        last = place
-    return [_run(each) for each in runs]
-
-
-def _run(middlewares: list[ClientMiddlewareType | None]) -> ClientMiddlewareType:
-    present = [each for each in middlewares if each is not None]
-    if len(present) > 1:
-        breaker, errors, timeout = middlewares
-        return lambda request, handler: run_attempt(request, handler, breaker, errors, timeout)  # type: ignore[arg-type]  # each in its place
-    (middleware,) = present
-    # A bound method is called more quickly than an instance.
-    is_function = isinstance(middleware, FunctionType | MethodType)
-    return middleware if is_function else getattr(middleware, "__call__")  # noqa: B004, B009 (mypy does not see it on a callable)
 
 
 def warn(found: Iterable[str], stacklevel: int) -> None:

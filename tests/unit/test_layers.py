@@ -39,6 +39,7 @@ LEVELS = [
     ("resilient.bodies", 1),
     ("resilient.window", 1),
     ("resilient.timeouts", 2),
+    ("resilient.nesting", 3),
     ("resilient.order", 3),
     ("resilient.composition", 3),
     ("resilient.services.config", 4),
