@@ -7,13 +7,16 @@ from statistics import fmean
 from benchmarks.results import Chart, Figure, Line, Span, Table
 from benchmarks.storm.crowd_outage import IMPATIENCE, PAUSE, SLICE, Crowd, outage_of
 from benchmarks.storm.story import Told
-from benchmarks.storm.tally import Tally
+from benchmarks.storm.tally import STRETCH, Tally
 from benchmarks.wanted import at_most
 
 __all__ = ["told"]
 
 # What counts as back: this share of the goodput of a good day.
 _BACK = 0.5
+
+# So many calls are expected in a stretch of time before a lack of them means anything.
+_ENOUGH = 20
 
 # How many slices make up a point of the chart.
 _DRAWN = 5
@@ -79,7 +82,7 @@ def _row(crowd: Crowd, tally: Tally) -> list[Figure]:
             what=f"goodput is back after, {crowd.name}",
             value=None if back is None else back - period.end,
             unit="s",
-            remark="not within the run" if back is None else "",
+            remark="" if back is not None else _why_not_back(crowd),
         ),
         Figure(
             what=f"work that got done, {crowd.name}",
@@ -88,6 +91,10 @@ def _row(crowd: Crowd, tally: Tally) -> list[Figure]:
         ),
         Figure(what=f"requests per call, {crowd.name}", value=tally.requests_per_call, unit="x"),
     ]
+
+
+def _why_not_back(crowd: Crowd) -> str:
+    return "not within the run" if crowd.rate * STRETCH >= _ENOUGH else "too few calls to tell"
 
 
 def _running(crowd: Crowd, taken: float) -> Table:

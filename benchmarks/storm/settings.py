@@ -19,6 +19,7 @@ STORIES = ("jitter", "throttling", "metastable", "crowd", "rate-limit")
 
 
 _SECONDS = 60.0
+_CLIENTS, _QUICK_CLIENTS = 10_000, 1_000
 
 
 @frozen(kw_only=True)
@@ -27,22 +28,23 @@ class StormSettings:
 
     Attributes:
         stories: Which to tell, in this order.
-        clients: How many there are in "crowd".
+        quick: Fewer repetitions, numbers of clients, and policies.
+        clients: How many there are in "crowd"; ten thousand, or a tenth of that in a quick run,
+            if nobody says.
         seconds: How long "crowd" goes on; simulated ones.
         policy_file: A file of services, whose policies stand beside the others.
         service: The one service of the file that counts; None for all.
         seed: Of everything random: the same seed gives the same figures.
-        quick: Fewer repetitions, numbers of clients, and policies.
         own: The policies of the file.
     """
 
     stories: tuple[str, ...] = field(default=STORIES, converter=as_tuple)
-    clients: int = field(default=10_000, validator=between(10, 100_000))
+    quick: bool = field(default=False, validator=FLAG)
+    clients: int = field(validator=between(10, 100_000))
     seconds: float = field(default=_SECONDS, validator=between(20.0, 600.0, "seconds"))
     policy_file: str | None = field(default=None, validator=TEXT)
     service: str | None = field(default=None, validator=TEXT)
     seed: int = field(default=1, validator=SEED)
-    quick: bool = field(default=False, validator=FLAG)
     own: tuple[Contender, ...] = field(init=False, repr=False)
 
     @stories.validator
@@ -51,6 +53,10 @@ class StormSettings:
         if not isinstance(stories, tuple) or not stories:
             raise ConfigError.of(where, stories, f"some of {', '.join(STORIES)}")
         check_names(stories, STORIES, where)
+
+    @clients.default
+    def _as_many(self) -> int:
+        return _QUICK_CLIENTS if self.quick else _CLIENTS
 
     @own.default
     def _read(self) -> tuple[Contender, ...]:

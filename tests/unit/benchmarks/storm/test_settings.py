@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.storm.crowd import crowds
 from benchmarks.storm.settings import STORIES, StormSettings
 from resilient import ConfigError
 
@@ -28,6 +29,13 @@ def policies(tmp_path: Path) -> str:
 def test_by_default_all_stories_are_told() -> None:
     assert StormSettings().stories == STORIES
     assert StormSettings().own == ()
+
+
+def test_as_many_clients_as_were_asked_for_are_in_the_crowd() -> None:
+    assert StormSettings().clients == 10_000
+    assert StormSettings(quick=True).clients == 1_000
+    asked_for = StormSettings(quick=True, clients=500)
+    assert {each.clients for each in crowds(asked_for)} == {500}
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,15 @@ def test_rates_of_a_crowd_are_multiples_of_a_good_day() -> None:
     assert (running.figures[0].wanted, running.figures[0].holds) == ("", None)
 
 
+@pytest.mark.parametrize(
+    ("clients", "remark"), [(400, "not within the run"), (390, "too few calls to tell")]
+)
+def test_a_crowd_that_is_small_tells_nothing_by_not_calling(clients: int, remark: str) -> None:
+    crowd = Crowd(name="they", policy=Policy(), clients=clients, seconds=24.0)
+    table, _ = told_crowd([(crowd, Tally(0.1))], 3.0).tables
+    assert rows(table)["they"]["goodput is back after"].remark == remark
+
+
 @pytest.mark.parametrize(("taken", "holds"), [(59.0, True), (61.0, False)])
 def test_ten_thousand_clients_for_a_minute_are_wanted_in_less_than_one(
     taken: float, holds: bool
