@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.load.latencies import Latencies
-from benchmarks.load.recovery import peak_rate, time_to_recover
+from benchmarks.load.recovery import WINDOW, peak_rate, time_to_recover
 from benchmarks.load.run import Run
 from benchmarks.load.scenarios import Scenario
 from benchmarks.results import Figure, Table
@@ -61,8 +61,14 @@ def _after_an_outage(scenario: Scenario) -> Iterable[tuple[str, _Measure]]:
     if outage is None:
         return
 
-    def peak(run: Run) -> float:
-        return peak_rate(run.arrivals, start=outage.end)
+    def peak(what: str, unit: str, of: float) -> tuple[str, _Measure]:
+        def measure(run: Run) -> Figure:
+            if scenario.seconds - outage.end < WINDOW:
+                return Figure(what=what, value=None, unit=unit, remark="too short a run to tell")
+            value = peak_rate(run.arrivals, start=outage.end) / of
+            return Figure(what=what, value=value, unit=unit)
+
+        return what, measure
 
     def recovery(run: Run) -> Figure:
         seconds = time_to_recover(
@@ -71,8 +77,8 @@ def _after_an_outage(scenario: Scenario) -> Iterable[tuple[str, _Measure]]:
         remark = "" if seconds is not None else "not within the run"
         return Figure(what="time to recover", value=seconds, unit="s", remark=remark)
 
-    yield _row("worst second of arrivals after the outage", "requests/s", peak)
-    yield _row("the same, by the rate of calls", "x", lambda run: peak(run) / scenario.rate)
+    yield peak("worst second of arrivals after the outage", "requests/s", 1)
+    yield peak("the same, by the rate of calls", "x", scenario.rate)
     yield "time to recover", recovery
 
 

@@ -57,6 +57,9 @@ def test_what_came_after_an_outage() -> None:
     assert figure("worst second of arrivals after the outage", run).value == 300
     assert figure("the same, by the rate of calls", run).value == 3
     assert figure("time to recover", run).value == 0
+    short = evolve(run, scenario=run.scenario.lasting(2))
+    for peak in ("worst second of arrivals after the outage", "the same, by the rate of calls"):
+        assert figure(peak, short).remark == "too short a run to tell"
     never = figure("time to recover", made("outage", "none", failures={"503": 2200}))
     assert (never.value, never.remark) == (None, "not within the run")
 
