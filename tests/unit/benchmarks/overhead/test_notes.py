@@ -18,6 +18,11 @@ def test_peers_that_do_better_are_named_the_best_first() -> None:
     assert note == "Better than the whole pipeline (9x) in a test: fastest 1x; fast 2x."
 
 
+def test_what_of_ours_is_compared_is_named() -> None:
+    (note,) = where_better("in a test", figure(9), {"fast": figure(2)}, than="our breaker")
+    assert note == "Better than our breaker (9x) in a test: fast 2x."
+
+
 def test_of_speeds_the_higher_is_the_better() -> None:
     theirs = {"slow": figure(0.5), "fast": figure(0.99), "fastest": figure(1)}
     (note,) = where_better("in a test", figure(0.9), theirs, higher=True)
