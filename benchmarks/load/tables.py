@@ -9,12 +9,16 @@ from benchmarks.load.latencies import Latencies
 from benchmarks.load.recovery import WINDOW, peak_rate, time_to_recover
 from benchmarks.load.run import Run
 from benchmarks.load.scenarios import Scenario
+from benchmarks.load.tally import BUCKET
 from benchmarks.results import Figure, Table
 
 __all__ = ["comparison"]
 
 _MS = 1000.0
 _QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (1.0, "longest"))
+
+# A policy is no quicker than another that is half a bucket behind.
+_COARSE = f" The time to recover is told to within {BUCKET:g} s."
 
 _Measure = Callable[[Run], Figure]
 
@@ -41,7 +45,8 @@ def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) ->
             (what, tuple(measure(done[name]) if name in done else None for name in names))
             for what, measure in rows
         ),
-        remark=f"{scenario.what} {scenario.conditions}.",
+        remark=f"{scenario.what} {scenario.conditions}."
+        + ("" if scenario.outage is None else _COARSE),
     )
 
 

@@ -60,6 +60,8 @@ def test_what_came_after_an_outage() -> None:
     short = evolve(run, scenario=run.scenario.lasting(2))
     for peak in ("worst second of arrivals after the outage", "the same, by the rate of calls"):
         assert figure(peak, short).remark == "too short a run to tell"
+    for name, coarse in (("outage", True), ("calm", False)):
+        assert ("to within 0.5 s" in comparison(scenario(name), [], []).remark) is coarse
     never = figure("time to recover", made("outage", "none", failures={"503": 2200}))
     assert (never.value, never.remark) == (None, "not within the run")
 
