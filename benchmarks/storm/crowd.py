@@ -59,6 +59,7 @@ def crowds(settings: StormSettings) -> tuple[Crowd, ...]:
         crowd("without jitter", _NO_JITTER, stalls=True),
         crowd("retry alone", _RETRY_ALONE, stalls=True),
         crowd("retry alone, without jitter", _BLUNT, stalls=True),
+        *(crowd(own.name, own.policy, stalls=True) for own in settings.own),
     )
 
 

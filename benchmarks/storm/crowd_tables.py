@@ -21,10 +21,9 @@ _ENOUGH = 20
 # How many slices make up a point of the chart.
 _DRAWN = 5
 
-_NOTES = (
+_NOTE = (
     "Crowd: a breaker spares the server while it is down, and costs its callers some seconds "
-    "when it is back, until the probes have shown it. One that sees the calls of a single client "
-    "sees too few of them to open at all.",
+    "when it is back, until the probes have shown it."
 )
 
 
@@ -37,7 +36,23 @@ def told(found: list[tuple[Crowd, Tally]], taken: float) -> Told:
     if stalls:
         tables.insert(1, _compared("stalls, then fails all at once", stalls))
         charts.append(_chart("stalls, then fails all at once", stalls))
-    return Told(tables=tuple(tables), charts=tuple(charts), notes=_NOTES)
+    return Told(tables=tuple(tables), charts=tuple(charts), notes=_notes(fails))
+
+
+def _notes(found: list[tuple[Crowd, Tally]]) -> tuple[str, ...]:
+    """What breakers do, and how much of it is left where each sees the calls of one client."""
+    alone = [tally for crowd, tally in found if crowd.per_process == 1]
+    if not alone:
+        return (_NOTE,)
+    first, together = found[0]
+    return (
+        f"{_NOTE} Where {first.per_process} clients share one, {_refused(together)} of the calls "
+        f"were refused; where each has its own, which sees few calls, {_refused(alone[0])}.",
+    )
+
+
+def _refused(tally: Tally) -> str:
+    return f"{tally.refused / max(tally.calls, 1):.0%}"
 
 
 def _compared(outage: str, found: list[tuple[Crowd, Tally]]) -> Table:

@@ -17,6 +17,9 @@ __all__ = ["STORIES", "StormSettings"]
 
 STORIES = ("jitter", "throttling", "metastable", "crowd", "rate-limit")
 
+# Those in which the policies of a file stand beside the others.
+_OF_POLICIES = ("metastable", "crowd", "rate-limit")
+
 
 _SECONDS = 60.0
 _CLIENTS, _QUICK_CLIENTS = 10_000, 1_000
@@ -63,6 +66,13 @@ class StormSettings:
         # This is before anything is validated.
         path = self.policy_file if isinstance(self.policy_file, str) else None
         return from_file_if_any(path, self.service)
+
+    def __attrs_post_init__(self) -> None:
+        if self.policy_file is not None and not set(self.stories) & set(_OF_POLICIES):
+            raise ConfigError(
+                f"a policy file is of no use to {' and '.join(self.stories)}: its policies stand "
+                f"beside others in {', '.join(_OF_POLICIES)}"
+            )
 
     @property
     def command(self) -> str:

@@ -62,6 +62,12 @@ def test_what_makes_no_sense_is_named(given: dict[str, Any], said: str) -> None:
         StormSettings(**given)
 
 
+def test_a_file_that_no_story_looks_at_is_refused(policies: str) -> None:
+    with pytest.raises(ConfigError, match="a policy file is of no use to jitter and throttling"):
+        StormSettings(stories=("jitter", "throttling"), policy_file=policies)
+    assert StormSettings(stories=("jitter", "crowd"), policy_file=policies).own
+
+
 def test_the_policies_of_a_file_stand_beside_the_others(policies: str) -> None:
     own = StormSettings(policy_file=policies).own
     assert [each.name for each in own] == ["api (file)", "other (file)"]
