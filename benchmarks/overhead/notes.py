@@ -50,6 +50,9 @@ def about_peers(found: Found) -> tuple[str, ...]:
     notes = tuple(_lacks(each) for each in found.wrappers if each.lacks)
     if found.absent:
         notes += (f"Not installed, and so not measured: {', '.join(found.absent)}.",)
+    if found.unfit:
+        reasons = "; ".join(f"{name} ({why})" for name, why in found.unfit)
+        notes += (f"Installed in a version that cannot be used, and so not measured: {reasons}.",)
     return notes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.overhead.notes import about_peers, where_better
 from benchmarks.overhead.peers.catalogue import Found
 from benchmarks.overhead.peers.hand_written_retry import WRAPPER
+from benchmarks.overhead.run import absent_rows
 from benchmarks.results import Figure
 
 
@@ -40,3 +41,9 @@ def test_it_is_said_what_each_peer_lacks_and_who_is_absent() -> None:
     assert len(notes) == 2
     assert notes[0].startswith("hand-written retry has retry. It lacks: budget, ")
     assert notes[1] == "Not installed, and so not measured: some-library."
+    unfit = Found(unfit=(("another", "TypeError: no such keyword"),))
+    (note,) = about_peers(unfit)
+    assert note.endswith("not measured: another (TypeError: no such keyword).")
+    ((name, (figure, empty)),) = absent_rows(unfit, 2)
+    assert figure is not None
+    assert (name, figure.remark, empty) == ("another", "absent: cannot be used", None)
