@@ -103,6 +103,14 @@ def test_a_generator_that_was_late_is_said() -> None:
     assert "calm, none" not in said(made("calm", "none", good=10, lateness=0.005))
 
 
+def test_calls_that_had_to_wait_for_a_connection_are_said() -> None:
+    run = made("calm", "none", good=9, peak=12)
+    assert "connections" not in said(run)
+    assert "connections" not in said(evolve(run, connections=12))
+    crowded = said(evolve(run, connections=11))
+    assert "up to 12 calls were in progress, and no more than 11 connections open" in crowded
+
+
 def test_calls_that_were_not_made_are_said() -> None:
     assert "3 calls were not made: too many" in said(made("calm", "none", failures={DROPPED: 3}))
 
