@@ -56,8 +56,8 @@ def _always() -> Iterable[tuple[str, _Measure]]:
     yield _row("requests per call", "", lambda run: run.hits_per_call)
     for share, name in _QUANTILES:
         yield _latency(f"latency of what succeeded, {name}", share, _succeeded, "none succeeded")
-    yield _latency("latency of what failed, p50", 0.5, _failed, "none failed")
-    yield _latency("latency of what failed, longest", 1.0, _failed, "none failed")
+    yield _latency("latency of what failed, p50", 0.5, _failed, _none_failed)
+    yield _latency("latency of what failed, longest", 1.0, _failed, _none_failed)
     yield _row("circuits opened", "", lambda run: run.tally.openings)
 
 
@@ -116,19 +116,28 @@ def _failed(run: Run) -> Latencies:
     return run.tally.failed
 
 
+def _none_failed(run: Run) -> str:
+    # Those that were not made failed, and took no time.
+    return "none that was made" if run.tally.failures else "none failed"
+
+
 def _latency(
-    what: str, share: float, of: Callable[[Run], Latencies], nothing: str
+    what: str,
+    share: float,
+    of: Callable[[Run], Latencies],
+    nothing: str | Callable[[Run], str],
 ) -> tuple[str, _Measure]:
     def measure(run: Run) -> Figure:
         latencies = of(run)
         # A quantile beyond what the calls can tell would be the longest by another name.
         enough = share == 1 or len(latencies) * (1 - share) >= 1
         seconds = latencies.quantile(share) if enough else None
+        none = nothing if isinstance(nothing, str) else nothing(run)
         return Figure(
             what=what,
             value=None if seconds is None else seconds * _MS,
             unit="ms",
-            remark="" if seconds is not None else "too few to tell" if len(latencies) else nothing,
+            remark="" if seconds is not None else "too few to tell" if len(latencies) else none,
         )
 
     return what, measure

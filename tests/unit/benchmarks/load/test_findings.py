@@ -47,6 +47,9 @@ def test_a_quantile_that_the_calls_cannot_tell_is_left_open() -> None:
     assert (beyond.value, beyond.remark) == (None, "too few to tell")
     nothing = figure("latency of what failed, longest", run)
     assert (nothing.value, nothing.remark) == (None, "none failed")
+    run.tally.leave_out(DROPPED)
+    unmade = figure("latency of what failed, longest", run)
+    assert (unmade.value, unmade.remark) == (None, "none that was made")
 
 
 def test_what_came_after_an_outage() -> None:
