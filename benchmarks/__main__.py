@@ -27,7 +27,7 @@ def main() -> int:
     """Run the command line; say in one line what to install if its libraries are missing.
 
     Returns:
-        The exit status.
+        The exit status; 130 is what a shell says of a command that Ctrl-C has ended.
     """
     try:
         from benchmarks.cli.app import app
@@ -43,6 +43,8 @@ def main() -> int:
             'install it in a checkout with: pip install -e ".[bench,peers]"\n'
         )
         return 2
+    except KeyboardInterrupt:  # while imports were still under way
+        return 130
 
 
 if __name__ == "__main__":

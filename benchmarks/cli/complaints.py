@@ -39,5 +39,7 @@ def _in_options(problem: ConfigError) -> str:
             called = (parameter.metavar or name).strip("[].")
             if isinstance(parameter, click.Option):
                 called = max(parameter.opts, key=len)
-            return f"{called} must be {problem.allowed}, not {problem.given}"
+            # That it may be None, too, is of no use to whoever types.
+            allowed = (problem.allowed or "").removeprefix("None or ")
+            return f"{called} must be {allowed}, not {problem.given}"
     return str(problem)

@@ -43,6 +43,8 @@ def shown_progress() -> Iterator[Progress]:
         TimeElapsedColumn(),
         console=Console(stderr=True),
         auto_refresh=False,
+        # rich does not give back a standard output that there is not: the bar's would stay.
+        redirect_stdout=sys.stdout is not None,
         transient=True,
     )
     with bars:

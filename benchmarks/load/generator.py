@@ -55,7 +55,7 @@ async def generate(
             tally.arrive(arrival.offset, lateness)
             if lateness > _TOO_LATE or len(offsets) >= most:
                 reason = LATE if lateness > _TOO_LATE else DROPPED
-                tally.end(arrival.offset, arrival.offset, reason)
+                tally.leave_out(reason)
                 continue
             task = loop.create_task(make(arrival))
             offsets[task] = arrival.offset

@@ -52,6 +52,13 @@ def _of_the_generator(runs: Iterable[Run]) -> Iterator[str]:
                 "latencies are the machine's more than the policy's; a lower rate or a quieter "
                 "machine would help."
             )
+        if run.connections is not None and run.tally.peak > run.connections:
+            yield (
+                f"{_where(run)}: up to {run.tally.peak} calls were in progress, and no more than "
+                f"{run.connections} connections open. Those that waited for one were not on their "
+                "way to the server, which so was spared; a lower rate would help, or a higher "
+                "limit of open files."
+            )
         for reason in (DROPPED, LATE):
             if count := run.tally.failures[reason]:
                 yield f"{_where(run)}: {count} calls were {reason}. No policy is to blame."

@@ -8,14 +8,17 @@ from collections.abc import Iterable
 
 from benchmarks.load.tally import BUCKET
 
-__all__ = ["peak_rate", "time_to_recover"]
+__all__ = ["WINDOW", "peak_rate", "time_to_recover"]
+
+# Seconds in which the most arrivals are looked for.
+WINDOW = 1.0
 
 # Seconds for which calls have to go on ending well, and which share of them.
 _LASTING = 2.0
 _WELL = 0.9
 
 
-def peak_rate(times: Iterable[float], *, start: float = -math.inf, window: float = 1.0) -> float:
+def peak_rate(times: Iterable[float], *, start: float = -math.inf, window: float = WINDOW) -> float:
     """The most of them within a window of so many seconds, per second.
 
     Args:

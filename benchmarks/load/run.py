@@ -49,6 +49,7 @@ class Run:
         tally: What became of the calls.
         hits: Requests that reached the server.
         arrivals: When they did, in seconds from the start, in order.
+        connections: How many all workers together might have open; None if nobody counted.
     """
 
     scenario: Scenario
@@ -57,6 +58,7 @@ class Run:
     tally: Tally
     hits: int
     arrivals: tuple[float, ...]
+    connections: int | None = None
 
     @property
     def successes(self) -> int:
@@ -94,6 +96,7 @@ def run(
         ConfigError: The port is taken; a policy cannot be sent to the workers.
         RuntimeError: A process has ended, or took too long.
     """
+    connections = max(_connections() // crew.workers, 1)
     server = FaultServerProcess(**scenario.server(settings.seed), port=settings.port, record=True)
     with ExitStack() as stack:
         _start(server, settings.port)
@@ -112,7 +115,7 @@ def run(
                 posts=scenario.posts,
                 patience=settings.patience,
                 read_timeout=scenario.read_timeout,
-                connections=max(_connections() // crew.workers, 1),
+                connections=connections,
                 in_progress=max(_IN_PROGRESS // crew.workers, 1),
             )
             for worker in range(crew.workers)
@@ -121,7 +124,15 @@ def run(
         tally = crew.carry_out(orders, timeout=limit, told=told)
         hits = server.stats().hits
         arrivals = sorted(each.time - start for each in server.requests())
-    return Run(scenario, contender, crew.workers, tally, hits, tuple(arrivals))
+    return Run(
+        scenario,
+        contender,
+        crew.workers,
+        tally,
+        hits,
+        tuple(arrivals),
+        connections=connections * crew.workers,
+    )
 
 
 def _connections() -> int:

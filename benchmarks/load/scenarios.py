@@ -144,8 +144,8 @@ SCENARIOS = (
     ),
     Scenario(
         name="rate-limit",
-        what="A token bucket of 120 a second and 5 at once, so that bursts of calls meet 429 "
-        "with Retry-After in whole seconds, though there is room for all of them on average.",
+        what="A token bucket of 120 a second and 5 at once: what is beyond that meets 429 with "
+        "Retry-After in whole seconds, and so do bursts of calls where there is room on average.",
         faults=lambda seed: TokenBucket(120, 5, then=_OK),
         rate=100,
         seconds=3,
@@ -194,7 +194,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="brown-out",
-        what="Twice as many calls as the server can do (100 a second, with 300 in line); "
+        what="A server that can do 100 requests a second, with 300 in line; "
         "aiohttp gives an attempt up after half a second without a byte, and the server works "
         "on what was given up all the same.",
         faults=lambda seed: BrownOut(0.02, workers=2, capacity=300, then=_OK),

@@ -24,6 +24,10 @@ _QUICK = 0.25
 
 _PATIENCE = 10.0
 
+# Seconds that a run, and a call in it, may take at most: whoever mistypes is not to wait for years.
+_LONGEST = 3600.0
+_MOST_PATIENT = 600.0
+
 
 @frozen(kw_only=True)
 class LoadSettings:
@@ -53,11 +57,15 @@ class LoadSettings:
     policy_file: str | None = field(default=None, validator=TEXT)
     service: str | None = field(default=None, validator=TEXT)
     rate: float | None = field(default=None, validator=optional(positive("calls a second")))
-    seconds: float | None = field(default=None, validator=optional(positive()))
+    seconds: float | None = field(
+        default=None, validator=optional(between(0.0, _LONGEST, "seconds", above=True))
+    )
     workers: int = field(default=2, validator=between(1, 64))
     port: int = field(default=0, validator=between(0, 65535))
     seed: int = field(default=1, validator=SEED)
-    patience: float = field(default=_PATIENCE, validator=positive())
+    patience: float = field(
+        default=_PATIENCE, validator=between(0.0, _MOST_PATIENT, "seconds", above=True)
+    )
     quick: bool = field(default=False, validator=FLAG)
 
     def __attrs_post_init__(self) -> None:

@@ -6,15 +6,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.load.latencies import Latencies
-from benchmarks.load.recovery import peak_rate, time_to_recover
+from benchmarks.load.recovery import WINDOW, peak_rate, time_to_recover
 from benchmarks.load.run import Run
 from benchmarks.load.scenarios import Scenario
+from benchmarks.load.tally import BUCKET
 from benchmarks.results import Figure, Table
 
 __all__ = ["comparison"]
 
 _MS = 1000.0
 _QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (1.0, "longest"))
+
+# A policy is no quicker than another that is half a bucket behind.
+_COARSE = f" The time to recover is told to within {BUCKET:g} s."
 
 _Measure = Callable[[Run], Figure]
 
@@ -41,7 +45,8 @@ def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) ->
             (what, tuple(measure(done[name]) if name in done else None for name in names))
             for what, measure in rows
         ),
-        remark=f"{scenario.what} {scenario.conditions}.",
+        remark=f"{scenario.what} {scenario.conditions}."
+        + ("" if scenario.outage is None else _COARSE),
     )
 
 
@@ -51,8 +56,8 @@ def _always() -> Iterable[tuple[str, _Measure]]:
     yield _row("requests per call", "", lambda run: run.hits_per_call)
     for share, name in _QUANTILES:
         yield _latency(f"latency of what succeeded, {name}", share, _succeeded, "none succeeded")
-    yield _latency("latency of what failed, p50", 0.5, _failed, "none failed")
-    yield _latency("latency of what failed, longest", 1.0, _failed, "none failed")
+    yield _latency("latency of what failed, p50", 0.5, _failed, _none_failed)
+    yield _latency("latency of what failed, longest", 1.0, _failed, _none_failed)
     yield _row("circuits opened", "", lambda run: run.tally.openings)
 
 
@@ -61,8 +66,14 @@ def _after_an_outage(scenario: Scenario) -> Iterable[tuple[str, _Measure]]:
     if outage is None:
         return
 
-    def peak(run: Run) -> float:
-        return peak_rate(run.arrivals, start=outage.end)
+    def peak(what: str, unit: str, of: float) -> tuple[str, _Measure]:
+        def measure(run: Run) -> Figure:
+            if scenario.seconds - outage.end < WINDOW:
+                return Figure(what=what, value=None, unit=unit, remark="too short a run to tell")
+            value = peak_rate(run.arrivals, start=outage.end) / of
+            return Figure(what=what, value=value, unit=unit)
+
+        return what, measure
 
     def recovery(run: Run) -> Figure:
         seconds = time_to_recover(
@@ -71,8 +82,8 @@ def _after_an_outage(scenario: Scenario) -> Iterable[tuple[str, _Measure]]:
         remark = "" if seconds is not None else "not within the run"
         return Figure(what="time to recover", value=seconds, unit="s", remark=remark)
 
-    yield _row("worst second of arrivals after the outage", "requests/s", peak)
-    yield _row("the same, by the rate of calls", "x", lambda run: peak(run) / scenario.rate)
+    yield peak("worst second of arrivals after the outage", "requests/s", 1)
+    yield peak("the same, by the rate of calls", "x", scenario.rate)
     yield "time to recover", recovery
 
 
@@ -105,19 +116,28 @@ def _failed(run: Run) -> Latencies:
     return run.tally.failed
 
 
+def _none_failed(run: Run) -> str:
+    # Those that were not made failed, and took no time.
+    return "none that was made" if run.tally.failures else "none failed"
+
+
 def _latency(
-    what: str, share: float, of: Callable[[Run], Latencies], nothing: str
+    what: str,
+    share: float,
+    of: Callable[[Run], Latencies],
+    nothing: str | Callable[[Run], str],
 ) -> tuple[str, _Measure]:
     def measure(run: Run) -> Figure:
         latencies = of(run)
         # A quantile beyond what the calls can tell would be the longest by another name.
         enough = share == 1 or len(latencies) * (1 - share) >= 1
         seconds = latencies.quantile(share) if enough else None
+        none = nothing if isinstance(nothing, str) else nothing(run)
         return Figure(
             what=what,
             value=None if seconds is None else seconds * _MS,
             unit="ms",
-            remark="" if seconds is not None else "too few to tell" if len(latencies) else nothing,
+            remark="" if seconds is not None else "too few to tell" if len(latencies) else none,
         )
 
     return what, measure

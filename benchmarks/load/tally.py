@@ -27,8 +27,8 @@ class Tally:
         calls: How many were to be made.
         succeeded: How long those took that ended well: from when they were to arrive, and not
             from when the generator got round to them.
-        failed: How long the others took.
-        failures: How many failed, by status or class of exception.
+        failed: How long the others took, as far as they were made.
+        failures: How many failed, by status or class of exception, or were not made.
         offered: How many were to arrive in which bucket of time.
         good: How many ended well in which bucket.
         lateness: How much later than they were to arrive calls were made.
@@ -60,6 +60,10 @@ class Tally:
         else:
             self.failed.record(ended - offset)
             self.failures[failure] += 1
+
+    def leave_out(self, reason: str) -> None:
+        """Count a call that was due and not made: it failed, and has taken no time to do so."""
+        self.failures[reason] += 1
 
     def add(self, other: Tally) -> None:
         """Count what another worker has counted, too."""

@@ -53,7 +53,12 @@ class Import:
 def import_time(code: str) -> Import:
     """Import aiohttp, and then run some code that imports something else."""
     program = _PROGRAM.format(code=code)
-    said = subprocess.check_output([sys.executable, "-W", "ignore", "-c", program], timeout=60)
+    said = subprocess.check_output(
+        [sys.executable, "-W", "ignore", "-c", program],
+        timeout=60,
+        # Out of reach of Ctrl-C, of which it would show a traceback; it is ended all the same.
+        start_new_session=True,
+    )
     aiohttp, added = map(float, said.split())
     return Import(aiohttp, added)
 

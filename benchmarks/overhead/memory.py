@@ -96,6 +96,9 @@ def measure_memory(run: Run) -> Part:
         "second, of which every fourth failed. And what stays of each call that was refused.",
     )
     notes = where_better(
-        "in bytes of an idle circuit", idle, {name: rows[name][0] for name in theirs}
+        "in bytes of an idle circuit",
+        idle,
+        {name: rows[name][0] for name in theirs},
+        than="our breaker",
     )
     return Part(table=table, wanted=(idle, busy), notes=notes)

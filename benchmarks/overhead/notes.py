@@ -13,9 +13,22 @@ __all__ = ["about_peers", "where_better"]
 
 
 def where_better(
-    where: str, ours: Figure, theirs: Mapping[str, Figure | None], *, higher: bool = False
+    where: str,
+    ours: Figure,
+    theirs: Mapping[str, Figure | None],
+    *,
+    than: str = "the whole pipeline",
+    higher: bool = False,
 ) -> tuple[str, ...]:
-    """Which peers do better than the whole pipeline, by how much; nothing if none does."""
+    """Which peers do better than ours, by how much; or that none does.
+
+    Args:
+        where: At what.
+        ours: What was measured of ours.
+        theirs: And of the peers, by name.
+        than: What of ours that is.
+        higher: Whether more is better.
+    """
     limit = ours.value
     assert limit is not None
     better = [
@@ -27,9 +40,9 @@ def where_better(
     ]
     better.sort(key=lambda pair: pair[1], reverse=higher)
     if not better:
-        return (f"No peer does better than the whole pipeline {where}.",)
+        return (f"No peer does better than {than} {where}.",)
     listed = "; ".join(f"{name} {with_unit(value, ours.unit)}" for name, value in better)
-    return (f"Better than the whole pipeline ({with_unit(limit, ours.unit)}) {where}: {listed}.",)
+    return (f"Better than {than} ({with_unit(limit, ours.unit)}) {where}: {listed}.",)
 
 
 def about_peers(found: Found) -> tuple[str, ...]:
@@ -37,6 +50,9 @@ def about_peers(found: Found) -> tuple[str, ...]:
     notes = tuple(_lacks(each) for each in found.wrappers if each.lacks)
     if found.absent:
         notes += (f"Not installed, and so not measured: {', '.join(found.absent)}.",)
+    if found.unfit:
+        reasons = "; ".join(f"{name} ({why})" for name, why in found.unfit)
+        notes += (f"Installed in a version that cannot be used, and so not measured: {reasons}.",)
     return notes
 
 

@@ -88,9 +88,12 @@ def absent_rows(found: Found, columns: int) -> tuple[Row, ...]:
         (
             name,
             (
-                Figure(what=name, value=None, remark="absent: not installed"),
+                Figure(what=name, value=None, remark=f"absent: {why}"),
                 *[None] * (columns - 1),
             ),
         )
-        for name in found.absent
+        for name, why in (
+            *((name, "not installed") for name in found.absent),
+            *((name, "cannot be used") for name, _ in found.unfit),
+        )
     )

@@ -34,7 +34,11 @@ def answering() -> Iterator[str]:
     """
     # Not by its module's name: it needs nothing of ours, and so nothing of the path. (-I)
     process = subprocess.Popen(
-        [sys.executable, "-I", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-I", __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Out of reach of Ctrl-C: it is the parent's to say what comes of it.
+        start_new_session=True,
     )
     with process:
         assert process.stdin is not None
@@ -74,7 +78,7 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    # Ctrl-C reaches the whole group of processes; it is the parent's to say what comes of it.
+    # Where there are no sessions, Ctrl-C reaches it all the same.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     asyncio.run(_serve())

@@ -37,15 +37,13 @@ _BLUNT = evolve(_RETRY_ALONE, retry=RetryPolicy(budget=None, backoff=Backoff(jit
 def crowds(settings: StormSettings) -> tuple[Crowd, ...]:
     """What is set side by side; the standard pipeline first."""
 
-    clients = max(10, settings.clients // 10) if settings.quick else settings.clients
-
     def crowd(
         name: str, policy: Policy, *, stalls: bool = False, per_process: int = PER_PROCESS
     ) -> Crowd:
         return Crowd(
             name=name,
             policy=policy,
-            clients=clients,
+            clients=settings.clients,
             per_process=per_process,
             seconds=settings.seconds,
             stalls=stalls,
@@ -61,6 +59,7 @@ def crowds(settings: StormSettings) -> tuple[Crowd, ...]:
         crowd("without jitter", _NO_JITTER, stalls=True),
         crowd("retry alone", _RETRY_ALONE, stalls=True),
         crowd("retry alone, without jitter", _BLUNT, stalls=True),
+        *(crowd(own.name, own.policy, stalls=True) for own in settings.own),
     )
 
 

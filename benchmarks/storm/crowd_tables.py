@@ -7,7 +7,7 @@ from statistics import fmean
 from benchmarks.results import Chart, Figure, Line, Span, Table
 from benchmarks.storm.crowd_outage import IMPATIENCE, PAUSE, SLICE, Crowd, outage_of
 from benchmarks.storm.story import Told
-from benchmarks.storm.tally import Tally
+from benchmarks.storm.tally import STRETCH, Tally
 from benchmarks.wanted import at_most
 
 __all__ = ["told"]
@@ -15,13 +15,15 @@ __all__ = ["told"]
 # What counts as back: this share of the goodput of a good day.
 _BACK = 0.5
 
+# So many calls are expected in a stretch of time before a lack of them means anything.
+_ENOUGH = 20
+
 # How many slices make up a point of the chart.
 _DRAWN = 5
 
-_NOTES = (
+_NOTE = (
     "Crowd: a breaker spares the server while it is down, and costs its callers some seconds "
-    "when it is back, until the probes have shown it. One that sees the calls of a single client "
-    "sees too few of them to open at all.",
+    "when it is back, until the probes have shown it."
 )
 
 
@@ -34,7 +36,23 @@ def told(found: list[tuple[Crowd, Tally]], taken: float) -> Told:
     if stalls:
         tables.insert(1, _compared("stalls, then fails all at once", stalls))
         charts.append(_chart("stalls, then fails all at once", stalls))
-    return Told(tables=tuple(tables), charts=tuple(charts), notes=_NOTES)
+    return Told(tables=tuple(tables), charts=tuple(charts), notes=_notes(fails))
+
+
+def _notes(found: list[tuple[Crowd, Tally]]) -> tuple[str, ...]:
+    """What breakers do, and how much of it is left where each sees the calls of one client."""
+    alone = [tally for crowd, tally in found if crowd.per_process == 1]
+    if not alone:
+        return (_NOTE,)
+    first, together = found[0]
+    return (
+        f"{_NOTE} Where {first.per_process} clients share one, {_refused(together)} of the calls "
+        f"were refused; where each has its own, which sees few calls, {_refused(alone[0])}.",
+    )
+
+
+def _refused(tally: Tally) -> str:
+    return f"{tally.refused / max(tally.calls, 1):.0%}"
 
 
 def _compared(outage: str, found: list[tuple[Crowd, Tally]]) -> Table:
@@ -79,7 +97,7 @@ def _row(crowd: Crowd, tally: Tally) -> list[Figure]:
             what=f"goodput is back after, {crowd.name}",
             value=None if back is None else back - period.end,
             unit="s",
-            remark="not within the run" if back is None else "",
+            remark="" if back is not None else _why_not_back(crowd),
         ),
         Figure(
             what=f"work that got done, {crowd.name}",
@@ -88,6 +106,10 @@ def _row(crowd: Crowd, tally: Tally) -> list[Figure]:
         ),
         Figure(what=f"requests per call, {crowd.name}", value=tally.requests_per_call, unit="x"),
     ]
+
+
+def _why_not_back(crowd: Crowd) -> str:
+    return "not within the run" if crowd.rate * STRETCH >= _ENOUGH else "too few calls to tell"
 
 
 def _running(crowd: Crowd, taken: float) -> Table:

@@ -28,6 +28,10 @@ _RECOVERED = 0.8
 _END = 10.0
 
 
+_DEADLINE = " Nor does a deadline, when the request was sent long before."
+_BREAKER = " Refusing calls does."
+
+
 def told(found: list[tuple[Setup, Tally]], until: float) -> Told:
     """The tables, charts and notes of what was found so far; one retry comes first."""
     example = [(setup, tally) for setup, tally in found if setup.offered == OFFERED]
@@ -184,8 +188,9 @@ def _notes(example: list[tuple[Setup, Tally]], until: float) -> tuple[str, ...]:
             f"budget of {budget.ratio:g} allows {budget.ratio * OFFERED:g}, and its floor "
             f"{budget.min_per_second:g} in each of {PROCESSES} processes: so close to what the "
             "server can do, a budget limits the damage and does not end it; it does at less than "
-            f"{1 / (1 + budget.ratio):.0%} of what the server can do. Nor does a deadline, when "
-            "the request was sent long before. Refusing calls does."
+            f"{1 / (1 + budget.ratio):.0%} of what the server can do."
+            + (_DEADLINE if '"deadline"' in (*going, *staying) else "")
+            + (_BREAKER if '"breaker"' in over else "")
         )
     return tuple(notes)
 

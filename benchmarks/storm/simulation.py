@@ -60,14 +60,34 @@ def simulate(main: Callable[[aiohttp.ClientSession], Awaitable[_T]]) -> _T:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep quiet of circuits that open: they do by the thousand, and not for real."""
+    """Keep quiet of circuits that open: they do by the thousand, and not for real.
+
+    What is said of a hook of the user's that is broken is not to be missed, but once is enough.
+    """
     logger = logging.getLogger("resilient")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    level, once = logger.level, _Once()
+    logger.setLevel(logging.ERROR)
+    logger.addFilter(once)
     try:
         yield
     finally:
+        logger.removeFilter(once)
         logger.setLevel(level)
+
+
+class _Once(logging.Filter):
+    """Lets each message through the first time: each of many processes would say it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is new."""
+        message = record.getMessage()
+        is_new = message not in self._said
+        self._said.add(message)
+        return is_new
 
 
 @define(eq=False)

@@ -31,7 +31,9 @@ class Pipe:
         """The pipe that `Worker` has made; the standard output is for answers alone from now on."""
         # Without a buffer, which would complain at its end if nobody is there any more.
         answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what callables print is no answer
+        # What callables print is no answer; where there is no standard error, it goes nowhere.
+        elsewhere = os.open(os.devnull, os.O_WRONLY) if sys.stderr is None else sys.stderr.fileno()
+        os.dup2(elsewhere, sys.stdout.fileno())
         return cls(sys.stdin.buffer, answers, what)
 
     def read(self) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 
 import aiohttp
 import pytest
@@ -48,6 +49,11 @@ def test_an_import_is_measured_in_a_new_interpreter() -> None:
         "import sys; assert 'aiohttp' in sys.modules and 'pytest' not in sys.modules"
     )
     assert found.aiohttp > found.added >= 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no sessions")
+def test_ctrl_c_does_not_reach_what_is_imported() -> None:
+    import_time("import os; assert os.getsid(0) == os.getpgrp() == os.getpid()")
 
 
 def test_an_import_that_fails_is_no_figure() -> None:

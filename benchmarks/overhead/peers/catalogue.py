@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib import import_module
 from importlib.util import find_spec
 
+from aiohttp import ClientRequest, ClientResponse
 from attrs import frozen
 
 from benchmarks.overhead.wrapper import Wrapper
@@ -33,23 +35,43 @@ class Found:
 
     Attributes:
         wrappers: Those that can be measured.
-        absent: The names of those that are not installed, or do not run here.
+        absent: The names of those that are not installed.
+        unfit: Those that are, and cannot be used as they are here; and why, in a few words.
     """
 
     wrappers: tuple[Wrapper, ...] = ()
     absent: tuple[str, ...] = ()
+    unfit: tuple[tuple[str, str], ...] = ()
 
 
 def find_peers(names: tuple[str, ...] = HAND_WRITTEN + LIBRARIES) -> Found:
     """Import the peers that are there."""
-    wrappers, absent = [], []
+    wrappers: list[Wrapper] = []
+    absent, unfit = [], []
     for name in names:
         module = name.replace("-", "_")
         if name in LIBRARIES and find_spec(module) is None:
             absent.append(name)
             continue
         try:
-            wrappers.append(import_module(f"benchmarks.overhead.peers.{module}").WRAPPER)
+            wrapper = import_module(f"benchmarks.overhead.peers.{module}").WRAPPER
+            asyncio.run(_try(wrapper))
         except ImportError:  # it is there, and something that it needs is not
             absent.append(name)
-    return Found(tuple(wrappers), tuple(absent))
+        except Exception as error:  # whatever another version of it makes of how it is used here
+            unfit.append((name, f"{type(error).__name__}: {error}"))
+        else:
+            wrappers.append(wrapper)
+    return Found(tuple(wrappers), tuple(absent), tuple(unfit))
+
+
+async def _try(wrapper: Wrapper) -> None:
+    """Make what is to be measured, and use it once if it has a breaker."""
+    wrapper.around(_nothing)
+    await wrapper.close()
+    if wrapper.refusal is not None:
+        await wrapper.circuits()("a circuit", (False, True))
+
+
+async def _nothing(request: ClientRequest) -> ClientResponse:
+    raise NotImplementedError

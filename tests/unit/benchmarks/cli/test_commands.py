@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import benchmarks.cli.app
+import resilient.cli.app
 from benchmarks.__main__ import main
 from benchmarks.catalogue import BENCHMARKS
 from benchmarks.cli import perform
@@ -192,6 +193,18 @@ def test_a_fault_of_ours_is_not_hidden_and_what_was_measured_is_kept(command_lin
     found = facts()
     assert found["stopped"] == "ZeroDivisionError: a fault of ours"
     assert not found["results"][0]["is_complete"]
+
+
+def test_ctrl_c_is_one_before_there_is_a_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    # What is imported here is what takes its time.
+    monkeypatch.setattr(resilient.cli.app, "run", interrupted)
+    assert main() == 130
+    assert capsys.readouterr() == ("", "")
 
 
 INSTALL = 'install it in a checkout with: pip install -e ".[bench,peers]"\n'

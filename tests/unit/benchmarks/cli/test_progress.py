@@ -56,3 +56,11 @@ def test_a_terminal_gets_a_bar(columns: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_nobody_needs_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     watch()
+
+
+def test_a_bar_leaves_a_standard_output_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setenv("TERM", "xterm")
+    watch()
+    assert sys.stdout is None

@@ -47,6 +47,9 @@ def test_a_quantile_that_the_calls_cannot_tell_is_left_open() -> None:
     assert (beyond.value, beyond.remark) == (None, "too few to tell")
     nothing = figure("latency of what failed, longest", run)
     assert (nothing.value, nothing.remark) == (None, "none failed")
+    run.tally.leave_out(DROPPED)
+    unmade = figure("latency of what failed, longest", run)
+    assert (unmade.value, unmade.remark) == (None, "none that was made")
 
 
 def test_what_came_after_an_outage() -> None:
@@ -57,6 +60,11 @@ def test_what_came_after_an_outage() -> None:
     assert figure("worst second of arrivals after the outage", run).value == 300
     assert figure("the same, by the rate of calls", run).value == 3
     assert figure("time to recover", run).value == 0
+    short = evolve(run, scenario=run.scenario.lasting(2))
+    for peak in ("worst second of arrivals after the outage", "the same, by the rate of calls"):
+        assert figure(peak, short).remark == "too short a run to tell"
+    for name, coarse in (("outage", True), ("calm", False)):
+        assert ("to within 0.5 s" in comparison(scenario(name), [], []).remark) is coarse
     never = figure("time to recover", made("outage", "none", failures={"503": 2200}))
     assert (never.value, never.remark) == (None, "not within the run")
 
@@ -96,6 +104,14 @@ def test_a_generator_that_was_late_is_said() -> None:
         made("calm", "none", good=10, lateness=0.05)
     )
     assert "calm, none" not in said(made("calm", "none", good=10, lateness=0.005))
+
+
+def test_calls_that_had_to_wait_for_a_connection_are_said() -> None:
+    run = made("calm", "none", good=9, peak=12)
+    assert "connections" not in said(run)
+    assert "connections" not in said(evolve(run, connections=12))
+    crowded = said(evolve(run, connections=11))
+    assert "up to 12 calls were in progress, and no more than 11 connections open" in crowded
 
 
 def test_calls_that_were_not_made_are_said() -> None:

@@ -30,6 +30,7 @@ def results(_little: None) -> list[Result]:
     return list(measure(OverheadSettings(), Silent()))
 
 
+@pytest.mark.slow
 def test_each_result_has_what_the_one_before_it_had_and_more(results: list[Result]) -> None:
     assert [each.is_complete for each in results] == [False] * 4 + [True]
     for earlier, later in pairwise(results):
@@ -38,6 +39,7 @@ def test_each_result_has_what_the_one_before_it_had_and_more(results: list[Resul
     assert as_json(results, {})["results"][-1]["name"] == "overhead"
 
 
+@pytest.mark.slow
 def test_the_figures_to_be_reached_are_all_there_and_stand_by_themselves(
     results: list[Result],
 ) -> None:
@@ -59,6 +61,7 @@ def test_the_figures_to_be_reached_are_all_there_and_stand_by_themselves(
     assert len(list(figures_wanted(result))) == len(wanted)
 
 
+@pytest.mark.slow
 def test_an_absent_peer_has_a_row_that_says_so_in_every_table(results: list[Result]) -> None:
     result = results[-1]
     assert len(result.tables) == 6
@@ -69,6 +72,7 @@ def test_an_absent_peer_has_a_row_that_says_so_in_every_table(results: list[Resu
     assert "Not installed, and so not measured: absentee." in result.notes
 
 
+@pytest.mark.slow
 def test_every_row_of_a_comparison_has_a_figure_for_each_column(results: list[Result]) -> None:
     result = results[-1]
     for table in result.tables:
@@ -76,6 +80,7 @@ def test_every_row_of_a_comparison_has_a_figure_for_each_column(results: list[Re
             assert len(figures) == len(table.columns)
 
 
+@pytest.mark.slow
 def test_without_peers_only_ours_is_measured() -> None:
     settings = OverheadSettings(peers=False)
     *_, result = measure(settings, Silent())
@@ -85,6 +90,7 @@ def test_without_peers_only_ours_is_measured() -> None:
     assert result.command == settings.command
 
 
+@pytest.mark.slow
 def test_an_interrupt_goes_through_and_leaves_nothing_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

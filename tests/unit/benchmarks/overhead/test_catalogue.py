@@ -39,6 +39,17 @@ def test_who_needs_what_is_not_there_is_absent_too(monkeypatch: pytest.MonkeyPat
     assert find_peers(("hyx",)).absent == ("hyx",)
 
 
+def test_who_has_changed_what_is_used_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def retry(**_: object) -> object:
+        raise TypeError("no such keyword")
+
+    monkeypatch.setattr("stamina.retry", retry)
+    found = find_peers(("stamina", "tenacity"))
+    assert found.unfit == (("stamina", "TypeError: no such keyword"),)
+    assert [each.name for each in found.wrappers] == ["tenacity"]
+    assert found.absent == ()
+
+
 def test_every_peer_says_what_it_is_and_what_it_has() -> None:
     wrappers = find_peers().wrappers
     assert len({each.name for each in wrappers}) == len(wrappers)

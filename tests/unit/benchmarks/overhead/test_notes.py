@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.overhead.notes import about_peers, where_better
 from benchmarks.overhead.peers.catalogue import Found
 from benchmarks.overhead.peers.hand_written_retry import WRAPPER
+from benchmarks.overhead.run import absent_rows
 from benchmarks.results import Figure
 
 
@@ -16,6 +17,11 @@ def test_peers_that_do_better_are_named_the_best_first() -> None:
     theirs = {"slow": figure(12), "fast": figure(2), "fastest": figure(1), "as fast": figure(9)}
     (note,) = where_better("in a test", figure(9), theirs)
     assert note == "Better than the whole pipeline (9x) in a test: fastest 1x; fast 2x."
+
+
+def test_what_of_ours_is_compared_is_named() -> None:
+    (note,) = where_better("in a test", figure(9), {"fast": figure(2)}, than="our breaker")
+    assert note == "Better than our breaker (9x) in a test: fast 2x."
 
 
 def test_of_speeds_the_higher_is_the_better() -> None:
@@ -35,3 +41,9 @@ def test_it_is_said_what_each_peer_lacks_and_who_is_absent() -> None:
     assert len(notes) == 2
     assert notes[0].startswith("hand-written retry has retry. It lacks: budget, ")
     assert notes[1] == "Not installed, and so not measured: some-library."
+    unfit = Found(unfit=(("another", "TypeError: no such keyword"),))
+    (note,) = about_peers(unfit)
+    assert note.endswith("not measured: another (TypeError: no such keyword).")
+    ((name, (figure, empty)),) = absent_rows(unfit, 2)
+    assert figure is not None
+    assert (name, figure.remark, empty) == ("another", "absent: cannot be used", None)

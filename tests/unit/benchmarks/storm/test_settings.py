@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.storm.crowd import crowds
 from benchmarks.storm.settings import STORIES, StormSettings
 from resilient import ConfigError
 
@@ -30,6 +31,13 @@ def test_by_default_all_stories_are_told() -> None:
     assert StormSettings().own == ()
 
 
+def test_as_many_clients_as_were_asked_for_are_in_the_crowd() -> None:
+    assert StormSettings().clients == 10_000
+    assert StormSettings(quick=True).clients == 1_000
+    asked_for = StormSettings(quick=True, clients=500)
+    assert {each.clients for each in crowds(asked_for)} == {500}
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -52,6 +60,12 @@ def test_by_default_all_stories_are_told() -> None:
 def test_what_makes_no_sense_is_named(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         StormSettings(**given)
+
+
+def test_a_file_that_no_story_looks_at_is_refused(policies: str) -> None:
+    with pytest.raises(ConfigError, match="a policy file is of no use to jitter and throttling"):
+        StormSettings(stories=("jitter", "throttling"), policy_file=policies)
+    assert StormSettings(stories=("jitter", "crowd"), policy_file=policies).own
 
 
 def test_the_policies_of_a_file_stand_beside_the_others(policies: str) -> None:

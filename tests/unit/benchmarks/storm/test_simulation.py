@@ -18,7 +18,7 @@ from benchmarks.storm.simulation import (
     simulate,
 )
 from benchmarks.storm.tally import Tally
-from resilient import BreakerPolicy, Policy
+from resilient import BreakerPolicy, Policy, RetryPolicy
 from resilient.testing import BrownOut, Reply
 from tests.unit.benchmarks.storm.support import pass_through
 
@@ -122,3 +122,21 @@ def test_circuits_that_open_are_not_logged_and_others_are_again_afterwards(
     assert not caplog.records
     logging.getLogger("resilient").warning("heard")
     assert caplog.messages == ["heard"]
+
+
+def test_a_broken_hook_is_said_once_for_all_processes(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("a fault of the user's")
+
+    policy = Policy(retry=RetryPolicy(judge=broken))
+
+    async def main(session: aiohttp.ClientSession) -> None:
+        tally = Tally()
+        for pipeline in pipelines(policy, 3, randomness(1, "broken")):
+            await Process(session, pipeline, Network(Reply(200), tally), tally).call()
+
+    for _ in range(2):
+        caplog.clear()
+        simulate(main)
+        (record,) = caplog.records
+        assert "raised; the call goes on without it" in record.getMessage()

@@ -91,6 +91,42 @@ def test_rates_of_a_crowd_are_multiples_of_a_good_day() -> None:
     assert (running.figures[0].wanted, running.figures[0].holds) == ("", None)
 
 
+def test_what_is_said_of_breakers_comes_from_what_was_refused() -> None:
+    shared, own = Tally(0.1), Tally(0.1)
+    for number in range(4):
+        shared.ended(number, well=False, refused=number < 3)
+        own.ended(number, well=False, refused=number < 1)
+    crowd = Crowd(name="they", policy=Policy(), clients=400, seconds=24.0)
+    (note,) = told_crowd([(crowd, shared)], 3.0).notes
+    assert "refused" not in note
+    (note,) = told_crowd([(crowd, shared), (evolve(crowd, per_process=1), own)], 3.0).notes
+    assert "Where 100 clients share one, 75% of the calls were refused" in note
+    assert note.endswith("where each has its own, which sees few calls, 25%.")
+
+
+def test_what_ends_an_outage_is_said_if_it_was_measured() -> None:
+    down, up = after_the_trigger(good=False, delays=(5, 9)), after_the_trigger(good=True)
+    budget, deadline, breaker = (
+        Setup(each, Policy()) for each in ("budget", "deadline", "breaker")
+    )
+    note = told_metastable([(budget, down)], UNTIL).notes[1]
+    assert "deadline" not in note
+    assert "Refusing" not in note
+    note = told_metastable([(budget, down), (deadline, down), (breaker, up)], UNTIL).notes[1]
+    assert note.endswith(
+        "Nor does a deadline, when the request was sent long before. Refusing calls does."
+    )
+
+
+@pytest.mark.parametrize(
+    ("clients", "remark"), [(400, "not within the run"), (390, "too few calls to tell")]
+)
+def test_a_crowd_that_is_small_tells_nothing_by_not_calling(clients: int, remark: str) -> None:
+    crowd = Crowd(name="they", policy=Policy(), clients=clients, seconds=24.0)
+    table, _ = told_crowd([(crowd, Tally(0.1))], 3.0).tables
+    assert rows(table)["they"]["goodput is back after"].remark == remark
+
+
 @pytest.mark.parametrize(("taken", "holds"), [(59.0, True), (61.0, False)])
 def test_ten_thousand_clients_for_a_minute_are_wanted_in_less_than_one(
     taken: float, holds: bool
