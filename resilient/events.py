@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import attrs
 from aiohttp import ClientError, ClientRequest
-from attrs import field, frozen
+from attrs import frozen
 
 from resilient.errors import ConfigError
 from resilient.redact import public_url
@@ -127,23 +127,24 @@ Event = AttemptEvent | WaitEvent | RefusalEvent | TransitionEvent
 Listener = Callable[[Event], object]
 
 
-def _check_listeners(_: Any, __: Any, listeners: Any) -> None:
+def _checked(listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
     if not isinstance(listeners, tuple):
         raise ConfigError.of("listeners", listeners, "a list of functions")
     for listener in listeners:
         if not callable(listener) or inspect.iscoroutinefunction(listener):
             raise ConfigError.of("listeners", listener, "plain (not async) functions of an event")
+    return listeners
 
 
-@attrs.define(eq=False)
 class Emitter:
     """Gives events to listeners and to the logger, and survives what they raise."""
 
-    listeners: tuple[Listener, ...] = field(
-        default=(), converter=as_tuple, validator=_check_listeners
-    )
-    name: str = ""
-    _complained: set[int] = field(factory=set, init=False)
+    __slots__ = ("_complained", "listeners", "name")
+
+    def __init__(self, listeners: Iterable[Listener] = (), name: str = "") -> None:
+        self.listeners = _checked(as_tuple(listeners))
+        self.name = name
+        self._complained: set[int] = set()
 
     def wants(self, level: int) -> bool:
         """Whether an event of that level would reach anyone."""

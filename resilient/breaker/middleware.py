@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from itertools import islice
+from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-from attrs import define, field, frozen
+from attrs import field, frozen
 from yarl import URL
 
 from resilient.attempt import run_attempt
@@ -18,7 +19,7 @@ from resilient.breaker.policy import BreakerPolicy
 from resilient.call import call_of
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConfigError
-from resilient.events import Emitter, RefusalEvent, TransitionEvent, make_emitter
+from resilient.events import Emitter, Listener, RefusalEvent, TransitionEvent, make_emitter
 from resilient.outcome import (
     Outcome,
     Verdict,
@@ -30,12 +31,14 @@ from resilient.outcome import (
 from resilient.pool import is_full, was_reused
 from resilient.redact import origin_of
 from resilient.retry_after import parse_retry_after
-from resilient.validation import instance, plain_function
+from resilient.validation import instance, plain_function, validated
 
 __all__ = ["Circuit", "CircuitBreaker"]
 
 # How many circuits are looked at to find one to forget: enough, and quick.
 _OLDEST = 64
+
+_STANDARD: Final = BreakerPolicy()
 
 Key = Callable[[ClientRequest], Hashable | None]
 
@@ -49,7 +52,6 @@ def origin(request: ClientRequest) -> Hashable:
     return origin_of(request.url)
 
 
-@define(eq=False)
 class CircuitBreaker:
     """Refuses calls to a server that keeps failing, until it has shown that it is back.
 
@@ -73,17 +75,33 @@ class CircuitBreaker:
         RuntimeError: It was used from a second event loop.
     """
 
-    policy: BreakerPolicy = field(
-        factory=BreakerPolicy, validator=instance(BreakerPolicy, "a BreakerPolicy")
+    __slots__ = (
+        "__weakref__",
+        "_clock",
+        "_emitter",
+        "_loop",
+        "_machines",
+        "_time",
+        "key",
+        "policy",
     )
-    key: Key = field(default=origin, kw_only=True, validator=plain_function("of a request"))
-    _emitter: Emitter = field(
-        factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
-    )
-    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
-    _machines: dict[Hashable, Machine] = field(factory=dict, init=False)
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
-    _time: Callable[[], float] = field(init=False)
+
+    def __init__(
+        self,
+        policy: BreakerPolicy = _STANDARD,
+        *,
+        key: Key = origin,
+        listeners: Iterable[Listener] | Emitter = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        is_policy = instance(BreakerPolicy, "a BreakerPolicy")
+        self.policy = validated(self, "policy", policy, is_policy)
+        self.key = validated(self, "key", key, plain_function("of a request"))
+        self._emitter = make_emitter(listeners)
+        self._clock = clock
+        self._machines: dict[Hashable, Machine] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._time: Callable[[], float]  # from the loop on that it is first used on
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
+from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResponseError
-from attrs import define, field
 from multidict import CIMultiDict, MultiMapping
 
 from resilient.attempt import run_attempt
@@ -23,16 +23,17 @@ from resilient.errors import (
     error_class,
     public_request_info,
 )
-from resilient.events import Emitter, make_emitter
+from resilient.events import Emitter, Listener, make_emitter
 from resilient.outcome import is_handshake, is_malformed
 from resilient.redact import public_url
 from resilient.retry_after import parse_retry_after
-from resilient.validation import instance
+from resilient.validation import instance, validated
 
 __all__ = ["NormalizeErrors"]
 
+_STANDARD: Final = ErrorPolicy()
 
-@define(eq=False)
+
 class NormalizeErrors:
     """Raises an `APIError` for each response with an error status.
 
@@ -54,16 +55,18 @@ class NormalizeErrors:
         APIError: The subclass for the status; `ValidationError` for a 400 that names fields.
     """
 
-    policy: ErrorPolicy = field(
-        factory=ErrorPolicy, validator=instance(ErrorPolicy, "an ErrorPolicy")
-    )
-    _emitter: Emitter = field(
-        factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
-    )
-    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
-    _parsers: tuple[EnvelopeParser, ...] = field(init=False)
+    __slots__ = ("__weakref__", "_clock", "_emitter", "_parsers", "policy")
 
-    def __attrs_post_init__(self) -> None:
+    def __init__(
+        self,
+        policy: ErrorPolicy = _STANDARD,
+        *,
+        listeners: Iterable[Listener] | Emitter = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.policy = validated(self, "policy", policy, instance(ErrorPolicy, "an ErrorPolicy"))
+        self._emitter = make_emitter(listeners)
+        self._clock = clock
         self._parsers = tuple(resolve_parser(parser) for parser in self.policy.parsers)
 
     def __call__(

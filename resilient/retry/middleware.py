@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-from attrs import define, field
 
 from resilient.bodies import (
     discard,
@@ -29,6 +29,7 @@ from resilient.errors import (
 from resilient.events import (
     AttemptEvent,
     Emitter,
+    Listener,
     RefusalEvent,
     WaitEvent,
     make_emitter,
@@ -50,14 +51,15 @@ from resilient.retry.policy import RetryPolicy
 from resilient.retry.surface import headers_of, surface, told
 from resilient.retry_after import parse_retry_after
 from resilient.timers import limit_at
-from resilient.validation import instance, optional
+from resilient.validation import instance, optional, validated
 
 __all__ = ["Retry"]
+
+_STANDARD: Final = RetryPolicy()
 
 _RAN_OUT = "the total timeout of the session ran out"
 
 
-@define(eq=False)
 class Retry:
     """Tries again what may go better next time, within a policy.
 
@@ -81,28 +83,36 @@ class Retry:
         RuntimeError: It was used from a second event loop.
     """
 
-    policy: RetryPolicy = field(
-        factory=RetryPolicy, validator=instance(RetryPolicy, "a RetryPolicy")
+    __slots__ = (
+        "__weakref__",
+        "_budget",
+        "_clock",
+        "_counting",
+        "_emitter",
+        "_loop",
+        "_time",
+        "policy",
     )
-    _budget: RetryBudget | None = field(
-        default=None,
-        kw_only=True,
-        validator=optional(instance(RetryBudget, "a RetryBudget (a policy goes into RetryPolicy)")),
-    )
-    _emitter: Emitter = field(
-        factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
-    )
-    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
-    # The budget, as calls keep it: a tuple made once costs them nothing.
-    _counting: tuple[RetryBudget, ...] = field(default=(), init=False)
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
-    _time: Callable[[], float] = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        if self._budget is None and self.policy.budget is not None:
-            self._budget = RetryBudget(self.policy.budget)
-        if self._budget is not None:
-            self._counting = (self._budget,)
+    def __init__(
+        self,
+        policy: RetryPolicy = _STANDARD,
+        *,
+        budget: RetryBudget | None = None,
+        listeners: Iterable[Listener] | Emitter = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        is_budget = instance(RetryBudget, "a RetryBudget (a policy goes into RetryPolicy)")
+        self.policy = validated(self, "policy", policy, instance(RetryPolicy, "a RetryPolicy"))
+        self._budget: RetryBudget | None = validated(self, "budget", budget, optional(is_budget))
+        if budget is None and policy.budget is not None:
+            self._budget = RetryBudget(policy.budget)
+        # The budget, as calls keep it: a tuple made once costs them nothing.
+        self._counting = () if self._budget is None else (self._budget,)
+        self._emitter = make_emitter(listeners)
+        self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._time: Callable[[], float]  # from the loop on that it is first used on
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
