@@ -7,7 +7,7 @@ import math
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import field, frozen
@@ -18,8 +18,8 @@ from resilient.breaker.machine import Change, Counts, Machine, State
 from resilient.breaker.policy import BreakerPolicy
 from resilient.call import call_of
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
+from resilient.emitter import Emitter, make_emitter
 from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConfigError
-from resilient.events import Emitter, Listener, RefusalEvent, TransitionEvent, make_emitter
 from resilient.outcome import (
     Outcome,
     Verdict,
@@ -32,6 +32,9 @@ from resilient.pool import is_full, was_reused
 from resilient.redact import origin_of
 from resilient.retry_after import parse_retry_after
 from resilient.validation import instance, plain_function, validated
+
+if TYPE_CHECKING:
+    from resilient.events import Listener
 
 __all__ = ["Circuit", "CircuitBreaker"]
 
@@ -242,20 +245,18 @@ class CircuitBreaker:
         self, request: ClientRequest, key: Hashable, machine: Machine, now: float
     ) -> CircuitOpenError:
         error = CircuitOpenError(key, machine.retry_in(now), machine.state.value)
-        if self._emitter.wants(RefusalEvent.level):
-            self._emitter.tell(RefusalEvent, request, by="breaker", reason=str(error))
+        if self._emitter.wants("refusal"):
+            self._emitter.tell("refusal", request, by="breaker", reason=str(error))
         return error
 
     def _tell(self, key: Hashable, change: Change) -> None:
-        self._emitter.emit(
-            TransitionEvent(
-                name=self._emitter.name,
-                key=key,
-                before=change.before.value,
-                after=change.after.value,
-                reason=change.reason,
-                seconds=change.seconds,
-            )
+        self._emitter.announce(
+            "transition",
+            key=key,
+            before=change.before.value,
+            after=change.after.value,
+            reason=change.reason,
+            seconds=change.seconds,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResponseError
 from multidict import CIMultiDict, MultiMapping
@@ -12,6 +12,7 @@ from resilient.attempt import run_attempt
 from resilient.bodies import read_within
 from resilient.call import call_of, remembered, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.emitter import Emitter, make_emitter
 from resilient.envelopes.chain import parse_error
 from resilient.envelopes.envelope import EnvelopeParser
 from resilient.envelopes.policy import ErrorPolicy
@@ -23,11 +24,13 @@ from resilient.errors import (
     error_class,
     public_request_info,
 )
-from resilient.events import Emitter, Listener, make_emitter
 from resilient.outcome import is_handshake, is_malformed
 from resilient.redact import public_url
 from resilient.retry_after import parse_retry_after
 from resilient.validation import instance, validated
+
+if TYPE_CHECKING:
+    from resilient.events import Listener
 
 __all__ = ["NormalizeErrors"]
 

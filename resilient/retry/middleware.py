@@ -6,7 +6,7 @@ import asyncio
 import math
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
@@ -20,19 +20,12 @@ from resilient.bodies import (
 )
 from resilient.call import KEY, Call, drop, remember, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
+from resilient.emitter import Emitter, make_emitter
 from resilient.errors import (
     APIError,
     AttemptTimeoutError,
     CircuitOpenError,
     ConnectionFailedError,
-)
-from resilient.events import (
-    AttemptEvent,
-    Emitter,
-    Listener,
-    RefusalEvent,
-    WaitEvent,
-    make_emitter,
 )
 from resilient.outcome import (
     Outcome,
@@ -52,6 +45,9 @@ from resilient.retry.surface import headers_of, surface, told
 from resilient.retry_after import parse_retry_after
 from resilient.timers import limit_at
 from resilient.validation import instance, optional, validated
+
+if TYPE_CHECKING:
+    from resilient.events import Listener
 
 __all__ = ["Retry"]
 
@@ -210,7 +206,7 @@ class Retry:
     async def _wait(self, hop: _Hop, number: int, seconds: float, reason: str) -> None:
         call, request = hop.call, hop.request
         call.waited(seconds, reason)
-        self._emitter.tell(WaitEvent, request, number=number, seconds=seconds, reason=reason)
+        self._emitter.tell("wait", request, number=number, seconds=seconds, reason=reason)
         if seconds > 0:
             await self._clock.sleep(seconds)
         prepare_resend(request)
@@ -365,9 +361,9 @@ class Retry:
         """Keep a record of an attempt: its status, or what went wrong, in a few words."""
         ended = self._time()
         call.records += ((number, request.method, request.url, started, ended, what),)
-        if self._emitter.wants(AttemptEvent.level):
+        if self._emitter.wants("attempt"):
             self._emitter.tell(
-                AttemptEvent,
+                "attempt",
                 request,
                 number=number,
                 duration=ended - started,
@@ -377,7 +373,7 @@ class Retry:
 
     def _refuse(self, hop: _Hop, reason: str, *, said: bool = True) -> tuple[None, str]:
         if said:
-            self._emitter.tell(RefusalEvent, hop.request, by="retry", reason=reason)
+            self._emitter.tell("refusal", hop.request, by="retry", reason=reason)
         return None, reason
 
 

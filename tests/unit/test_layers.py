@@ -29,6 +29,7 @@ LEVELS = [
     ("resilient.redact", 0),
     ("resilient.validation", 0),
     ("resilient.references", 0),
+    ("resilient.emitter", 0),
     ("resilient.events", 0),
     ("resilient.call", 0),
     ("resilient.attempt", 1),
