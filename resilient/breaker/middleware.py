@@ -10,11 +10,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-from attrs import field, frozen
 from yarl import URL
 
 from resilient.attempt import run_attempt
-from resilient.breaker.machine import Change, Counts, Machine, State
+from resilient.breaker.machine import Change, Machine, State
 from resilient.breaker.policy import BreakerPolicy
 from resilient.call import call_of
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
@@ -34,9 +33,10 @@ from resilient.retry_after import parse_retry_after
 from resilient.validation import instance, plain_function, validated
 
 if TYPE_CHECKING:
+    from resilient.breaker.circuit import Circuit
     from resilient.events import Listener
 
-__all__ = ["Circuit", "CircuitBreaker"]
+__all__ = ["CircuitBreaker"]
 
 # How many circuits are looked at to find one to forget: enough, and quick.
 _OLDEST = 64
@@ -172,12 +172,18 @@ class CircuitBreaker:
             if not isinstance(url, URL) or not url.absolute or not url.host:
                 raise ConfigError.of("CircuitBreaker.circuit", key, "a URL with scheme and host")
             key = origin_of(url)
-        return Circuit(key, self)
+        return self._circuit(key)
 
     @property
     def circuits(self) -> tuple[Circuit, ...]:
         """Every circuit that is kept."""
-        return tuple(Circuit(key, self) for key in self._machines)
+        return tuple(map(self._circuit, self._machines))
+
+    def _circuit(self, key: Hashable) -> Circuit:
+        # Only for who looks.
+        from resilient.breaker.circuit import Circuit
+
+        return Circuit(key, self)
 
     def _ask_key(self, request: ClientRequest) -> Hashable | None:
         try:
@@ -258,49 +264,3 @@ class CircuitBreaker:
             reason=change.reason,
             seconds=change.seconds,
         )
-
-
-@frozen
-class Circuit:
-    """One circuit of a breaker, seen from outside; always as it is now."""
-
-    key: Hashable
-    _breaker: CircuitBreaker = field(repr=False)
-
-    @property
-    def _machine(self) -> Machine:
-        # Looking at a circuit does not make one: it would be as new.
-        return self._breaker._machines.get(self.key) or Machine(self._breaker.policy)
-
-    @property
-    def state(self) -> str:
-        """One of "closed", "open", "half_open"."""
-        return self._machine.state.value
-
-    @property
-    def isolated(self) -> bool:
-        """Whether it stays open until `reset`."""
-        return self._machine.isolated
-
-    @property
-    def counts(self) -> Counts:
-        """Calls, failures and slow calls in the window, and the failures in a row."""
-        return self._machine.counts(self._breaker._clock.time())
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds until a call may pass; 0 if one may now, None while it is isolated."""
-        return self._machine.retry_in(self._breaker._clock.time())
-
-    def isolate(self) -> None:
-        """Refuse every call until `reset`; with `observe`, only say so."""
-        machine = self._breaker._machines.get(self.key) or self._breaker._make(self.key)
-        self._told(machine.isolate())
-
-    def reset(self) -> None:
-        """Close it, and forget what it has counted."""
-        self._told(self._machine.reset())
-
-    def _told(self, change: Change | None) -> None:
-        if change is not None:
-            self._breaker._tell(self.key, change)

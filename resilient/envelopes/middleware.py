@@ -13,10 +13,9 @@ from resilient.bodies import read_within
 from resilient.call import call_of, remembered, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.emitter import Emitter, make_emitter
-from resilient.envelopes.chain import parse_error
-from resilient.envelopes.envelope import EnvelopeParser
+from resilient.envelopes.parser import EnvelopeParser
 from resilient.envelopes.policy import ErrorPolicy
-from resilient.envelopes.resolve import resolve_parser
+from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
 from resilient.errors import (
     APIError,
     BadRequestError,
@@ -70,7 +69,10 @@ class NormalizeErrors:
         self.policy = validated(self, "policy", policy, instance(ErrorPolicy, "an ErrorPolicy"))
         self._emitter = make_emitter(listeners)
         self._clock = clock
-        self._parsers = tuple(resolve_parser(parser) for parser in self.policy.parsers)
+        # Those of others now, so that no error waits for an import; our own with the first.
+        self._parsers = tuple(
+            each if each in DEFAULT_PARSERS else resolve_parser(each) for each in policy.parsers
+        )
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
@@ -122,6 +124,9 @@ class NormalizeErrors:
         body: bytes,
         reason: str | None = None,
     ) -> APIError:
+        # Where all goes well, no parser is needed.
+        from resilient.envelopes.chain import parse_error
+
         envelope = parse_error(
             status,
             headers,

@@ -8,12 +8,25 @@ from typing import Any
 from attrs import Attribute, field, frozen
 
 from resilient.envelopes.codes import CodeRule
-from resilient.envelopes.envelope import EnvelopeParser
-from resilient.envelopes.headers import DEFAULT_REQUEST_ID_HEADERS
+from resilient.envelopes.parser import EnvelopeParser
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
 from resilient.validation import Seconds, as_set, as_tuple, at_least, each, positive, statuses
 
-__all__ = ["ErrorPolicy"]
+__all__ = ["DEFAULT_REQUEST_ID_HEADERS", "ErrorPolicy"]
+
+# The first that is there counts: the API's own identifier before its gateway's, and the
+# content delivery network's last.
+DEFAULT_REQUEST_ID_HEADERS = (
+    "X-Request-Id",
+    "Request-Id",
+    "X-Correlation-Id",
+    "X-Amzn-RequestId",
+    "X-Amz-Request-Id",
+    "X-Ms-Request-Id",
+    "X-GitHub-Request-Id",
+    "X-Trace-Id",
+    "CF-Ray",
+)
 
 Parsers = Iterable[EnvelopeParser | str]
 
@@ -27,7 +40,8 @@ def _can_be_had(instance: object, attribute: Attribute[Any], value: Any) -> None
     """Finds a name that stands for nothing now, not when the first error comes."""
     each(object, "a list of parsers or their names")(instance, attribute, value)
     for parser in value:
-        resolve_parser(parser)
+        if parser not in DEFAULT_PARSERS:
+            resolve_parser(parser)
 
 
 @frozen(kw_only=True)

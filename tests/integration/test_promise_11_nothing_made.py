@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import resilient.call
+import resilient.history
 from resilient import (
     Attempt,
     BreakerPolicy,
@@ -39,7 +39,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
     for kind in ("attempt", "wait", "refusal"):
         monkeypatch.setitem(KINDS, kind, counting(KINDS[kind]))
-    monkeypatch.setattr(resilient.call, "Attempt", counting(Attempt))
+    monkeypatch.setattr(resilient.history, "Attempt", counting(Attempt))
     return counts
 
 
