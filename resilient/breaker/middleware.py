@@ -29,7 +29,6 @@ from resilient.outcome import (
 )
 from resilient.pool import is_full, was_reused
 from resilient.redact import origin_of
-from resilient.retry_after import parse_retry_after
 from resilient.validation import instance, plain_function, validated
 
 if TYPE_CHECKING:
@@ -232,12 +231,18 @@ class CircuitBreaker:
         ended = self._time()
         failed = verdict is Verdict.TRANSIENT
         headers = getattr(outcome, "headers", None) if failed else None
+        retry_after = None
+        if headers:
+            # Not before an attempt has failed.
+            from resilient.retry_after import parse_retry_after
+
+            retry_after = parse_retry_after(headers, now=self._clock.now())
         change = machine.record(
             permit,
             verdict,
             ended,
             duration=ended - started,
-            retry_after=headers and parse_retry_after(headers, now=self._clock.now()),
+            retry_after=retry_after,
             random=self._clock.random() if failed else 0.0,
         )
         if change is not None:

@@ -25,7 +25,6 @@ from resilient.errors import (
 )
 from resilient.outcome import is_handshake, is_malformed
 from resilient.redact import public_url
-from resilient.retry_after import parse_retry_after
 from resilient.validation import instance, validated
 
 if TYPE_CHECKING:
@@ -124,8 +123,9 @@ class NormalizeErrors:
         body: bytes,
         reason: str | None = None,
     ) -> APIError:
-        # Where all goes well, no parser is needed.
+        # Not before there is an error.
         from resilient.envelopes.chain import parse_error
+        from resilient.retry_after import parse_retry_after
 
         envelope = parse_error(
             status,

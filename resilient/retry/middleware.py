@@ -38,16 +38,15 @@ from resilient.outcome import (
 from resilient.pool import mark_used, was_reused
 from resilient.redact import public_url, summary
 from resilient.retry.budget import RetryBudget
-from resilient.retry.decision import Facts, decide, hindrance, pace
 from resilient.retry.idempotency import is_keyed, send_key
 from resilient.retry.policy import RetryPolicy
 from resilient.retry.surface import headers_of, surface, told
-from resilient.retry_after import parse_retry_after
 from resilient.timers import limit_at
 from resilient.validation import instance, optional, validated
 
 if TYPE_CHECKING:
     from resilient.events import Listener
+    from resilient.retry.decision import Facts
 
 __all__ = ["Retry"]
 
@@ -230,6 +229,10 @@ class Retry:
             before: The request's response before it.
             stale: Whether it failed as one does whose pooled connection was closed before.
         """
+        # Not before an attempt has failed.
+        from resilient.retry.decision import Facts, decide, hindrance
+        from resilient.retry_after import parse_retry_after
+
         policy = self.policy
         call, request = hop.call, hop.request
         facts = Facts(
@@ -297,6 +300,8 @@ class Retry:
         return await settle(request, is_over=failed)
 
     def _pace(self, hop: _Hop, retry_after: float | None) -> tuple[float | None, str]:
+        from resilient.retry.decision import pace  # as in `_next`
+
         policy = self.policy
         call = hop.call
         if hop.waits is None:
