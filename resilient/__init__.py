@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         CircuitBreaker as CircuitBreaker,
     )
     from resilient.call import (
-        Attempt as Attempt,
         attempts_of as attempts_of,
         override as override,
     )
@@ -64,6 +63,7 @@ if TYPE_CHECKING:
         TransitionEvent as TransitionEvent,
         WaitEvent as WaitEvent,
     )
+    from resilient.history import Attempt as Attempt
     from resilient.retry import (
         Backoff as Backoff,
         BudgetPolicy as BudgetPolicy,
@@ -91,7 +91,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "APIError": "resilient.errors",
-    "Attempt": "resilient.call",
+    "Attempt": "resilient.history",
     "AttemptEvent": "resilient.events",
     "AttemptTimeout": "resilient.timeouts",
     "AttemptTimeoutError": "resilient.errors",

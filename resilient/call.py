@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession, ClientTimeout
 from attrs import asdict, evolve, field, frozen
@@ -24,43 +24,10 @@ from resilient.errors import ResilientError
 from resilient.redact import public_url
 from resilient.validation import Validator, at_least, instance, optional, positive
 
-__all__ = ["KEY", "NO_OVERRIDE", "Attempt", "Call", "attempts_of", "current", "override"]
+if TYPE_CHECKING:
+    from resilient.history import Attempt
 
-
-@frozen
-class Attempt:
-    """One run of the inner handler, as a rule one request on the wire.
-
-    Attributes:
-        number: Counted from 1 in each hop.
-        method: The method of the request.
-        url: Without userinfo, query and fragment.
-        started: Seconds after the first attempt of the call began.
-        duration: Seconds until the response was there, or the failure.
-        status: The status of the response; None where there was none.
-        error: What went wrong in the place of a response, in a few words.
-        waited: Seconds waited after it, or None if nothing followed.
-        reason: Why the next attempt was made, or why there was none.
-    """
-
-    number: int
-    method: str
-    url: str
-    started: float
-    duration: float
-    status: int | None = None
-    error: str | None = None
-    waited: float | None = None
-    reason: str | None = None
-
-    def __str__(self) -> str:
-        outcome = self.error if self.status is None else self.status
-        line = (
-            f"attempt {self.number}: {self.method} {self.url} -> {outcome} in {self.duration:.3f} s"
-        )
-        if self.waited is None:
-            return line if self.reason is None else f"{line} ({self.reason})"
-        return f"{line}, then waited {self.waited:.3f} s ({self.reason})"
+__all__ = ["KEY", "NO_OVERRIDE", "Call", "attempts_of", "current", "override"]
 
 
 def _no_limit_or(validator: Validator) -> Validator:
@@ -168,6 +135,9 @@ class Call:
 
     def attempts(self) -> tuple[Attempt, ...]:
         """The attempts so far, oldest first."""
+        # Only for who asks: while all goes well, nobody does.
+        from resilient.history import Attempt
+
         attempts = []
         began = self.records[0][3] if self.records else 0.0
         waits = self.waits or {}

@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from typing import Self, TypeVar, overload
+from typing import TYPE_CHECKING, Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 from attrs import field, frozen
@@ -35,16 +35,19 @@ from resilient.breaker import BreakerPolicy, CircuitBreaker
 from resilient.breaker.middleware import Key
 from resilient.breaker.policy import DEFAULT_PROBE_LEASE
 from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.emitter import make_emitter
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.errors import ConfigError
-from resilient.events import Listener, make_emitter
 from resilient.nesting import nested
 from resilient.order import describe, name_of, problems
 from resilient.retry import Retry, RetryBudget, RetryPolicy
 from resilient.retry.policy import DEFAULT_MAX_RETRY_AFTER
 from resilient.timeouts import AttemptTimeout, Deadline
 from resilient.validation import Seconds, instance, optional, positive
+
+if TYPE_CHECKING:
+    from resilient.events import Listener
 
 __all__ = ["Pipeline", "PipelineWarning", "Policy"]
 

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from multidict import MultiMapping
     from yarl import URL
 
-    from resilient.call import Attempt, Call
+    from resilient.call import Call
+    from resilient.history import Attempt
 
 __all__ = [
     "APIError",

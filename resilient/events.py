@@ -1,36 +1,27 @@
 """Events: what happened, told to whoever listens.
 
-A listener is a callable that takes one event. Events are made only if somebody listens,
-or if the logger `resilient` is on at their level; so a call that goes well costs nothing
-here. Each record of the logger carries the event's fields as `record.resilient`.
+A listener is a callable that takes one event. Who is told, and when, is in `emitter`.
 """
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Callable, Hashable, Iterable
-from typing import Any, ClassVar
+from collections.abc import Callable, Hashable
+from typing import ClassVar
 
-import attrs
-from aiohttp import ClientError, ClientRequest
-from attrs import field, frozen
+from attrs import frozen
 
-from resilient.errors import ConfigError
-from resilient.redact import public_url
-from resilient.validation import as_tuple
+from resilient.emitter import LEVELS
 
 __all__ = [
+    "KINDS",
     "AttemptEvent",
-    "Emitter",
     "Event",
     "Listener",
     "RefusalEvent",
     "TransitionEvent",
     "WaitEvent",
 ]
-
-logger = logging.getLogger("resilient")
 
 
 @frozen(kw_only=True)
@@ -41,7 +32,7 @@ class AttemptEvent:
     """
 
     kind: ClassVar[str] = "attempt"
-    level: ClassVar[int] = logging.DEBUG
+    level: ClassVar[int] = LEVELS["attempt"]
 
     name: str
     method: str
@@ -64,7 +55,7 @@ class WaitEvent:
     """A call waits before its next attempt; `seconds` is how long, `reason` why at all."""
 
     kind: ClassVar[str] = "wait"
-    level: ClassVar[int] = logging.INFO
+    level: ClassVar[int] = LEVELS["wait"]
 
     name: str
     method: str
@@ -88,7 +79,7 @@ class RefusalEvent:
     """
 
     kind: ClassVar[str] = "refusal"
-    level: ClassVar[int] = logging.INFO
+    level: ClassVar[int] = LEVELS["refusal"]
 
     name: str
     method: str
@@ -126,78 +117,9 @@ class TransitionEvent:
 Event = AttemptEvent | WaitEvent | RefusalEvent | TransitionEvent
 Listener = Callable[[Event], object]
 
-
-def _check_listeners(_: Any, __: Any, listeners: Any) -> None:
-    if not isinstance(listeners, tuple):
-        raise ConfigError.of("listeners", listeners, "a list of functions")
-    for listener in listeners:
-        if not callable(listener) or inspect.iscoroutinefunction(listener):
-            raise ConfigError.of("listeners", listener, "plain (not async) functions of an event")
-
-
-@attrs.define(eq=False)
-class Emitter:
-    """Gives events to listeners and to the logger, and survives what they raise."""
-
-    listeners: tuple[Listener, ...] = field(
-        default=(), converter=as_tuple, validator=_check_listeners
-    )
-    name: str = ""
-    _complained: set[int] = field(factory=set, init=False)
-
-    def wants(self, level: int) -> bool:
-        """Whether an event of that level would reach anyone."""
-        return True if self.listeners else logger.isEnabledFor(level)
-
-    def emit(self, event: Event) -> None:
-        """Tell everyone."""
-        for listener in self.listeners:
-            try:
-                listener(event)
-            except Exception as error:
-                self.complain("listener", listener, error)
-        if logger.isEnabledFor(event.level):
-            logger.log(
-                event.level,
-                "%s",
-                event,
-                extra={"resilient": {"event": event.kind, **attrs.asdict(event)}},
-            )
-
-    def tell(
-        self,
-        kind: type[AttemptEvent] | type[WaitEvent] | type[RefusalEvent],
-        request: ClientRequest,
-        **facts: Any,
-    ) -> None:
-        """Tell everyone of something about a request, if anyone is there."""
-        if self.wants(kind.level):
-            url = str(public_url(request.url))
-            self.emit(kind(name=self.name, method=request.method, url=url, **facts))
-
-    def complain(self, role: str, hook: object, error: Exception) -> None:
-        """Log what a hook of the user's raised; once for each hook."""
-        if id(hook) not in self._complained:
-            self._complained.add(id(hook))
-            _cut_chain(error)
-            logger.error(
-                "the %s %r raised; the call goes on without it, and this is said once",
-                role,
-                hook,
-                exc_info=error,
-            )
-
-
-def _cut_chain(error: BaseException | None) -> None:
-    """Take aiohttp's exceptions out of what led to one of a hook's: their text has the URL."""
-    while error is not None:
-        if isinstance(error.__context__, ClientError):
-            error.__context__ = None
-        if isinstance(error.__cause__, ClientError):
-            error.__cause__ = None
-        error = error.__cause__ or error.__context__
-
-
-def make_emitter(listeners: Iterable[Listener] | Emitter, name: str = "") -> Emitter:
-    """An emitter for listeners; one that is made already is shared."""
-    return listeners if isinstance(listeners, Emitter) else Emitter(listeners, name)
+KINDS = {
+    "attempt": AttemptEvent,
+    "wait": WaitEvent,
+    "refusal": RefusalEvent,
+    "transition": TransitionEvent,
+}

@@ -15,8 +15,9 @@ from yarl import URL
 
 __all__ = ["origin_of", "public_text", "public_url", "summary"]
 
-_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_QUERY: Final = re.compile(r"([?#]).+", re.DOTALL)
+# Compiled by the first who needs them, as `re` keeps what it has compiled.
+_SCHEME: Final = r"(?i)[a-z][a-z0-9+.-]*://"
+_QUERY: Final = r"(?s)([?#]).+"
 
 
 def origin_of(url: URL) -> str:
@@ -37,10 +38,10 @@ def public_text(text: str) -> str:
     """
     before, at, host = text.rpartition("@")
     if at:
-        scheme = _SCHEME.match(before)
+        scheme = re.match(_SCHEME, before)
         shown = "…" if "?" in before or "#" in before else f"…@{host}"
         text = (scheme[0] if scheme else "") + shown
-    return _QUERY.sub(r"\1…", text)
+    return re.sub(_QUERY, r"\1…", text)
 
 
 def summary(error: BaseException) -> str:

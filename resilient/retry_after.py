@@ -39,11 +39,13 @@ __all__ = ["ResetHeader", "parse_retry_after"]
 # RFC 9111 1.2.2: what to take an overflowing delta-seconds for.
 _LONGEST = float(2**31)
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
+# Patterns are compiled by the first who needs them, as `re` keeps what it has compiled.
+
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token, RFC 9110 5.6.2
 
 # [0-9], because \d, str.isdigit() and float() know more digits than ASCII's.
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-_NUMBERS = re.compile(rf"{_NUMBER}(?:[ \t]*,[ \t]*{_NUMBER})*")
+_NUMBERS = rf"{_NUMBER}(?:[ \t]*,[ \t]*{_NUMBER})*"
 
 _WEEKDAY = r"(?:[a-z]+(?:, *| +))?"
 _DAY = r"(?P<day>[0-9]{1,2})"
@@ -51,15 +53,12 @@ _MONTH = r"(?P<month>[a-z]{3})"
 _YEAR = r"(?P<year>[0-9]{4})"
 _TIME = r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}(?:\.[0-9]+)?))?"
 _ZONE = r"(?: *(?:GMT|UTC?|Z|(?P<offset>[+-][0-9]{2}:?[0-9]{2})))?"
-_DATES = [
-    re.compile(form, re.ASCII | re.IGNORECASE)
-    for form in (
-        # IMF-fixdate and RFC 850, which differ in the dashes and the digits of the year.
-        rf"{_WEEKDAY}{_DAY}[ -]{_MONTH}[ -](?P<year>[0-9]{{4}}|[0-9]{{2}}) +{_TIME}{_ZONE}",
-        rf"{_WEEKDAY}{_MONTH} +{_DAY} +{_TIME} +{_YEAR}{_ZONE}",
-        rf"{_YEAR}-(?P<month>[0-9]{{2}})-{_DAY}[T ]{_TIME}{_ZONE}",
-    )
-]
+_DATES = (
+    # IMF-fixdate and RFC 850, which differ in the dashes and the digits of the year.
+    rf"{_WEEKDAY}{_DAY}[ -]{_MONTH}[ -](?P<year>[0-9]{{4}}|[0-9]{{2}}) +{_TIME}{_ZONE}",
+    rf"{_WEEKDAY}{_MONTH} +{_DAY} +{_TIME} +{_YEAR}{_ZONE}",
+    rf"{_YEAR}-(?P<month>[0-9]{{2}})-{_DAY}[T ]{_TIME}{_ZONE}",
+)
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
 
@@ -78,7 +77,8 @@ class ResetHeader:
 
     name: str = field(
         validator=check(
-            "the name of a header", lambda it: isinstance(it, str) and bool(_TOKEN.fullmatch(it))
+            "the name of a header",
+            lambda it: isinstance(it, str) and bool(re.fullmatch(_HEADER_NAME, it)),
         )
     )
     form: Literal["seconds", "timestamp"] = field(
@@ -178,7 +178,7 @@ def _structured_list(text: str) -> Any:
 
 def _numbers(text: str) -> list[float]:
     """The numbers of a list of numbers, as a rule one; none if anything else is in it."""
-    return [float(part) for part in text.split(",")] if _NUMBERS.fullmatch(text) else []
+    return [float(part) for part in text.split(",")] if re.fullmatch(_NUMBERS, text) else []
 
 
 def _reference(headers: MultiMapping[str], now: datetime | None) -> datetime:
@@ -194,7 +194,7 @@ def _reference(headers: MultiMapping[str], now: datetime | None) -> datetime:
 def _moment(text: str, reference: datetime) -> datetime | None:
     """The moment that a date in one of the known forms stands for; aware."""
     for form in _DATES:
-        if match := form.fullmatch(text):
+        if match := re.fullmatch(form, text, re.ASCII | re.IGNORECASE):
             try:
                 return _to_datetime(match.groupdict(), reference)
             except (ValueError, OverflowError):  # 31 Feb, 25:00, +9900, year 0

@@ -8,39 +8,35 @@ from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-from attrs import define, field
 
 from resilient.attempt import run_attempt
 from resilient.call import NO_OVERRIDE, Call, drop, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
 from resilient.timers import Limit, TimerQueue
-from resilient.validation import positive
+from resilient.validation import positive, validated
 
 __all__ = ["AttemptTimeout", "Deadline"]
 
 
-@define(eq=False)
 class _Limited:
     """What the two have in common: a duration, and the timers for it."""
 
-    seconds: float = field(validator=positive())
-    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
-    _timers: TimerQueue = field(init=False)
-    lift: Callable[[int | Limit | None], bool] = field(init=False, repr=False)
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
-    _time: Callable[[], float] = field(init=False)
+    __slots__ = ("__weakref__", "_clock", "_loop", "_time", "_timers", "lift", "seconds")
 
-    def __attrs_post_init__(self) -> None:
-        self._timers = TimerQueue(self._clock, self.seconds)
-        self.lift = self._timers.lift
+    def __init__(self, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.seconds = validated(self, "seconds", seconds, positive())
+        self._clock = clock
+        self._timers = TimerQueue(clock, seconds)
+        self.lift: Callable[[int | Limit | None], bool] = self._timers.lift
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._time: Callable[[], float]  # from the loop on that it is first used on
 
     def _claim(self) -> None:
         self._loop = claim_loop(self, self._loop)
         self._time = time_on(self._loop, self._clock)
 
 
-@define(eq=False)
 class Deadline(_Limited):
     """One limit over attempts, waits and the reading of error bodies.
 
@@ -54,6 +50,8 @@ class Deadline(_Limited):
         DeadlineExceededError: The time ran out.
         RuntimeError: It was used from a second event loop.
     """
+
+    __slots__ = ()
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Run the request within the time that its call has left."""
@@ -98,7 +96,6 @@ class Deadline(_Limited):
         return error
 
 
-@define(eq=False)
 class AttemptTimeout(_Limited):
     """A limit for each attempt.
 
@@ -110,6 +107,8 @@ class AttemptTimeout(_Limited):
         AttemptTimeoutError: The time ran out.
         RuntimeError: It was used from a second event loop.
     """
+
+    __slots__ = ()
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType

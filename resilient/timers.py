@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from attrs import define, field
-
 from resilient.clock import Clock, TimerHandle
 
 __all__ = ["Limit", "TimerQueue", "limit_at"]
@@ -55,17 +53,19 @@ class Limit:
         return self._task.uncancel() <= self._cancelling
 
 
-@define(eq=False)
 class TimerQueue:
     """Limits of one duration, in seconds, on one armed timer."""
 
-    _clock: Clock
-    seconds: float
-    # Until when, whose task it is, and how many cancellations of it were under way.
-    _limits: dict[int, tuple[float, Task, int]] = field(factory=dict, init=False)
-    _fired: dict[int, tuple[float, Task, int]] = field(factory=dict, init=False)
-    _serial: int = field(default=0, init=False)
-    _handle: TimerHandle | None = field(default=None, init=False)
+    __slots__ = ("_clock", "_fired", "_handle", "_limits", "_serial", "seconds")
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self.seconds = seconds
+        # Until when, whose task it is, and how many cancellations of it were under way.
+        self._limits: dict[int, tuple[float, Task, int]] = {}
+        self._fired: dict[int, tuple[float, Task, int]] = {}
+        self._serial = 0
+        self._handle: TimerHandle | None = None
 
     def set(self, now: float) -> int | Limit | None:
         """Limit the current task, from `now` on."""

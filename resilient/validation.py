@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from types import SimpleNamespace
+from typing import Annotated, Any, TypeVar
 
 from attrs import Attribute
 
@@ -24,9 +25,12 @@ __all__ = [
     "plain_function",
     "positive",
     "statuses",
+    "validated",
 ]
 
 Validator = Callable[[Any, "Attribute[Any]", Any], None]
+
+_T = TypeVar("_T")
 
 # Marks a duration, which a file may give with its unit.
 Seconds = Annotated[float, "seconds"]
@@ -123,6 +127,13 @@ def statuses(least: int) -> Validator:
             and all(type(status) is int and least <= status <= 999 for status in value)
         ),
     )
+
+
+def validated(owner: object, name: str, value: _T, validator: Validator) -> _T:
+    """What `validator` allows, for an argument of a class that is not made by attrs."""
+    attribute: Any = SimpleNamespace(alias=name)
+    validator(owner, attribute, value)
+    return value
 
 
 # What is no collection is left as it is, for the validator to name.

@@ -16,15 +16,16 @@ from __future__ import annotations
 
 import math
 from enum import Enum
-from typing import Final
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from resilient.breaker.policy import BreakerPolicy
 from resilient.outcome import Verdict
 from resilient.window import SlidingCounts
 
-__all__ = ["Change", "Counts", "Machine", "State"]
+if TYPE_CHECKING:
+    from resilient.breaker.counts import Counts
+
+__all__ = ["Change", "Machine", "State"]
 
 CALLS, FAILURES, SLOW = range(3)
 
@@ -43,24 +44,13 @@ class State(Enum):
     HALF_OPEN = "half_open"
 
 
-@frozen
-class Change:
+class Change(NamedTuple):
     """A transition, and why; `seconds` is how long the circuit stays open, if it opened."""
 
     before: State
     after: State
     reason: str
     seconds: float | None = None
-
-
-@frozen
-class Counts:
-    """What a circuit has seen in its window; `streak` is the failures in a row."""
-
-    calls: int = 0
-    failures: int = 0
-    slow: int = 0
-    streak: int = 0
 
 
 class Machine:
@@ -267,14 +257,18 @@ class Machine:
             return 3
         if self.state is not State.CLOSED:
             return 2
-        return 1 if self._closed_at is not None or self.counts(now).failures else 0
+        return 1 if self._closed_at is not None or self._totals(now)[FAILURES] else 0
 
     def counts(self, now: float) -> Counts:
         """What the window holds."""
-        if self._window is None:
-            return Counts(streak=self._streak)
-        calls, failures, slow = self._window.totals(max(now, self._now))
+        # Only for who looks.
+        from resilient.breaker.counts import Counts
+
+        calls, failures, slow = self._totals(now)
         return Counts(calls, failures, slow, self._streak)
+
+    def _totals(self, now: float) -> list[int]:
+        return [0, 0, 0] if self._window is None else self._window.totals(max(now, self._now))
 
     # -- transitions
 

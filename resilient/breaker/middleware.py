@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import math
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-from attrs import define, field, frozen
 from yarl import URL
 
 from resilient.attempt import run_attempt
-from resilient.breaker.machine import Change, Counts, Machine, State
+from resilient.breaker.machine import Change, Machine, State
 from resilient.breaker.policy import BreakerPolicy
 from resilient.call import call_of
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
+from resilient.emitter import Emitter, make_emitter
 from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConfigError
-from resilient.events import Emitter, RefusalEvent, TransitionEvent, make_emitter
 from resilient.outcome import (
     Outcome,
     Verdict,
@@ -29,13 +29,18 @@ from resilient.outcome import (
 )
 from resilient.pool import is_full, mark_used, was_reused
 from resilient.redact import origin_of
-from resilient.retry_after import parse_retry_after
-from resilient.validation import instance, plain_function
+from resilient.validation import instance, plain_function, validated
 
-__all__ = ["Circuit", "CircuitBreaker"]
+if TYPE_CHECKING:
+    from resilient.breaker.circuit import Circuit
+    from resilient.events import Listener
+
+__all__ = ["CircuitBreaker"]
 
 # How many circuits are looked at to find one to forget: enough, and quick.
 _OLDEST = 64
+
+_STANDARD: Final = BreakerPolicy()
 
 Key = Callable[[ClientRequest], Hashable | None]
 
@@ -49,7 +54,6 @@ def origin(request: ClientRequest) -> Hashable:
     return origin_of(request.url)
 
 
-@define(eq=False)
 class CircuitBreaker:
     """Refuses calls to a server that keeps failing, until it has shown that it is back.
 
@@ -73,17 +77,33 @@ class CircuitBreaker:
         RuntimeError: It was used from a second event loop.
     """
 
-    policy: BreakerPolicy = field(
-        factory=BreakerPolicy, validator=instance(BreakerPolicy, "a BreakerPolicy")
+    __slots__ = (
+        "__weakref__",
+        "_clock",
+        "_emitter",
+        "_loop",
+        "_machines",
+        "_time",
+        "key",
+        "policy",
     )
-    key: Key = field(default=origin, kw_only=True, validator=plain_function("of a request"))
-    _emitter: Emitter = field(
-        factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
-    )
-    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
-    _machines: dict[Hashable, Machine] = field(factory=dict, init=False)
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
-    _time: Callable[[], float] = field(init=False)
+
+    def __init__(
+        self,
+        policy: BreakerPolicy = _STANDARD,
+        *,
+        key: Key = origin,
+        listeners: Iterable[Listener] | Emitter = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        is_policy = instance(BreakerPolicy, "a BreakerPolicy")
+        self.policy = validated(self, "policy", policy, is_policy)
+        self.key = validated(self, "key", key, plain_function("of a request"))
+        self._emitter = make_emitter(listeners)
+        self._clock = clock
+        self._machines: dict[Hashable, Machine] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._time: Callable[[], float]  # from the loop on that it is first used on
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
@@ -152,12 +172,18 @@ class CircuitBreaker:
             if not isinstance(url, URL) or not url.absolute or not url.host:
                 raise ConfigError.of("CircuitBreaker.circuit", key, "a URL with scheme and host")
             key = origin_of(url)
-        return Circuit(key, self)
+        return self._circuit(key)
 
     @property
     def circuits(self) -> tuple[Circuit, ...]:
         """Every circuit that is kept."""
-        return tuple(Circuit(key, self) for key in self._machines)
+        return tuple(map(self._circuit, self._machines))
+
+    def _circuit(self, key: Hashable) -> Circuit:
+        # Only for who looks.
+        from resilient.breaker.circuit import Circuit
+
+        return Circuit(key, self)
 
     def _ask_key(self, request: ClientRequest) -> Hashable | None:
         try:
@@ -206,12 +232,18 @@ class CircuitBreaker:
         ended = self._time()
         failed = verdict is Verdict.TRANSIENT
         headers = getattr(outcome, "headers", None) if failed else None
+        retry_after = None
+        if headers:
+            # Not before an attempt has failed.
+            from resilient.retry_after import parse_retry_after
+
+            retry_after = parse_retry_after(headers, now=self._clock.now())
         change = machine.record(
             permit,
             verdict,
             ended,
             duration=ended - started,
-            retry_after=headers and parse_retry_after(headers, now=self._clock.now()),
+            retry_after=retry_after,
             random=self._clock.random() if failed else 0.0,
         )
         if change is not None:
@@ -225,64 +257,16 @@ class CircuitBreaker:
         self, request: ClientRequest, key: Hashable, machine: Machine, now: float
     ) -> CircuitOpenError:
         error = CircuitOpenError(key, machine.retry_in(now), machine.state.value)
-        if self._emitter.wants(RefusalEvent.level):
-            self._emitter.tell(RefusalEvent, request, by="breaker", reason=str(error))
+        if self._emitter.wants("refusal"):
+            self._emitter.tell("refusal", request, by="breaker", reason=str(error))
         return error
 
     def _tell(self, key: Hashable, change: Change) -> None:
-        self._emitter.emit(
-            TransitionEvent(
-                name=self._emitter.name,
-                key=key,
-                before=change.before.value,
-                after=change.after.value,
-                reason=change.reason,
-                seconds=change.seconds,
-            )
+        self._emitter.announce(
+            "transition",
+            key=key,
+            before=change.before.value,
+            after=change.after.value,
+            reason=change.reason,
+            seconds=change.seconds,
         )
-
-
-@frozen
-class Circuit:
-    """One circuit of a breaker, seen from outside; always as it is now."""
-
-    key: Hashable
-    _breaker: CircuitBreaker = field(repr=False)
-
-    @property
-    def _machine(self) -> Machine:
-        # Looking at a circuit does not make one: it would be as new.
-        return self._breaker._machines.get(self.key) or Machine(self._breaker.policy)
-
-    @property
-    def state(self) -> str:
-        """One of "closed", "open", "half_open"."""
-        return self._machine.state.value
-
-    @property
-    def isolated(self) -> bool:
-        """Whether it stays open until `reset`."""
-        return self._machine.isolated
-
-    @property
-    def counts(self) -> Counts:
-        """Calls, failures and slow calls in the window, and the failures in a row."""
-        return self._machine.counts(self._breaker._clock.time())
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds until a call may pass; 0 if one may now, None while it is isolated."""
-        return self._machine.retry_in(self._breaker._clock.time())
-
-    def isolate(self) -> None:
-        """Refuse every call until `reset`; with `observe`, only say so."""
-        machine = self._breaker._machines.get(self.key) or self._breaker._make(self.key)
-        self._told(machine.isolate())
-
-    def reset(self) -> None:
-        """Close it, and forget what it has counted."""
-        self._told(self._machine.reset())
-
-    def _told(self, change: Change | None) -> None:
-        if change is not None:
-            self._breaker._tell(self.key, change)

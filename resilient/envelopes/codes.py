@@ -20,12 +20,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
-from resilient.envelopes.envelope import Envelope
 from resilient.errors import ConfigError
 from resilient.validation import check, optional
+
+if TYPE_CHECKING:
+    from resilient.envelopes.envelope import Envelope
 
 __all__ = ["CodeRule", "refine"]
 

@@ -1,19 +1,9 @@
-"""What an error body says, whatever its format, and what reads it.
-
-A format of one's own is a function away:
-
-    def read_acme(status: int, headers: Mapping[str, str], body: bytes) -> Envelope | None:
-        document = json_object(body)
-        if document is None or "acmeError" not in document:
-            return None  # not ours: the next parser is asked
-        return Envelope(message=text(document["acmeError"]), code=text(document.get("nr")))
-"""
+"""What an error body says, whatever its format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import islice
-from typing import Protocol
 
 from attrs import field, frozen
 
@@ -21,7 +11,7 @@ from resilient.envelopes.fields import MOST_DETAILS
 from resilient.envelopes.leniency import text
 from resilient.errors import FieldError
 
-__all__ = ["NOTHING", "Envelope", "EnvelopeParser"]
+__all__ = ["NOTHING", "Envelope"]
 
 
 def _clean(value: str | None) -> str | None:
@@ -60,16 +50,3 @@ class Envelope:
 
 
 NOTHING = Envelope()
-
-
-class EnvelopeParser(Protocol):
-    """Reads one format of error bodies; any function with these arguments is one.
-
-    Args of the call, by position: the response's status, its headers (`parse_error` hands
-    over ones that do not heed case), and its body as far as it was read. `json_object` is
-    the cheap way to the body's JSON. Returning None declines: the body is not in this
-    format, and the next parser is asked.
-    """
-
-    def __call__(self, status: int, headers: Mapping[str, str], body: bytes, /) -> Envelope | None:
-        """The envelope, or None to decline."""

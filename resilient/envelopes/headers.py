@@ -9,21 +9,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from resilient.envelopes.leniency import string
 
-__all__ = ["DEFAULT_REQUEST_ID_HEADERS", "any_case", "header_request_id", "media_type"]
-
-# The first that is there counts: the API's own identifier before its gateway's, and the
-# content delivery network's last.
-DEFAULT_REQUEST_ID_HEADERS = (
-    "X-Request-Id",
-    "Request-Id",
-    "X-Correlation-Id",
-    "X-Amzn-RequestId",
-    "X-Amz-Request-Id",
-    "X-Ms-Request-Id",
-    "X-GitHub-Request-Id",
-    "X-Trace-Id",
-    "CF-Ray",
-)
+__all__ = ["any_case", "header_request_id", "media_type"]
 
 
 def any_case(headers: Mapping[Any, Any]) -> Mapping[str, str]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResponseError
-from attrs import define, field
 from multidict import CIMultiDict, MultiMapping
 
 from resilient.attempt import run_attempt
 from resilient.bodies import read_within
 from resilient.call import call_of, remembered, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.envelopes.chain import parse_error
-from resilient.envelopes.envelope import EnvelopeParser
+from resilient.emitter import Emitter, make_emitter
+from resilient.envelopes.parser import EnvelopeParser
 from resilient.envelopes.policy import ErrorPolicy
-from resilient.envelopes.resolve import resolve_parser
+from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
 from resilient.errors import (
     APIError,
     BadRequestError,
@@ -23,17 +23,19 @@ from resilient.errors import (
     error_class,
     public_request_info,
 )
-from resilient.events import Emitter, make_emitter
 from resilient.outcome import is_handshake, is_malformed
 from resilient.pool import mark_used
 from resilient.redact import public_url
-from resilient.retry_after import parse_retry_after
-from resilient.validation import instance
+from resilient.validation import instance, validated
+
+if TYPE_CHECKING:
+    from resilient.events import Listener
 
 __all__ = ["NormalizeErrors"]
 
+_STANDARD: Final = ErrorPolicy()
 
-@define(eq=False)
+
 class NormalizeErrors:
     """Raises an `APIError` for each response with an error status.
 
@@ -55,17 +57,22 @@ class NormalizeErrors:
         APIError: The subclass for the status; `ValidationError` for a 400 that names fields.
     """
 
-    policy: ErrorPolicy = field(
-        factory=ErrorPolicy, validator=instance(ErrorPolicy, "an ErrorPolicy")
-    )
-    _emitter: Emitter = field(
-        factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
-    )
-    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
-    _parsers: tuple[EnvelopeParser, ...] = field(init=False)
+    __slots__ = ("__weakref__", "_clock", "_emitter", "_parsers", "policy")
 
-    def __attrs_post_init__(self) -> None:
-        self._parsers = tuple(resolve_parser(parser) for parser in self.policy.parsers)
+    def __init__(
+        self,
+        policy: ErrorPolicy = _STANDARD,
+        *,
+        listeners: Iterable[Listener] | Emitter = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.policy = validated(self, "policy", policy, instance(ErrorPolicy, "an ErrorPolicy"))
+        self._emitter = make_emitter(listeners)
+        self._clock = clock
+        # Those of others now, so that no error waits for an import; our own with the first.
+        self._parsers = tuple(
+            each if each in DEFAULT_PARSERS else resolve_parser(each) for each in policy.parsers
+        )
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
@@ -119,6 +126,10 @@ class NormalizeErrors:
         body: bytes,
         reason: str | None = None,
     ) -> APIError:
+        # Not before there is an error.
+        from resilient.envelopes.chain import parse_error
+        from resilient.retry_after import parse_retry_after
+
         envelope = parse_error(
             status,
             headers,

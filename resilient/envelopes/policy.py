@@ -7,13 +7,26 @@ from typing import Any
 
 from attrs import Attribute, field, frozen
 
-from resilient.envelopes.codes import CodeRule
-from resilient.envelopes.envelope import EnvelopeParser
-from resilient.envelopes.headers import DEFAULT_REQUEST_ID_HEADERS
+from resilient import envelopes  # which imports what it names when it is asked for it
+from resilient.envelopes.parser import EnvelopeParser
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
 from resilient.validation import Seconds, as_set, as_tuple, at_least, each, positive, statuses
 
-__all__ = ["ErrorPolicy"]
+__all__ = ["DEFAULT_REQUEST_ID_HEADERS", "ErrorPolicy"]
+
+# The first that is there counts: the API's own identifier before its gateway's, and the
+# content delivery network's last.
+DEFAULT_REQUEST_ID_HEADERS = (
+    "X-Request-Id",
+    "Request-Id",
+    "X-Correlation-Id",
+    "X-Amzn-RequestId",
+    "X-Amz-Request-Id",
+    "X-Ms-Request-Id",
+    "X-GitHub-Request-Id",
+    "X-Trace-Id",
+    "CF-Ray",
+)
 
 Parsers = Iterable[EnvelopeParser | str]
 
@@ -27,7 +40,14 @@ def _can_be_had(instance: object, attribute: Attribute[Any], value: Any) -> None
     """Finds a name that stands for nothing now, not when the first error comes."""
     each(object, "a list of parsers or their names")(instance, attribute, value)
     for parser in value:
-        resolve_parser(parser)
+        if parser not in DEFAULT_PARSERS:
+            resolve_parser(parser)
+
+
+def _are_rules(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """Looks at the rules there are: who has none need not wait for the import of `CodeRule`."""
+    if value != ():
+        each(envelopes.CodeRule, "CodeRule values")(instance, attribute, value)
 
 
 @frozen(kw_only=True)
@@ -50,8 +70,8 @@ class ErrorPolicy:
         converter=_parsers,
         validator=_can_be_had,
     )
-    code_rules: tuple[CodeRule, ...] = field(
-        default=(), converter=as_tuple, validator=each(CodeRule, "CodeRule values")
+    code_rules: tuple[envelopes.CodeRule, ...] = field(
+        default=(), converter=as_tuple, validator=_are_rules
     )
     request_id_headers: tuple[str, ...] = field(
         default=DEFAULT_REQUEST_ID_HEADERS,

@@ -7,13 +7,10 @@ is no register to add to: it would be shared by everybody in the process.
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from importlib import import_module
 from typing import cast
 
-from resilient.envelopes.envelope import EnvelopeParser
-from resilient.envelopes.flat import parse_flat
-from resilient.envelopes.nested import parse_nested
-from resilient.envelopes.problem import parse_problem
+from resilient.envelopes.parser import EnvelopeParser
 from resilient.errors import ConfigError
 from resilient.references import load_reference
 
@@ -22,8 +19,7 @@ __all__ = ["DEFAULT_PARSERS", "ENTRY_POINT_GROUP", "resolve_parser"]
 ENTRY_POINT_GROUP = "resilient.envelopes"
 
 # Built-in parsers in the order in which they are asked (the reasons: `chain`).
-_BUILT_IN = MappingProxyType({"problem": parse_problem, "nested": parse_nested, "flat": parse_flat})
-DEFAULT_PARSERS: tuple[str, ...] = tuple(_BUILT_IN)
+DEFAULT_PARSERS: tuple[str, ...] = ("problem", "nested", "flat")
 
 
 def resolve_parser(parser: EnvelopeParser | str) -> EnvelopeParser:
@@ -34,10 +30,15 @@ def resolve_parser(parser: EnvelopeParser | str) -> EnvelopeParser:
     """
     found: object = parser
     if isinstance(parser, str):
-        found = _BUILT_IN.get(parser) or _load(parser)
+        found = _built_in(parser) if parser in DEFAULT_PARSERS else _load(parser)
     if not callable(found):
         raise ConfigError.of("a parser of error bodies", parser, "callable, or the name of one")
     return cast("EnvelopeParser", found)
+
+
+def _built_in(name: str) -> object:
+    # Imported when there is a body to read.
+    return getattr(import_module(f"resilient.envelopes.{name}"), f"parse_{name}")
 
 
 def _load(name: str) -> object:
@@ -49,7 +50,7 @@ def _load(name: str) -> object:
         return load_reference(f"{entry_point.module}:{entry_point.attr}")
     if ":" in name:
         return load_reference(name)
-    raise _unknown(name, sorted({*_BUILT_IN, *declared.names}))
+    raise _unknown(name, sorted({*DEFAULT_PARSERS, *declared.names}))
 
 
 def _unknown(name: str, known: list[str]) -> ConfigError:

@@ -14,7 +14,9 @@ pure: it takes facts, and gives an answer with its reason.
 
 from __future__ import annotations
 
-from attrs import define, frozen
+from typing import NamedTuple
+
+from attrs import define
 
 from resilient.errors import APIError, CircuitOpenError
 from resilient.outcome import Outcome, is_permanent, is_transport_failure, status_of
@@ -48,8 +50,7 @@ class Facts:
     told: bool | None = None
 
 
-@frozen
-class Answer:
+class Answer(NamedTuple):
     """Whether to try again, and why or why not.
 
     `refused` is true where the outcome was worth another attempt that could not be made.

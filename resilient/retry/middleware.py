@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from asyncio import get_running_loop
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-from attrs import define, field
 
 from resilient.bodies import (
     discard,
@@ -20,18 +20,12 @@ from resilient.bodies import (
 )
 from resilient.call import Call, drop, remember, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
+from resilient.emitter import Emitter, make_emitter
 from resilient.errors import (
     APIError,
     AttemptTimeoutError,
     CircuitOpenError,
     ConnectionFailedError,
-)
-from resilient.events import (
-    AttemptEvent,
-    Emitter,
-    RefusalEvent,
-    WaitEvent,
-    make_emitter,
 )
 from resilient.outcome import (
     Outcome,
@@ -44,20 +38,23 @@ from resilient.outcome import (
 from resilient.pool import mark_used, was_reused
 from resilient.redact import public_url, summary
 from resilient.retry.budget import RetryBudget
-from resilient.retry.decision import Facts, decide, hindrance, pace
 from resilient.retry.idempotency import is_keyed, send_key
 from resilient.retry.policy import RetryPolicy
 from resilient.retry.surface import headers_of, surface, told
-from resilient.retry_after import parse_retry_after
 from resilient.timers import limit_at
-from resilient.validation import instance, optional
+from resilient.validation import instance, optional, validated
+
+if TYPE_CHECKING:
+    from resilient.events import Listener
+    from resilient.retry.decision import Facts
 
 __all__ = ["Retry"]
+
+_STANDARD: Final = RetryPolicy()
 
 _RAN_OUT = "the total timeout of the session ran out"
 
 
-@define(eq=False)
 class Retry:
     """Tries again what may go better next time, within a policy.
 
@@ -81,28 +78,36 @@ class Retry:
         RuntimeError: It was used from a second event loop.
     """
 
-    policy: RetryPolicy = field(
-        factory=RetryPolicy, validator=instance(RetryPolicy, "a RetryPolicy")
+    __slots__ = (
+        "__weakref__",
+        "_budget",
+        "_clock",
+        "_counting",
+        "_emitter",
+        "_loop",
+        "_time",
+        "policy",
     )
-    _budget: RetryBudget | None = field(
-        default=None,
-        kw_only=True,
-        validator=optional(instance(RetryBudget, "a RetryBudget (a policy goes into RetryPolicy)")),
-    )
-    _emitter: Emitter = field(
-        factory=Emitter, kw_only=True, alias="listeners", converter=make_emitter
-    )
-    _clock: Clock = field(default=SYSTEM_CLOCK, kw_only=True)
-    # The budget, as calls keep it: a tuple made once costs them nothing.
-    _counting: tuple[RetryBudget, ...] = field(default=(), init=False)
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
-    _time: Callable[[], float] = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        if self._budget is None and self.policy.budget is not None:
-            self._budget = RetryBudget(self.policy.budget)
-        if self._budget is not None:
-            self._counting = (self._budget,)
+    def __init__(
+        self,
+        policy: RetryPolicy = _STANDARD,
+        *,
+        budget: RetryBudget | None = None,
+        listeners: Iterable[Listener] | Emitter = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        is_budget = instance(RetryBudget, "a RetryBudget (a policy goes into RetryPolicy)")
+        self.policy = validated(self, "policy", policy, instance(RetryPolicy, "a RetryPolicy"))
+        self._budget: RetryBudget | None = validated(self, "budget", budget, optional(is_budget))
+        if budget is None and policy.budget is not None:
+            self._budget = RetryBudget(policy.budget)
+        # The budget, as calls keep it: a tuple made once costs them nothing.
+        self._counting = () if self._budget is None else (self._budget,)
+        self._emitter = make_emitter(listeners)
+        self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._time: Callable[[], float]  # from the loop on that it is first used on
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Run the request until it succeeds or no more is to be tried."""
@@ -184,7 +189,7 @@ class Retry:
     async def _wait(self, hop: _Hop, number: int, seconds: float, reason: str) -> None:
         call, request = hop.call, hop.request
         call.waited(seconds, reason)
-        self._emitter.tell(WaitEvent, request, number=number, seconds=seconds, reason=reason)
+        self._emitter.tell("wait", request, number=number, seconds=seconds, reason=reason)
         if seconds > 0:
             await self._clock.sleep(seconds)
         prepare_resend(request)
@@ -208,6 +213,10 @@ class Retry:
             before: The request's response before it.
             stale: Whether it failed as one does whose pooled connection was closed before.
         """
+        # Not before an attempt has failed.
+        from resilient.retry.decision import Facts, decide, hindrance
+        from resilient.retry_after import parse_retry_after
+
         policy = self.policy
         call, request = hop.call, hop.request
         facts = Facts(
@@ -275,6 +284,8 @@ class Retry:
         return await settle(request, is_over=failed)
 
     def _pace(self, hop: _Hop, retry_after: float | None) -> tuple[float | None, str]:
+        from resilient.retry.decision import pace  # as in `_next`
+
         policy = self.policy
         call = hop.call
         if hop.waits is None:
@@ -339,9 +350,9 @@ class Retry:
         """Keep a record of an attempt: its status, or what went wrong, in a few words."""
         ended = self._time()
         call.records += ((number, request.method, request.url, started, ended, what),)
-        if self._emitter.wants(AttemptEvent.level):
+        if self._emitter.wants("attempt"):
             self._emitter.tell(
-                AttemptEvent,
+                "attempt",
                 request,
                 number=number,
                 duration=ended - started,
@@ -351,7 +362,7 @@ class Retry:
 
     def _refuse(self, hop: _Hop, reason: str, *, said: bool = True) -> tuple[None, str]:
         if said:
-            self._emitter.tell(RefusalEvent, hop.request, by="retry", reason=reason)
+            self._emitter.tell("refusal", hop.request, by="retry", reason=reason)
         return None, reason
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from aiohttp import ClientRequest, ClientResponse
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
+import resilient  # which imports what it names when it is asked for it
 from resilient.errors import ConfigError
 from resilient.outcome import IDEMPOTENT_METHODS
 from resilient.retry.budget import BudgetPolicy
 from resilient.retry.schedule import Backoff
-from resilient.retry_after import ResetHeader
 from resilient.validation import (
     Seconds,
     as_set,
@@ -45,6 +45,12 @@ def _methods(value: Iterable[str]) -> frozenset[str]:
 
 def _classes(value: type[Exception] | Iterable[type[Exception]]) -> tuple[type[Exception], ...]:
     return (value,) if isinstance(value, type) else as_tuple(value)
+
+
+def _are_reset_headers(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """Looks at those there are: who has none need not wait for the import of `ResetHeader`."""
+    if value != ():
+        each(resilient.ResetHeader, "ResetHeader values")(instance, attribute, value)
 
 
 @frozen(kw_only=True)
@@ -103,8 +109,8 @@ class RetryPolicy:
     max_retry_after: Seconds = field(
         default=DEFAULT_MAX_RETRY_AFTER, validator=at_least(0.0, "seconds")
     )
-    reset_headers: tuple[ResetHeader, ...] = field(
-        default=(), converter=as_tuple, validator=each(ResetHeader, "ResetHeader values")
+    reset_headers: tuple[resilient.ResetHeader, ...] = field(
+        default=(), converter=as_tuple, validator=_are_reset_headers
     )
     budget: BudgetPolicy | None = field(
         factory=BudgetPolicy, validator=optional(instance(BudgetPolicy, "a BudgetPolicy"))

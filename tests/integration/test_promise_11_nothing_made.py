@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-import resilient.breaker.middleware
-import resilient.call
-import resilient.retry.middleware
+import resilient.history
 from resilient import (
+    Attempt,
     BreakerPolicy,
     CircuitOpenError,
     Pipeline,
@@ -17,18 +16,11 @@ from resilient import (
     attempts_of,
     pipeline_of,
 )
+from resilient.events import KINDS
 from resilient.testing import Reply
 from resilient.testing.clocks import FakeClock
 from resilient.testing.events import EventLog
 from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
-
-PLACES = [
-    (resilient.retry.middleware, "AttemptEvent"),
-    (resilient.retry.middleware, "WaitEvent"),
-    (resilient.retry.middleware, "RefusalEvent"),
-    (resilient.breaker.middleware, "RefusalEvent"),
-    (resilient.call, "Attempt"),
-]
 
 
 @pytest.fixture
@@ -36,8 +28,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """How many of each kind have been made."""
     counts: dict[str, int] = {}
 
-    def counting(module: Any, name: str) -> Any:
-        real = getattr(module, name)
+    def counting(real: type[Any]) -> Any:
+        name = real.__name__
 
         def init(self: Any, *args: Any, **kwargs: Any) -> None:
             counts[name] = counts.get(name, 0) + 1
@@ -45,8 +37,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
         return type(name, (real,), {"__init__": init})
 
-    for module, name in PLACES:
-        monkeypatch.setattr(module, name, counting(module, name))
+    for kind in ("attempt", "wait", "refusal"):
+        monkeypatch.setitem(KINDS, kind, counting(KINDS[kind]))
+    monkeypatch.setattr(resilient.history, "Attempt", counting(Attempt))
     return counts
 
 

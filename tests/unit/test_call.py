@@ -10,7 +10,6 @@ from yarl import URL
 
 from resilient.call import (
     KEY,
-    Attempt,
     Call,
     Override,
     attempts_of,
@@ -23,6 +22,7 @@ from resilient.call import (
     take,
 )
 from resilient.errors import ConfigError
+from resilient.history import Attempt
 
 
 class Request:

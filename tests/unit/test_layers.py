@@ -11,6 +11,8 @@ from types import ModuleType
 import pytest
 
 import resilient
+import resilient.breaker
+import resilient.envelopes
 import resilient.testing
 
 ROOT = Path(resilient.__file__).parent
@@ -29,7 +31,9 @@ LEVELS = [
     ("resilient.redact", 0),
     ("resilient.validation", 0),
     ("resilient.references", 0),
+    ("resilient.emitter", 0),
     ("resilient.events", 0),
+    ("resilient.history", 0),
     ("resilient.call", 0),
     ("resilient.attempt", 1),
     ("resilient.outcome", 1),
@@ -121,7 +125,11 @@ def test_only_the_schedule_imports_backoff() -> None:
     assert importers == ["resilient.retry.schedule"]
 
 
-@pytest.mark.parametrize("package", [resilient, resilient.testing], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "package",
+    [resilient, resilient.breaker, resilient.envelopes, resilient.testing],
+    ids=lambda each: each.__name__,
+)
 def test_names_have_the_homes_that_type_checkers_see(package: ModuleType) -> None:
     tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))
     seen = {
@@ -144,6 +152,24 @@ def test_importing_the_package_imports_nothing_of_its_own_yet() -> None:
     ours = {name for name in loaded if name.partition(".")[0] == "resilient"}
     assert ours == {"resilient", "resilient.lazy", "resilient.testing"}
     assert not {"aiohttp", "attrs", "aioresponses"} & set(loaded)
+
+
+def test_a_pipeline_does_not_import_what_only_failures_and_listeners_need() -> None:
+    code = "import sys, resilient; resilient.Pipeline(); print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert "resilient.retry.middleware" in loaded
+    later = {
+        "resilient.breaker.circuit",
+        "resilient.envelopes.chain",
+        "resilient.envelopes.flat",
+        "resilient.events",
+        "resilient.history",
+        "resilient.retry.decision",
+        "resilient.retry_after",
+    }
+    assert not later & set(loaded)
+    # Nor anything big of other people's that aiohttp does without.
+    assert not {"backoff", "difflib", "http_sf", "importlib.metadata", "pkgutil"} & set(loaded)
 
 
 def test_every_public_name_is_there_sorted_and_documented() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from resilient.call import Attempt
+from resilient.history import Attempt
 
 __all__ = ["CallFacts", "Comparison", "DemoFacts", "ErrorFacts", "OutageFacts", "Side", "Spell"]
 
