@@ -42,7 +42,6 @@ if TYPE_CHECKING:
         ConflictError as ConflictError,
         ConnectionFailedError as ConnectionFailedError,
         DeadlineExceededError as DeadlineExceededError,
-        FieldError as FieldError,
         GatewayTimeoutError as GatewayTimeoutError,
         InternalServerError as InternalServerError,
         NotAcceptableError as NotAcceptableError,
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
         TransitionEvent as TransitionEvent,
         WaitEvent as WaitEvent,
     )
+    from resilient.field_error import FieldError as FieldError
     from resilient.history import Attempt as Attempt
     from resilient.retry import (
         Backoff as Backoff,
@@ -114,7 +114,7 @@ _HOMES = {
     "EnvelopeParser": "resilient.envelopes",
     "ErrorPolicy": "resilient.envelopes.policy",
     "Event": "resilient.events",
-    "FieldError": "resilient.errors",
+    "FieldError": "resilient.field_error",
     "GatewayTimeoutError": "resilient.errors",
     "InternalServerError": "resilient.errors",
     "Listener": "resilient.events",

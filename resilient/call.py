@@ -14,15 +14,14 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession, ClientTimeout
-from attrs import asdict, evolve, field, frozen
 from yarl import URL
 
 from resilient.errors import ResilientError
 from resilient.redact import public_url
-from resilient.validation import Validator, at_least, instance, optional, positive
+from resilient.validation import at_least, instance, optional, positive, validated
 
 if TYPE_CHECKING:
     from resilient.history import Attempt
@@ -30,33 +29,33 @@ if TYPE_CHECKING:
 __all__ = ["KEY", "NO_OVERRIDE", "Call", "attempts_of", "current", "override"]
 
 
-def _no_limit_or(validator: Validator) -> Validator:
-    """What `validator` allows, or infinity for no limit at all."""
-    return lambda instance, attribute, value: (
-        None if value == math.inf else validator(instance, attribute, value)
-    )
-
-
-@frozen
-class Override:
+class Override(NamedTuple):
     """Settings that hold in one block of code; None leaves a setting as the policy has it."""
 
-    max_attempts: int | None = field(default=None, validator=optional(at_least(1)))
-    raise_errors: bool | None = field(
-        default=None, validator=optional(instance(bool, "True or False"))
-    )
-    total_timeout: float | None = field(default=None, validator=optional(_no_limit_or(positive())))
-    attempt_timeout: float | None = field(
-        default=None, validator=optional(_no_limit_or(positive()))
-    )
-    idempotent: bool | None = field(
-        default=None, validator=optional(instance(bool, "True or False"))
-    )
+    max_attempts: int | None = None
+    raise_errors: bool | None = None
+    total_timeout: float | None = None
+    attempt_timeout: float | None = None
+    idempotent: bool | None = None
+
+    def check(self) -> None:
+        """Raise `ConfigError` for a setting that makes no sense."""
+        allowed = {
+            "max_attempts": at_least(1),
+            "raise_errors": instance(bool, "True or False"),
+            "total_timeout": positive(),
+            "attempt_timeout": positive(),
+            "idempotent": instance(bool, "True or False"),
+        }
+        for name, value in self._asdict().items():
+            no_limit = value == math.inf and name.endswith("_timeout")
+            if not no_limit:
+                validated(self, name, value, optional(allowed[name]))
 
     def over(self, other: Override) -> Override:
         """These settings, and those of another where these have none."""
-        mine = {name: value for name, value in asdict(self).items() if value is not None}
-        return evolve(other, **mine)
+        mine = {name: value for name, value in self._asdict().items() if value is not None}
+        return other._replace(**mine)
 
 
 NO_OVERRIDE: Final = Override()
@@ -271,6 +270,7 @@ def override(
         ConfigError: A value that makes no sense.
     """
     given = Override(max_attempts, raise_errors, total_timeout, attempt_timeout, idempotent)
+    given.check()
     outer = current.get()
     scope = Call()
     scope.override = given if outer is None else given.over(outer.override)

@@ -33,7 +33,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
-from attrs import frozen
 from multidict import CIMultiDict, CIMultiDictProxy
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from resilient.call import Call
+    from resilient.field_error import FieldError
     from resilient.history import Attempt
 
 __all__ = [
@@ -57,7 +57,6 @@ __all__ = [
     "ConflictError",
     "ConnectionFailedError",
     "DeadlineExceededError",
-    "FieldError",
     "GatewayTimeoutError",
     "InternalServerError",
     "NotAcceptableError",
@@ -74,14 +73,6 @@ __all__ = [
 
 # How much of a server's message an exception's text shows; the attribute keeps it all.
 _SHOWN = 300
-
-
-@frozen
-class FieldError:
-    """One field that a server found fault with, and what it said of it."""
-
-    field: str
-    message: str
 
 
 class ResilientError(Exception):

@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from resilient.envelopes.fields import MOST_DETAILS
 from resilient.envelopes.leniency import text
-from resilient.errors import FieldError
+from resilient.field_error import FieldError
 
 __all__ = ["NOTHING", "Envelope"]
 

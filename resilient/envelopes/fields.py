@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from resilient.envelopes.leniency import first_text, string, text
-from resilient.errors import FieldError
+from resilient.field_error import FieldError
 
 __all__ = ["MOST_DETAILS", "field_errors", "remarks"]
 

@@ -14,7 +14,7 @@ from resilient.envelopes.document import json_object
 from resilient.envelopes.envelope import NOTHING, Envelope
 from resilient.envelopes.fields import field_errors
 from resilient.envelopes.leniency import first_text, own_code, request_id, string, text
-from resilient.errors import FieldError
+from resilient.field_error import FieldError
 
 __all__ = ["parse_nested"]
 

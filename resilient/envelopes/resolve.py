@@ -12,7 +12,6 @@ from typing import cast
 
 from resilient.envelopes.parser import EnvelopeParser
 from resilient.errors import ConfigError
-from resilient.references import load_reference
 
 __all__ = ["DEFAULT_PARSERS", "ENTRY_POINT_GROUP", "resolve_parser"]
 
@@ -44,6 +43,8 @@ def _built_in(name: str) -> object:
 def _load(name: str) -> object:
     # Imported only when a policy names a parser that is not built in.
     from importlib.metadata import entry_points
+
+    from resilient.references import load_reference
 
     declared = entry_points(group=ENTRY_POINT_GROUP)
     for entry_point in declared.select(name=name):

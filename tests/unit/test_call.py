@@ -215,8 +215,8 @@ def test_no_limit_is_a_setting() -> None:
     ("name", "wrong"),
     [
         ("max_attempts", [0, -1, 1.5, True, "3", math.inf]),
-        ("raise_errors", [0, 1, "no"]),
-        ("idempotent", [0, "yes"]),
+        ("raise_errors", [0, 1, "no", math.inf]),
+        ("idempotent", [0, "yes", math.inf]),
         ("total_timeout", [0, -1, math.nan, -math.inf, "1", True, [1]]),
         ("attempt_timeout", [0, -1, math.nan, -math.inf, "1", True, [1]]),
     ],

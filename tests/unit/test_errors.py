@@ -21,7 +21,6 @@ from resilient.errors import (
     ConfigError,
     ConnectionFailedError,
     DeadlineExceededError,
-    FieldError,
     NotFoundError,
     ResilientError,
     ServerError,
@@ -29,6 +28,7 @@ from resilient.errors import (
     error_class,
     public_request_info,
 )
+from resilient.field_error import FieldError
 
 INFO = public_request_info(URL("https://api.example/v1/meetings"), "GET")
 

@@ -7,7 +7,8 @@ import pytest
 from multidict import CIMultiDict
 
 from resilient.envelopes import CodeRule, Envelope, ErrorBody, json_object, parse_error
-from resilient.errors import ConfigError, FieldError
+from resilient.errors import ConfigError
+from resilient.field_error import FieldError
 
 PROBLEM = {"Content-Type": "application/problem+json"}
 

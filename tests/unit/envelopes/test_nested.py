@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from resilient.envelopes import Envelope, parse_nested
-from resilient.errors import FieldError
+from resilient.field_error import FieldError
 
 
 def read(document: Any, status: int = 400) -> Envelope | None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from resilient.envelopes import Envelope, parse_problem
-from resilient.errors import FieldError
+from resilient.field_error import FieldError
 
 PROBLEM = {"Content-Type": "application/problem+json"}
 JSON = {"Content-Type": "application/json"}
