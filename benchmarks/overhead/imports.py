@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import partial
@@ -20,6 +21,9 @@ __all__ = ["Import", "import_time", "measure_imports"]
 _NAMES = "resilient: import resilient"
 _OURS = "resilient: a pipeline made"
 _ROUNDS = 5, 1
+
+# With it, the modules of a checkout would be compiled anew by each interpreter.
+_UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
 
 # The interpreter's own time, not the clock's: what other processes take is no cost of it.
 _PROGRAM = """
@@ -56,6 +60,8 @@ def import_time(code: str) -> Import:
     said = subprocess.check_output(
         [sys.executable, "-W", "ignore", "-c", program],
         timeout=60,
+        # Installed packages are compiled; a checkout is by whoever imports it first.
+        env={name: value for name, value in os.environ.items() if name != _UNCOMPILED},
         # Out of reach of Ctrl-C, of which it would show a traceback; it is ended all the same.
         start_new_session=True,
     )

@@ -172,6 +172,13 @@ def test_a_client_that_had_no_core_for_itself_is_mentioned() -> None:
     assert "the client ran for 40% of the time" in note
 
 
+def test_no_import_pays_for_compiling_what_an_installed_package_has_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    import_time("import sys; assert not sys.dont_write_bytecode")
+
+
 def test_what_an_import_adds_is_a_share_of_that_of_aiohttp() -> None:
     assert Import(aiohttp=0.2, added=0.01).percent == pytest.approx(5.0)
 
