@@ -16,7 +16,7 @@ from aiohttp import (
 from yarl import URL
 
 from benchmarks.overhead import sockets
-from benchmarks.overhead.imports import Import
+from benchmarks.overhead.imports import Import, import_time
 from benchmarks.overhead.in_process import bench, cost_of
 from benchmarks.overhead.memory import circuit_bytes, refusal_bytes
 from benchmarks.overhead.ours import Nothing
