@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResponseError
 
-from resilient.call import KEY, Call, drop, take
+from resilient.call import Call, drop, take
 from resilient.errors import APIError
 
 __all__ = ["Admission", "Limitation", "Normalization", "run_attempt"]
@@ -74,10 +74,7 @@ async def run_attempt(
             if timeout is None:
                 response = await handler(request)
             else:
-                call: Call | None = getattr(request, KEY, None)
-                is_outermost = call is None
-                if call is None:
-                    call, _ = take(request)
+                call, is_outermost = take(request)
                 outer = call.attempt_deadline
                 limit = timeout.begin(call)
                 try:

@@ -5,6 +5,8 @@ Two failures say nothing of a server: a pooled connection that it had closed whi
 Neither shows in the exception. So a connection is marked when it has brought a response, and
 before an attempt the places in the pool are counted.
 
+A connection that only others have used, without a middleware of ours, counts as fresh.
+
 aiohttp publishes neither whose connection a response came by, nor how much of a pool is in use.
 A connector that keeps its books otherwise is taken to open a fresh connection each time.
 """

@@ -65,7 +65,7 @@ class Deadline(_Limited):
             seconds = call.override.total_timeout or seconds
         if outer is None and seconds == self.seconds:
             call.deadline = now + seconds
-            limit = self._timers.set(now)
+            limit: int | Limit | None = self._timers.set(now)
         else:
             # A later hop of the call, a deadline within another, or an override.
             call.deadline = min(now + seconds, math.inf if outer is None else outer)

@@ -67,8 +67,8 @@ class TimerQueue:
         self._serial = 0
         self._handle: TimerHandle | None = None
 
-    def set(self, now: float) -> int | Limit | None:
-        """Limit the current task, from `now` on."""
+    def set(self, now: float) -> int:
+        """Limit the current task, from `now` on; its number, for `lift`."""
         task = current_task()
         assert task is not None, "a middleware runs in a task"
         when = now + self.seconds
@@ -78,7 +78,7 @@ class TimerQueue:
             self._handle = self._clock.call_at(when, self._fire)
         return serial
 
-    def set_at(self, when: float) -> int | Limit | None:
+    def set_at(self, when: float) -> Limit | None:
         """Limit the current task to a time that is not `seconds` away; infinity is no limit."""
         return None if when == math.inf else Limit(self._clock, when)
 
