@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from resilient.validation import Validator, at_least, check, instance, optional
+from resilient.support.validation import Validator, at_least, check, instance, optional
 
 __all__ = ["FLAG", "SEED", "TEXT", "between"]
 

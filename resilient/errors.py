@@ -30,9 +30,10 @@ Their text shows no request header, no query and no userinfo, and they pickle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import aiohttp
+from attrs import frozen
 from multidict import CIMultiDict, CIMultiDictProxy
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ if TYPE_CHECKING:
     from multidict import MultiMapping
     from yarl import URL
 
-    from resilient.call import Call
-    from resilient.field_error import FieldError
-    from resilient.history import Attempt
+    from resilient.attempts import Attempt
 
 __all__ = [
     "APIError",
@@ -57,6 +56,7 @@ __all__ = [
     "ConflictError",
     "ConnectionFailedError",
     "DeadlineExceededError",
+    "FieldError",
     "GatewayTimeoutError",
     "InternalServerError",
     "NotAcceptableError",
@@ -75,6 +75,10 @@ __all__ = [
 _SHOWN = 300
 
 
+class _Holder(Protocol):
+    def attempts(self) -> tuple[Attempt, ...]: ...
+
+
 class ResilientError(Exception):
     """Base of every exception that this package raises.
 
@@ -85,7 +89,7 @@ class ResilientError(Exception):
     stop_reason: str | None = None
 
     # The call is kept in the place of its attempts: describing them costs more than refusing.
-    _call: Call | None = None
+    _call: _Holder | None = None
     _attempts: tuple[Attempt, ...] = ()
 
     @property
@@ -122,6 +126,14 @@ def _rebuild(cls: type[ResilientError], args: tuple[Any, ...], state: dict[str, 
     error.args = args
     error._restore(state)
     return error
+
+
+@frozen
+class FieldError:
+    """One field that a server found fault with, and what it said of it."""
+
+    field: str
+    message: str
 
 
 class APIError(ResilientError, aiohttp.ClientResponseError):

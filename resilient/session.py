@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession
 
-from resilient.call import begin, current
-from resilient.composition import Pipeline, flatten, warn
+from resilient.core.call import begin, current
 from resilient.errors import ConfigError
-from resilient.order import problems
+from resilient.pipeline.order import problems
+from resilient.pipeline.pipeline import Pipeline, flatten, warn
 from resilient.retry import Retry
 
 __all__ = ["pipeline_of", "wrap"]

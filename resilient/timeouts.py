@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from resilient.attempt import run_attempt
-from resilient.call import NO_OVERRIDE, Call, drop, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
+from resilient.core.attempt import run_attempt
+from resilient.core.call import NO_OVERRIDE, Call, drop, take, tell_attempts
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
-from resilient.timers import Limit, TimerQueue
-from resilient.validation import positive, validated
+from resilient.support.timers import Limit, TimerQueue
+from resilient.support.validation import positive, validated
 
 __all__ = ["AttemptTimeout", "Deadline"]
 

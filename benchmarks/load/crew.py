@@ -13,7 +13,7 @@ from typing import Self
 from benchmarks.load.remote import Order
 from benchmarks.load.tally import Tally
 from resilient.errors import ConfigError
-from resilient.testing.worker import Worker
+from resilient.testing.server.worker import Worker
 
 __all__ = ["Crew"]
 

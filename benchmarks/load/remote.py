@@ -15,7 +15,7 @@ from benchmarks.load.arrivals import arrivals
 from benchmarks.load.caller import calling
 from benchmarks.load.generator import generate
 from benchmarks.load.tally import Tally
-from resilient.testing.pipe import Pipe
+from resilient.testing.server.pipe import Pipe
 
 __all__ = ["Order", "main"]
 

@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from benchmarks.contenders import Contender
 from resilient import Policy
+from resilient.support.validation import optional, positive
 from resilient.testing import (
     BrownOut,
     Delayed,
@@ -21,8 +22,7 @@ from resilient.testing import (
     Reset,
     TokenBucket,
 )
-from resilient.testing.script import Answer
-from resilient.validation import optional, positive
+from resilient.testing.script.script import Answer
 
 __all__ = ["SCENARIOS", "Scenario", "Trouble"]
 

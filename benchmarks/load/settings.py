@@ -12,7 +12,7 @@ from benchmarks.contenders import STANDARD, Contender, from_file_if_any
 from benchmarks.fields import FLAG, SEED, TEXT, between
 from benchmarks.load.scenarios import SCENARIOS, Scenario
 from resilient.errors import ConfigError
-from resilient.validation import as_tuple, each, optional, positive
+from resilient.support.validation import as_tuple, each, optional, positive
 
 __all__ = ["LoadSettings"]
 

@@ -16,7 +16,7 @@ from aiohttp import (
 import resilient
 from benchmarks.overhead.equal import EQUAL, FAILURES, STATUSES, Equal
 from benchmarks.overhead.wrapper import Circuits, Fetch, Middleware, fetching
-from resilient.outcome import Verdict
+from resilient.core.outcome import Verdict
 
 __all__ = ["BREAKER", "PARTS", "PIPELINE", "WRAPPED", "Nothing", "Ours", "policy"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from resilient import RetryBudget
-from resilient.outcome import Outcome, is_transport_failure, status_of
+from resilient.core.outcome import Outcome, is_transport_failure, status_of
 from resilient.retry import BudgetPolicy
 from resilient.retry.policy import RETRY_STATUSES
 

@@ -10,10 +10,10 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
 from benchmarks.storm.replies import Replies
 from benchmarks.storm.tally import Tally
-from resilient.testing.faults import Reply
-from resilient.testing.period import Period
-from resilient.testing.received import Received
-from resilient.testing.script import Answer, Chooser, Delayed, choose
+from resilient.testing.script.faults import Reply
+from resilient.testing.script.outage import Period
+from resilient.testing.script.script import Answer, Chooser, Delayed, choose
+from resilient.testing.server.received import Received
 
 __all__ = ["Held", "Network", "Stalled"]
 

@@ -6,8 +6,8 @@ import asyncio
 
 from aiohttp import ClientRequest, ClientResponse
 
-from resilient.testing.faults import Reply
-from resilient.testing.responses import make_response
+from resilient.testing.handler.responses import make_response
+from resilient.testing.script.faults import Reply
 
 __all__ = ["Replies"]
 

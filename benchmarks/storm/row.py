@@ -14,7 +14,7 @@ from aiohttp import ClientRequest, ClientResponse
 from attrs import define, field
 
 from benchmarks.storm.replies import Replies
-from resilient.testing.faults import Reply
+from resilient.testing.script.faults import Reply
 
 __all__ = ["Row"]
 

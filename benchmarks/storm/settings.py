@@ -11,7 +11,7 @@ from benchmarks.command import command
 from benchmarks.contenders import Contender, from_file_if_any
 from benchmarks.fields import FLAG, SEED, TEXT, between
 from resilient.errors import ConfigError
-from resilient.validation import as_tuple
+from resilient.support.validation import as_tuple
 
 __all__ = ["STORIES", "StormSettings"]
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from resilient.breaker.counts import Counts
-from resilient.breaker.machine import Change, Machine
+from resilient.breaker.machine import Change, Counts, Machine
 
 if TYPE_CHECKING:
     from resilient.breaker.middleware import CircuitBreaker

@@ -16,16 +16,15 @@ from __future__ import annotations
 
 import math
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
+
+from attrs import frozen
 
 from resilient.breaker.policy import BreakerPolicy
-from resilient.outcome import Verdict
-from resilient.window import SlidingCounts
+from resilient.core.outcome import Verdict
+from resilient.support.window import SlidingCounts
 
-if TYPE_CHECKING:
-    from resilient.breaker.counts import Counts
-
-__all__ = ["Change", "Machine", "State"]
+__all__ = ["Change", "Counts", "Machine", "State"]
 
 CALLS, FAILURES, SLOW = range(3)
 
@@ -51,6 +50,16 @@ class Change(NamedTuple):
     after: State
     reason: str
     seconds: float | None = None
+
+
+@frozen
+class Counts:
+    """What a circuit has seen in its window; `streak` is the failures in a row."""
+
+    calls: int = 0
+    failures: int = 0
+    slow: int = 0
+    streak: int = 0
 
 
 class Machine:
@@ -261,9 +270,6 @@ class Machine:
 
     def counts(self, now: float) -> Counts:
         """What the window holds."""
-        # Only for who looks.
-        from resilient.breaker.counts import Counts
-
         calls, failures, slow = self._totals(now)
         return Counts(calls, failures, slow, self._streak)
 

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
 
-from resilient.attempt import run_attempt
 from resilient.breaker.machine import Change, Machine, State
 from resilient.breaker.policy import BreakerPolicy
-from resilient.call import call_of
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
-from resilient.emitter import Emitter, make_emitter
-from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConfigError
-from resilient.outcome import (
+from resilient.core.attempt import run_attempt
+from resilient.core.call import call_of
+from resilient.core.outcome import (
     Outcome,
     Verdict,
     is_stale,
@@ -27,13 +25,15 @@ from resilient.outcome import (
     session_ran_out,
     was_never_sent,
 )
-from resilient.pool import is_full, mark_used, was_reused
-from resilient.redact import origin_of
-from resilient.validation import instance, plain_function, validated
+from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConfigError
+from resilient.support.redact import origin_of
+from resilient.support.validation import instance, plain_function, validated
+from resilient.telemetry.emitter import Emitter, make_emitter
+from resilient.wire.connections import is_full, mark_used, was_reused
 
 if TYPE_CHECKING:
     from resilient.breaker.circuit import Circuit
-    from resilient.events import Listener
+    from resilient.telemetry.events import Listener
 
 __all__ = ["CircuitBreaker"]
 
@@ -235,7 +235,7 @@ class CircuitBreaker:
         retry_after = None
         if headers:
             # Not before an attempt has failed.
-            from resilient.retry_after import parse_retry_after
+            from resilient.headers.retry_after import parse_retry_after
 
             retry_after = parse_retry_after(headers, now=self._clock.now())
         change = machine.record(

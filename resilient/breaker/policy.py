@@ -7,7 +7,7 @@ from typing import Final
 from attrs import field, frozen
 
 from resilient.errors import ConfigError
-from resilient.validation import (
+from resilient.support.validation import (
     Seconds,
     as_set,
     at_least,

@@ -15,12 +15,9 @@ from http import HTTPStatus
 from attrs import evolve
 
 from resilient.envelopes.codes import CodeRule, refine
-from resilient.envelopes.document import ErrorBody
-from resilient.envelopes.envelope import NOTHING, Envelope
-from resilient.envelopes.headers import any_case, header_request_id
-from resilient.envelopes.leniency import text
-from resilient.envelopes.parser import EnvelopeParser
+from resilient.envelopes.envelope import NOTHING, Envelope, EnvelopeParser
 from resilient.envelopes.policy import DEFAULT_REQUEST_ID_HEADERS
+from resilient.envelopes.reading import ErrorBody, any_case, header_request_id, text
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
 
 __all__ = ["parse_error"]

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, field, frozen
 
 from resilient.errors import ConfigError
-from resilient.validation import check, optional
+from resilient.support.validation import check, optional
 
 if TYPE_CHECKING:
     from resilient.envelopes.envelope import Envelope

@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
-from resilient.envelopes.leniency import first_text, string, text
-from resilient.field_error import FieldError
+from resilient.envelopes.reading import first_text, string, text
+from resilient.errors import FieldError
 
 __all__ = ["MOST_DETAILS", "field_errors", "remarks"]
 

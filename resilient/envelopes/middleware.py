@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResponseError
 from multidict import CIMultiDict, MultiMapping
 
-from resilient.attempt import run_attempt
-from resilient.bodies import read_within
-from resilient.call import call_of, remembered, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.emitter import Emitter, make_emitter
-from resilient.envelopes.parser import EnvelopeParser
+from resilient.core.attempt import run_attempt
+from resilient.core.call import call_of, remembered, tell_attempts
+from resilient.core.outcome import is_handshake, is_malformed
+from resilient.envelopes.chain import parse_error
+from resilient.envelopes.envelope import EnvelopeParser
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
 from resilient.errors import (
@@ -23,13 +23,15 @@ from resilient.errors import (
     error_class,
     public_request_info,
 )
-from resilient.outcome import is_handshake, is_malformed
-from resilient.pool import mark_used
-from resilient.redact import public_url
-from resilient.validation import instance, validated
+from resilient.headers.retry_after import parse_retry_after
+from resilient.support.redact import public_url
+from resilient.support.validation import instance, validated
+from resilient.telemetry.emitter import Emitter, make_emitter
+from resilient.wire.bodies import read_within
+from resilient.wire.connections import mark_used
 
 if TYPE_CHECKING:
-    from resilient.events import Listener
+    from resilient.telemetry.events import Listener
 
 __all__ = ["NormalizeErrors"]
 
@@ -126,10 +128,6 @@ class NormalizeErrors:
         body: bytes,
         reason: str | None = None,
     ) -> APIError:
-        # Not before there is an error.
-        from resilient.envelopes.chain import parse_error
-        from resilient.retry_after import parse_retry_after
-
         envelope = parse_error(
             status,
             headers,

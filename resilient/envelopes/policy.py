@@ -7,10 +7,18 @@ from typing import Any
 
 from attrs import Attribute, field, frozen
 
-from resilient import envelopes  # which imports what it names when it is asked for it
-from resilient.envelopes.parser import EnvelopeParser
+from resilient.envelopes.codes import CodeRule
+from resilient.envelopes.envelope import EnvelopeParser
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
-from resilient.validation import Seconds, as_set, as_tuple, at_least, each, positive, statuses
+from resilient.support.validation import (
+    Seconds,
+    as_set,
+    as_tuple,
+    at_least,
+    each,
+    positive,
+    statuses,
+)
 
 __all__ = ["DEFAULT_REQUEST_ID_HEADERS", "ErrorPolicy"]
 
@@ -44,12 +52,6 @@ def _can_be_had(instance: object, attribute: Attribute[Any], value: Any) -> None
             resolve_parser(parser)
 
 
-def _are_rules(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    """Looks at the rules there are: who has none need not wait for the import of `CodeRule`."""
-    if value != ():
-        each(envelopes.CodeRule, "CodeRule values")(instance, attribute, value)
-
-
 @frozen(kw_only=True)
 class ErrorPolicy:
     """The configuration of `NormalizeErrors`.
@@ -70,8 +72,8 @@ class ErrorPolicy:
         converter=_parsers,
         validator=_can_be_had,
     )
-    code_rules: tuple[envelopes.CodeRule, ...] = field(
-        default=(), converter=as_tuple, validator=_are_rules
+    code_rules: tuple[CodeRule, ...] = field(
+        default=(), converter=as_tuple, validator=each(CodeRule, "CodeRule values")
     )
     request_id_headers: tuple[str, ...] = field(
         default=DEFAULT_REQUEST_ID_HEADERS,

@@ -7,18 +7,26 @@ is no register to add to: it would be shared by everybody in the process.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import cast
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, cast
 
-from resilient.envelopes.parser import EnvelopeParser
+from resilient.envelopes.envelope import EnvelopeParser
+from resilient.envelopes.formats.flat import parse_flat
+from resilient.envelopes.formats.nested import parse_nested
+from resilient.envelopes.formats.problem import parse_problem
 from resilient.errors import ConfigError
+from resilient.support.references import load_reference
 
 __all__ = ["DEFAULT_PARSERS", "ENTRY_POINT_GROUP", "resolve_parser"]
 
 ENTRY_POINT_GROUP = "resilient.envelopes"
 
 # Built-in parsers in the order in which they are asked (the reasons: `chain`).
-DEFAULT_PARSERS: tuple[str, ...] = ("problem", "nested", "flat")
+_BUILT_IN: Final[Mapping[str, EnvelopeParser]] = MappingProxyType(
+    {"problem": parse_problem, "nested": parse_nested, "flat": parse_flat}
+)
+DEFAULT_PARSERS: Final = tuple(_BUILT_IN)
 
 
 def resolve_parser(parser: EnvelopeParser | str) -> EnvelopeParser:
@@ -29,22 +37,15 @@ def resolve_parser(parser: EnvelopeParser | str) -> EnvelopeParser:
     """
     found: object = parser
     if isinstance(parser, str):
-        found = _built_in(parser) if parser in DEFAULT_PARSERS else _load(parser)
+        found = _BUILT_IN.get(parser) or _load(parser)
     if not callable(found):
         raise ConfigError.of("a parser of error bodies", parser, "callable, or the name of one")
     return cast("EnvelopeParser", found)
 
 
-def _built_in(name: str) -> object:
-    # Imported when there is a body to read.
-    return getattr(import_module(f"resilient.envelopes.{name}"), f"parse_{name}")
-
-
 def _load(name: str) -> object:
     # Imported only when a policy names a parser that is not built in.
     from importlib.metadata import entry_points
-
-    from resilient.references import load_reference
 
     declared = entry_points(group=ENTRY_POINT_GROUP)
     for entry_point in declared.select(name=name):

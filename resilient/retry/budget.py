@@ -12,8 +12,8 @@ from typing import Final
 
 from attrs import field, frozen
 
-from resilient.validation import Seconds, at_least, fraction, positive
-from resilient.window import SlidingCounts
+from resilient.support.validation import Seconds, at_least, fraction, positive
+from resilient.support.window import SlidingCounts
 
 __all__ = ["BudgetPolicy", "RetryBudget"]
 

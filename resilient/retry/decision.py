@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 from attrs import define
 
+from resilient.core.outcome import Outcome, is_permanent, is_transport_failure, status_of
 from resilient.errors import APIError, CircuitOpenError
-from resilient.outcome import Outcome, is_permanent, is_transport_failure, status_of
-from resilient.redact import summary
 from resilient.retry.policy import RetryPolicy
+from resilient.support.redact import summary
 
 __all__ = ["NOT_CARRIED_OUT", "Answer", "Facts", "decide", "hindrance", "pace"]
 

@@ -11,10 +11,10 @@ from typing import Final
 
 from aiohttp import ClientRequest
 
-from resilient.call import Call
-from resilient.outcome import IDEMPOTENT_METHODS
-from resilient.redact import origin_of
+from resilient.core.call import Call
+from resilient.core.outcome import IDEMPOTENT_METHODS
 from resilient.retry.policy import RetryPolicy
+from resilient.support.redact import origin_of
 
 __all__ = ["is_keyed", "send_key"]
 

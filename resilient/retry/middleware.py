@@ -10,24 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from resilient.bodies import (
-    discard,
-    prepare_resend,
-    settle,
-    stop_upload,
-    unrepeatable,
-    was_read,
-)
-from resilient.call import Call, drop, remember, take, tell_attempts
 from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
-from resilient.emitter import Emitter, make_emitter
-from resilient.errors import (
-    APIError,
-    AttemptTimeoutError,
-    CircuitOpenError,
-    ConnectionFailedError,
-)
-from resilient.outcome import (
+from resilient.core.call import Call, drop, remember, take, tell_attempts
+from resilient.core.outcome import (
     Outcome,
     is_cut_off,
     is_stale,
@@ -35,18 +20,33 @@ from resilient.outcome import (
     status_of,
     was_never_sent,
 )
-from resilient.pool import mark_used, was_reused
-from resilient.redact import public_url, summary
+from resilient.errors import (
+    APIError,
+    AttemptTimeoutError,
+    CircuitOpenError,
+    ConnectionFailedError,
+)
 from resilient.retry.budget import RetryBudget
 from resilient.retry.idempotency import is_keyed, send_key
 from resilient.retry.policy import RetryPolicy
 from resilient.retry.surface import headers_of, surface, told
-from resilient.timers import limit_at
-from resilient.validation import instance, optional, validated
+from resilient.support.redact import public_url, summary
+from resilient.support.timers import limit_at
+from resilient.support.validation import instance, optional, validated
+from resilient.telemetry.emitter import Emitter, make_emitter
+from resilient.wire.bodies import (
+    discard,
+    prepare_resend,
+    settle,
+    stop_upload,
+    unrepeatable,
+    was_read,
+)
+from resilient.wire.connections import mark_used, was_reused
 
 if TYPE_CHECKING:
-    from resilient.events import Listener
     from resilient.retry.decision import Facts
+    from resilient.telemetry.events import Listener
 
 __all__ = ["Retry"]
 
@@ -214,8 +214,8 @@ class Retry:
             stale: Whether it failed as one does whose pooled connection was closed before.
         """
         # Not before an attempt has failed.
+        from resilient.headers.retry_after import parse_retry_after
         from resilient.retry.decision import Facts, decide, hindrance
-        from resilient.retry_after import parse_retry_after
 
         policy = self.policy
         call, request = hop.call, hop.request

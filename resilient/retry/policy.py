@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from aiohttp import ClientRequest, ClientResponse
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
-import resilient  # which imports what it names when it is asked for it
+from resilient.core.outcome import IDEMPOTENT_METHODS
 from resilient.errors import ConfigError
-from resilient.outcome import IDEMPOTENT_METHODS
+from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import BudgetPolicy
 from resilient.retry.schedule import Backoff
-from resilient.validation import (
+from resilient.support.validation import (
     Seconds,
     as_set,
     as_tuple,
@@ -45,12 +45,6 @@ def _methods(value: Iterable[str]) -> frozenset[str]:
 
 def _classes(value: type[Exception] | Iterable[type[Exception]]) -> tuple[type[Exception], ...]:
     return (value,) if isinstance(value, type) else as_tuple(value)
-
-
-def _are_reset_headers(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    """Looks at those there are: who has none need not wait for the import of `ResetHeader`."""
-    if value != ():
-        each(resilient.ResetHeader, "ResetHeader values")(instance, attribute, value)
 
 
 @frozen(kw_only=True)
@@ -109,8 +103,8 @@ class RetryPolicy:
     max_retry_after: Seconds = field(
         default=DEFAULT_MAX_RETRY_AFTER, validator=at_least(0.0, "seconds")
     )
-    reset_headers: tuple[resilient.ResetHeader, ...] = field(
-        default=(), converter=as_tuple, validator=_are_reset_headers
+    reset_headers: tuple[ResetHeader, ...] = field(
+        default=(), converter=as_tuple, validator=each(ResetHeader, "ResetHeader values")
     )
     budget: BudgetPolicy | None = field(
         factory=BudgetPolicy, validator=optional(instance(BudgetPolicy, "a BudgetPolicy"))

@@ -15,10 +15,11 @@ import math
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Final, Literal, get_args
 
+import backoff
 from attrs import field, frozen
 
 from resilient.errors import ConfigError
-from resilient.validation import Seconds, at_least, check, instance, positive
+from resilient.support.validation import Seconds, at_least, check, instance, positive
 
 __all__ = ["Backoff", "Jitter", "WaitGenerator"]
 
@@ -124,9 +125,6 @@ class Backoff:
     def _generator(self) -> Iterator[float | None]:
         if callable(self.wait):
             return self.wait(**self.options)
-        # Not before a call has failed: the package's decorators make its import slow.
-        import backoff
-
         if self.wait == "expo":
             return backoff.expo(base=self.factor, factor=self.base, max_value=self.cap)
         if self.wait == "constant":

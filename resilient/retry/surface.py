@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 from aiohttp import ClientRequest
 
-from resilient.call import Call, tell_attempts
+from resilient.core.call import Call, tell_attempts
+from resilient.core.outcome import Outcome, is_cut_off, is_transport_failure
 from resilient.errors import (
     AttemptTimeoutError,
     ConnectionFailedError,
     DeadlineExceededError,
     ResilientError,
 )
-from resilient.outcome import Outcome, is_cut_off, is_transport_failure
-from resilient.redact import public_url, summary
+from resilient.support.redact import public_url, summary
 
 __all__ = ["headers_of", "surface", "told"]
 

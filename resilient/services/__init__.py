@@ -1,6 +1,6 @@
 """A policy per service, chosen by URL and kept in code or in a file."""
 
-from resilient.services.config import load_services
+from resilient.services.config.load import load_services
 from resilient.services.middleware import Services
 from resilient.services.pattern import Pattern
 from resilient.services.service import Service

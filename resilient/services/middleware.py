@@ -13,12 +13,13 @@ from yarl import URL
 
 from resilient.breaker.middleware import Key
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.composition import Pipeline, Policy
 from resilient.errors import ConfigError
-from resilient.events import Listener
-from resilient.order import Choice
+from resilient.pipeline.order import Choice
+from resilient.pipeline.pipeline import Pipeline
+from resilient.pipeline.policy import Policy
 from resilient.services.router import Route, Router
 from resilient.services.service import Service, clashes
+from resilient.telemetry.events import Listener
 
 __all__ = ["Services"]
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Final
 
 from attrs import frozen
 from yarl import URL
 
 from resilient.errors import ConfigError
-from resilient.redact import origin_of, public_text
+from resilient.support.redact import origin_of, public_text
 
 __all__ = ["Pattern"]
 
@@ -134,8 +135,6 @@ def _check_host(text: str, url: URL, *, wildcard: bool) -> None:
 
 
 def _is_address(host: str) -> bool:
-    from ipaddress import ip_address
-
     try:
         ip_address(host.partition("%")[0])
     except ValueError:

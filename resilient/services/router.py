@@ -12,8 +12,8 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from yarl import URL
 
-from resilient.redact import origin_of
 from resilient.services.pattern import Pattern
+from resilient.support.redact import origin_of
 
 __all__ = ["Route", "Router"]
 

@@ -8,11 +8,11 @@ from typing import Any
 from attrs import field, frozen
 from yarl import URL
 
-from resilient.composition import Policy
 from resilient.errors import ConfigError
+from resilient.pipeline.policy import Policy
 from resilient.services.pattern import Pattern
 from resilient.services.router import Router
-from resilient.validation import as_tuple, check, instance
+from resilient.support.validation import as_tuple, check, instance
 
 __all__ = ["Service", "clashes"]
 

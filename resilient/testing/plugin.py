@@ -33,9 +33,9 @@ import pytest
 if TYPE_CHECKING:
     import asyncio
 
-    from resilient.testing.clocks import FakeClock
-    from resilient.testing.events import EventLog
-    from resilient.testing.scripted import ScriptedHandler
+    from resilient.testing.event_log import EventLog
+    from resilient.testing.handler.scripted import ScriptedHandler
+    from resilient.testing.time.clocks import FakeClock
 
 __all__ = [
     "pytest_configure",
@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def resilient_clock() -> FakeClock:
     """A clock that stands still until something sleeps on it."""
-    from resilient.testing.clocks import FakeClock
+    from resilient.testing.time.clocks import FakeClock
 
     return FakeClock()
 
@@ -69,7 +69,7 @@ def resilient_clock() -> FakeClock:
 @pytest.fixture
 def resilient_events() -> EventLog:
     """A listener that keeps the events, with assertions."""
-    from resilient.testing.events import EventLog
+    from resilient.testing.event_log import EventLog
 
     return EventLog()
 
@@ -77,7 +77,7 @@ def resilient_events() -> EventLog:
 @pytest.fixture
 def resilient_handler() -> Iterator[ScriptedHandler]:
     """A handler in the place of the network; what it expects has to have come in the end."""
-    from resilient.testing.scripted import ScriptedHandler
+    from resilient.testing.handler.scripted import ScriptedHandler
 
     handler = ScriptedHandler()
     yield handler
@@ -149,7 +149,7 @@ class _VirtualLoops:
             return (yield)
 
     def _new_loop(self) -> asyncio.AbstractEventLoop:
-        from resilient.testing.virtual import VirtualTimeLoop
+        from resilient.testing.time.virtual import VirtualTimeLoop
 
         return VirtualTimeLoop(**self._options)
 
@@ -161,7 +161,7 @@ def _checked(test: _Test) -> _Test:
     async def checked(*args: Any, **kwargs: Any) -> Any:
         import asyncio
 
-        from resilient.testing.virtual import VirtualTimeLoop
+        from resilient.testing.time.virtual import VirtualTimeLoop
 
         loop = asyncio.get_running_loop()
         if not isinstance(loop, VirtualTimeLoop):

@@ -13,8 +13,8 @@ from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, Clie
 import resilient
 from resilient import Backoff, Policy, RetryPolicy
 from resilient.testing import Answer, FaultServer, Reply
-from resilient.testing.clocks import FakeClock
-from resilient.testing.script import OK
+from resilient.testing.script.script import OK
+from resilient.testing.time.clocks import FakeClock
 
 __all__ = [
     "Teller",

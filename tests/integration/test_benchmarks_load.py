@@ -49,7 +49,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         pids.append(process.pid)
         return process
 
-    monkeypatch.setattr("resilient.testing.worker.subprocess.Popen", start)
+    monkeypatch.setattr("resilient.testing.server.worker.subprocess.Popen", start)
     return pids
 
 

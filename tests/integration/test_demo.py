@@ -17,7 +17,7 @@ from resilient.cli.demo.facts import DemoFacts
 from resilient.cli.demo.play import play
 from resilient.cli.demo.run import make_call, run_side, set_up
 from resilient.cli.demo.scenario import CALLS, POLICY, ScriptedCall, in_words
-from resilient.composition import Pipeline
+from resilient.pipeline.pipeline import Pipeline
 from resilient.session import wrap
 
 LIMIT = 60.0

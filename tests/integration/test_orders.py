@@ -28,7 +28,7 @@ from resilient import (
 )
 from resilient.clock import Clock
 from resilient.testing import Answer, Disconnect, FaultServer, Hang, Malformed, Reply, Reset
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     client,
     fault_server,

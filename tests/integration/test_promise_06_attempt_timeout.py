@@ -23,8 +23,8 @@ from resilient import (
     pipeline_of,
 )
 from resilient.testing import Answer, FaultServer, Hang, Reply
-from resilient.testing.clocks import FakeClock
-from resilient.testing.script import OK
+from resilient.testing.script.script import OK
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     client,
     fault_server,

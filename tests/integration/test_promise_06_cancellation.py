@@ -21,7 +21,7 @@ from resilient import (
     Retry,
 )
 from resilient.testing import Answer, FaultServer, Hang, Reply
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     client,
     fault_server,

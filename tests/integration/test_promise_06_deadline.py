@@ -20,7 +20,7 @@ from resilient import (
     override,
 )
 from resilient.testing import FaultServer, Hang, Received, Reply
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     client,
     fault_server,

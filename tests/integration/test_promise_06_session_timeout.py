@@ -17,7 +17,7 @@ from resilient import (
     ServiceUnavailableError,
 )
 from resilient.testing import Hang, Received, Reply
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     client,
     fault_server,

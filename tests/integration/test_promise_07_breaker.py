@@ -15,7 +15,7 @@ from resilient import (
     ServiceUnavailableError,
 )
 from resilient.testing import FaultServer, Hang, Received, Reply
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, fault_server, status_of, turns
 
 DOWN = Reply(503)

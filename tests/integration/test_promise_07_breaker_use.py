@@ -20,8 +20,8 @@ from resilient import (
     TransitionEvent,
 )
 from resilient.testing import FaultServer, Received, Reply
-from resilient.testing.clocks import FakeClock
-from resilient.testing.events import EventLog
+from resilient.testing.event_log import EventLog
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
 DOWN = Reply(503)

@@ -24,7 +24,7 @@ from resilient import (
 )
 from resilient.breaker import Counts
 from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Received, Reply, Reset
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, policy, retry_policy, turns, wrapped
 
 FAILURE = Counts(calls=1, failures=1, streak=1)

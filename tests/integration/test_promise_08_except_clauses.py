@@ -24,7 +24,7 @@ from resilient import (
     override,
 )
 from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Reply, Reset, Step
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     client,
     fault_server,

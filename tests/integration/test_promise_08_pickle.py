@@ -21,7 +21,7 @@ from resilient import (
     ValidationError,
 )
 from resilient.testing import Disconnect, Hang, Reply
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     fault_server,
     passing,

@@ -28,8 +28,8 @@ from resilient import (
     wrap,
 )
 from resilient.testing import FaultServer, Reply
-from resilient.testing.clocks import FakeClock
-from resilient.testing.events import EventLog
+from resilient.testing.event_log import EventLog
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
 HAIR_TRIGGER = BreakerPolicy(consecutive_failures=1, open_for=60)

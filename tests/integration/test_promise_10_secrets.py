@@ -32,8 +32,8 @@ from resilient import (
     pipeline_of,
 )
 from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Reply, Reset
-from resilient.testing.clocks import FakeClock
-from resilient.testing.events import EventLog
+from resilient.testing.event_log import EventLog
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     client,
     fault_server,

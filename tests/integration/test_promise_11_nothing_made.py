@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import resilient.history
+import resilient.attempts
 from resilient import (
     Attempt,
     BreakerPolicy,
@@ -16,10 +16,10 @@ from resilient import (
     attempts_of,
     pipeline_of,
 )
-from resilient.events import KINDS
+from resilient.telemetry.events import KINDS
 from resilient.testing import Reply
-from resilient.testing.clocks import FakeClock
-from resilient.testing.events import EventLog
+from resilient.testing.event_log import EventLog
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
 
@@ -39,7 +39,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
     for kind in ("attempt", "wait", "refusal"):
         monkeypatch.setitem(KINDS, kind, counting(KINDS[kind]))
-    monkeypatch.setattr(resilient.history, "Attempt", counting(Attempt))
+    monkeypatch.setattr(resilient.attempts, "Attempt", counting(Attempt))
     return counts
 
 

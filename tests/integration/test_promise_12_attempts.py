@@ -27,7 +27,7 @@ from resilient import (
     pipeline_of,
 )
 from resilient.testing import Disconnect, Hang, Received, Reply
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     client,
     fault_server,

@@ -28,8 +28,8 @@ from resilient import (
     pipeline_of,
 )
 from resilient.testing import Reply
-from resilient.testing.clocks import FakeClock
-from resilient.testing.events import EventLog
+from resilient.testing.event_log import EventLog
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
 SECONDS = Backoff(base=1, jitter="none")

@@ -23,7 +23,7 @@ from resilient import (
     wrap,
 )
 from resilient.testing import Disconnect, Reply
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     client,
     fault_server,

@@ -16,7 +16,7 @@ from resilient import (
     wrap,
 )
 from resilient.testing import Hang, Reply
-from resilient.testing.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
     Teller,
     client,

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from resilient import BreakerPolicy
 from resilient.breaker import Counts
 from resilient.breaker.machine import Machine
-from resilient.outcome import Verdict
+from resilient.core.outcome import Verdict
 
 pytestmark = pytest.mark.slow
 

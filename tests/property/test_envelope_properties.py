@@ -19,7 +19,7 @@ from resilient.envelopes import (
     slug,
     text,
 )
-from resilient.field_error import FieldError
+from resilient.errors import FieldError
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 
 from resilient import BreakerPolicy, Pipeline, Policy, RetryPolicy
 from resilient.testing import FaultServer, LoopClock, Step, run_in_virtual_time
-from resilient.testing.events import EventLog
+from resilient.testing.event_log import EventLog
 from tests.property.test_any_order_any_faults import steps
 
 pytestmark = pytest.mark.slow

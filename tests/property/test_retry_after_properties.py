@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from resilient.retry_after import ResetHeader, parse_retry_after
+from resilient.headers.retry_after import ResetHeader, parse_retry_after
 
 pytestmark = pytest.mark.slow
 

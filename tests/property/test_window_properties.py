@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from resilient.window import SlidingCounts
+from resilient.support.window import SlidingCounts
 
 pytestmark = pytest.mark.slow
 

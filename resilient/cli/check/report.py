@@ -30,7 +30,7 @@ from rich.table import Table
 from resilient.cli.check.settings import Setting, facts_of, settings_of
 from resilient.cli.plain import facts_in
 from resilient.cli.tables import headed, text
-from resilient.composition import Policy
+from resilient.pipeline.policy import Policy
 from resilient.services.config.configuration import Configuration
 from resilient.services.config.layers import DEFAULT, Layer
 

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import Attribute, frozen, has
 
 from resilient.cli.plain import FACTS, facts_in, in_words, number, plain
-from resilient.composition import Policy
+from resilient.pipeline.policy import Policy
 from resilient.services.config.keys import fields_of, is_duration, nested_kind
 from resilient.services.config.layers import Layer
 from resilient.services.config.problems import dotted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from resilient.history import Attempt
+from resilient.attempts import Attempt
 
 __all__ = ["CallFacts", "Comparison", "DemoFacts", "ErrorFacts", "OutageFacts", "Side", "Spell"]
 

@@ -11,10 +11,10 @@ from attrs import asdict, define, field
 from resilient.cli.demo.facts import OutageFacts, Spell
 from resilient.cli.demo.run import Stage
 from resilient.cli.demo.scenario import BREAKER_POLICY, OUTAGE, PACE, Outage
-from resilient.composition import Pipeline
 from resilient.errors import CircuitOpenError
-from resilient.events import Event, TransitionEvent
+from resilient.pipeline.pipeline import Pipeline
 from resilient.session import wrap
+from resilient.telemetry.events import Event, TransitionEvent
 
 __all__ = ["run_outage"]
 

@@ -24,7 +24,7 @@ from resilient.cli.demo.scenario import (
     POLICY,
 )
 from resilient.cli.demo.show import Show
-from resilient.composition import Pipeline
+from resilient.pipeline.pipeline import Pipeline
 from resilient.session import wrap
 
 __all__ = ["main", "play"]

@@ -8,9 +8,9 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
+from resilient.attempts import Attempt
 from resilient.cli.demo.facts import CallFacts, Side, Spell
 from resilient.cli.tables import grid
-from resilient.history import Attempt
 
 __all__ = ["COUNTS", "STATES", "afterwards", "outcome", "side_rows", "timeline"]
 

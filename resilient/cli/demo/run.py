@@ -10,7 +10,6 @@ import aiohttp
 from attrs import frozen
 from yarl import URL
 
-from resilient.call import attempts_of, override
 from resilient.cli.demo.facts import CallFacts, ErrorFacts, Side
 from resilient.cli.demo.scenario import (
     CALLS_AT_ONCE,
@@ -21,8 +20,9 @@ from resilient.cli.demo.scenario import (
     in_words,
     mixture,
 )
-from resilient.composition import Pipeline
+from resilient.core.call import attempts_of, override
 from resilient.errors import APIError, ResilientError
+from resilient.pipeline.pipeline import Pipeline
 from resilient.session import wrap
 from resilient.testing import FaultServer, Reply
 

@@ -9,12 +9,12 @@ from attrs import define, frozen
 
 from resilient.breaker import BreakerPolicy
 from resilient.cli.demo.documented import flat, nested
-from resilient.composition import Policy
 from resilient.envelopes import CodeRule
 from resilient.envelopes.policy import ErrorPolicy
+from resilient.pipeline.policy import Policy
 from resilient.retry import Backoff, BudgetPolicy, RetryPolicy
 from resilient.testing import Received, Reply, Reset, Step
-from resilient.testing.mixture import Mixture
+from resilient.testing.script.mixture import Mixture
 
 __all__ = [
     "BREAKER_POLICY",

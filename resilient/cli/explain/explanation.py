@@ -14,8 +14,9 @@ from resilient.cli.explain.notes import notes
 from resilient.cli.explain.target import Target
 from resilient.cli.explain.times import Times, times
 from resilient.cli.plain import facts_in
-from resilient.composition import Pipeline, Policy
-from resilient.order import describe
+from resilient.pipeline.describe import describe
+from resilient.pipeline.pipeline import Pipeline
+from resilient.pipeline.policy import Policy
 from resilient.services.config.configuration import Configuration
 from resilient.services.config.layers import DEFAULT
 from resilient.services.pattern import Pattern

@@ -5,13 +5,13 @@ from __future__ import annotations
 from attrs import evolve, field, frozen
 from yarl import URL
 
-from resilient.composition import Policy
+from resilient.core.outcome import IDEMPOTENT_METHODS, is_permanent, is_stale
 from resilient.envelopes.chain import parse_error
 from resilient.errors import error_class, public_request_info
-from resilient.outcome import IDEMPOTENT_METHODS, is_permanent, is_stale
-from resilient.redact import public_url
+from resilient.pipeline.policy import Policy
 from resilient.retry import RetryPolicy
 from resilient.retry.decision import Facts, decide
+from resilient.support.redact import public_url
 
 __all__ = ["Hop", "Verdict"]
 

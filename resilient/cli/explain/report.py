@@ -42,7 +42,7 @@ from resilient.cli.explain.rows import failure_rows, time_rows
 from resilient.cli.explain.times import Times
 from resilient.cli.plain import in_words
 from resilient.cli.tables import grid, headed, text
-from resilient.redact import public_url
+from resilient.support.redact import public_url
 
 __all__ = ["as_json", "shown"]
 

@@ -9,7 +9,7 @@ import click
 from attrs import frozen
 from yarl import URL
 
-from resilient.redact import public_url
+from resilient.support.redact import public_url
 
 __all__ = ["Target", "parse_target"]
 

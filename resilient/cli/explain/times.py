@@ -6,11 +6,11 @@ import math
 
 from attrs import frozen
 
-from resilient.bodies import DRAIN_SECONDS
 from resilient.cli.explain.waits import Waits, waits
-from resilient.composition import Policy
-from resilient.outcome import IDEMPOTENT_METHODS
+from resilient.core.outcome import IDEMPOTENT_METHODS
+from resilient.pipeline.policy import Policy
 from resilient.retry import RetryPolicy
+from resilient.wire.bodies import DRAIN_SECONDS
 
 __all__ = ["Times", "times"]
 

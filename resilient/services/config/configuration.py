@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from resilient.composition import Policy
 from resilient.errors import ConfigError
+from resilient.pipeline.policy import Policy
 from resilient.services.config.document import Document, read
 from resilient.services.config.layers import (
     DEFAULT,

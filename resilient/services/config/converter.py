@@ -12,10 +12,10 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from resilient.errors import ConfigError
-from resilient.references import load_reference
 from resilient.retry import Backoff, RetryPolicy
 from resilient.services.config.durations import to_seconds
 from resilient.services.config.keys import KINDS, fields_of, is_duration, nested_kind
+from resilient.support.references import load_reference
 
 __all__ = ["converter"]
 

@@ -10,12 +10,12 @@ from typing import Any, Final, get_args
 from attrs import Attribute, fields, has, resolve_types
 
 from resilient.breaker import BreakerPolicy
-from resilient.composition import Policy
 from resilient.envelopes import CodeRule
 from resilient.envelopes.policy import ErrorPolicy
+from resilient.headers.retry_after import ResetHeader
+from resilient.pipeline.policy import Policy
 from resilient.retry import Backoff, BudgetPolicy, RetryPolicy
-from resilient.retry_after import ResetHeader
-from resilient.validation import Seconds
+from resilient.support.validation import Seconds
 
 __all__ = ["KINDS", "dotted_keys", "fields_of", "is_duration", "keys_of", "nested_kind"]
 

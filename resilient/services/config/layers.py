@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
 from itertools import dropwhile, islice
+from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from resilient.services.config.presets import preset_tables
 from resilient.services.config.problems import KeyPath, Problem, dotted, misfit, nearest
 
-__all__ = ["DEFAULT", "EXTENDS", "MATCH", "PRESETS", "SERVICES", "Layer", "layers"]
+__all__ = ["DEFAULT", "EXTENDS", "MATCH", "PRESETS", "SERVICES", "Layer", "layers", "preset_tables"]
 
 DEFAULT: Final = "default"
 EXTENDS: Final = "extends"
@@ -201,3 +204,13 @@ def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
+
+
+@cache
+def preset_tables() -> Mapping[str, Mapping[str, Any]]:
+    """The presets by name."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for file in files("resilient.services").joinpath("presets").iterdir():
+        if file.name.endswith(".toml"):
+            found |= tomllib.loads(file.read_text(encoding="utf-8"))["presets"]
+    return MappingProxyType(dict(sorted(found.items())))

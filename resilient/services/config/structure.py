@@ -14,8 +14,8 @@ from cattrs.errors import (
     IterableValidationNote,
 )
 
-from resilient.composition import Policy
 from resilient.errors import ConfigError
+from resilient.pipeline.policy import Policy
 from resilient.services.config.converter import converter
 from resilient.services.config.keys import dotted_keys, keys_of
 from resilient.services.config.problems import KeyPath, Problem, from_error, unknown_keys

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from resilient.errors import ConfigError
-from resilient.testing.mocked.theirs import CallbackResult, RequestMatch
+from resilient.testing.mocked.upstream import CallbackResult, RequestMatch
 
 __all__ = ["Answer", "is_refusal", "outcome_of"]
 

@@ -14,7 +14,7 @@ from yarl import URL
 
 from resilient.testing.mocked.answers import is_refusal, outcome_of
 from resilient.testing.mocked.exchange import Exchange
-from resilient.testing.mocked.theirs import (
+from resilient.testing.mocked.upstream import (
     Aioresponses,
     RequestMatch,
     keep,
@@ -23,7 +23,7 @@ from resilient.testing.mocked.theirs import (
     record,
     take,
 )
-from resilient.testing.received import Received
+from resilient.testing.server.received import Received
 
 __all__ = ["MockedCall"]
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 from aiohttp import ClientRequest, ClientResponse, StreamReader
 from multidict import CIMultiDictProxy
 
-from resilient.bodies import stop_upload
 from resilient.testing.mocked.answers import Answer
-from resilient.testing.mocked.fit import explained
+from resilient.testing.mocked.compat import explained
 from resilient.testing.mocked.memory import Wire, connect
-from resilient.testing.received import Received, read_body, read_head
-from resilient.testing.wire import ClientGone, Connection as ServerSide
+from resilient.testing.server.connection import ClientGone, Connection as ServerSide
+from resilient.testing.server.received import Received, read_body, read_head
+from resilient.wire.bodies import stop_upload
 
 with explained():
     from aiohttp.http import HttpVersion11, RawResponseMessage

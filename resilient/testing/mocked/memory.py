@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import ClientRequest
 
-from resilient.testing.mocked.fit import explained
+from resilient.testing.mocked.compat import explained
 
 with explained():
     from aiohttp.client_proto import ResponseHandler

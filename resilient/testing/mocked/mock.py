@@ -27,7 +27,7 @@ from aiohttp import ClientOSError, ClientResponse, ClientSession
 from yarl import URL
 
 from resilient.testing.mocked.call import MockedCall
-from resilient.testing.mocked.theirs import (
+from resilient.testing.mocked.upstream import (
     Aioresponses,
     CallbackResult,
     RequestCall,
@@ -35,7 +35,7 @@ from resilient.testing.mocked.theirs import (
     normalize_url,
     passes,
 )
-from resilient.testing.received import Received
+from resilient.testing.server.received import Received
 
 __all__ = ["CallbackResult", "aioresponses"]
 

@@ -15,7 +15,7 @@ import pytest
 from resilient import BreakerPolicy
 from resilient.breaker import Counts
 from resilient.breaker.machine import Change, Machine
-from resilient.outcome import Verdict
+from resilient.core.outcome import Verdict
 
 SLOW = 9.0
 CALLS = {

@@ -10,7 +10,7 @@ import pytest
 from resilient import BreakerPolicy
 from resilient.breaker import Counts, State
 from resilient.breaker.machine import Change, Machine
-from resilient.outcome import Verdict
+from resilient.core.outcome import Verdict
 
 OPENED, UP = 100.0, 105.0  # when it opens, and when the time is up
 NEUTRAL = [Verdict.NEUTRAL, Verdict.THROTTLED]

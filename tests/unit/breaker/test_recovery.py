@@ -9,7 +9,7 @@ import pytest
 from resilient import BreakerPolicy
 from resilient.breaker import Counts
 from resilient.breaker.machine import Machine
-from resilient.outcome import Verdict
+from resilient.core.outcome import Verdict
 
 CLOSED = 105.0  # when the probes went well
 

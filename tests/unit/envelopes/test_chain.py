@@ -7,8 +7,7 @@ import pytest
 from multidict import CIMultiDict
 
 from resilient.envelopes import CodeRule, Envelope, ErrorBody, json_object, parse_error
-from resilient.errors import ConfigError
-from resilient.field_error import FieldError
+from resilient.errors import ConfigError, FieldError
 
 PROBLEM = {"Content-Type": "application/problem+json"}
 

@@ -10,6 +10,7 @@ from resilient.errors import (
     BadGatewayError,
     BadRequestError,
     ConflictError,
+    FieldError,
     InternalServerError,
     NotAcceptableError,
     NotFoundError,
@@ -20,7 +21,6 @@ from resilient.errors import (
     error_class,
     public_request_info,
 )
-from resilient.field_error import FieldError
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 

@@ -5,7 +5,7 @@ import pytest
 from attrs.exceptions import FrozenInstanceError
 
 from resilient.envelopes import Envelope
-from resilient.field_error import FieldError
+from resilient.errors import FieldError
 
 
 def test_an_envelope_is_empty_unless_told_otherwise() -> None:

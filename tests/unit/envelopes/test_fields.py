@@ -5,7 +5,7 @@ import pytest
 
 from resilient.envelopes import field_errors
 from resilient.envelopes.fields import remarks
-from resilient.field_error import FieldError
+from resilient.errors import FieldError
 
 EMAIL = (FieldError("email", "must be an email"),)
 

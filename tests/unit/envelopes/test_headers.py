@@ -5,7 +5,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from resilient.envelopes import DEFAULT_REQUEST_ID_HEADERS
-from resilient.envelopes.headers import any_case, header_request_id, media_type
+from resilient.envelopes.reading import any_case, header_request_id, media_type
 
 
 @pytest.mark.parametrize("name", DEFAULT_REQUEST_ID_HEADERS)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from resilient.envelopes import slug, text
-from resilient.envelopes.leniency import own_code, request_id
+from resilient.envelopes.reading import own_code, request_id
 
 
 @pytest.mark.parametrize(

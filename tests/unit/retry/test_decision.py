@@ -19,7 +19,7 @@ from resilient import (
     CircuitOpenError,
     RetryPolicy,
 )
-from resilient.outcome import Outcome
+from resilient.core.outcome import Outcome
 from resilient.retry.decision import Facts, decide, pace
 
 INFO = aiohttp.RequestInfo(URL("http://a.example/"), "GET", CIMultiDictProxy(CIMultiDict()))

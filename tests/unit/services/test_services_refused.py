@@ -21,7 +21,7 @@ from resilient import (
     Service,
     Services,
 )
-from resilient.order import Choice
+from resilient.pipeline.order import Choice
 
 MAVIO = "https://api.mavio.example"
 MEETERGO = "https://api.meetergo.example"

@@ -7,9 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from resilient.retry_after import parse_retry_after
+from resilient.headers.retry_after import parse_retry_after
 from resilient.testing import FaultServer, Reply, run_in_virtual_time
-from resilient.testing.bucket import TokenBucket
+from resilient.testing.script.capacity import TokenBucket
 from tests.unit.testing.support import post, request_at
 
 

@@ -10,12 +10,10 @@ import pytest
 
 from resilient.errors import ConfigError
 from resilient.testing import Answer, FaultServer, Hang, Received, Reply, Reset, run_in_virtual_time
-from resilient.testing.brownout import BrownOut
-from resilient.testing.bucket import TokenBucket
-from resilient.testing.mixture import Mixture
-from resilient.testing.outage import Outage
-from resilient.testing.period import Period
-from resilient.testing.script import Chooser, Delayed
+from resilient.testing.script.capacity import BrownOut, TokenBucket
+from resilient.testing.script.mixture import Mixture
+from resilient.testing.script.outage import Outage, Period
+from resilient.testing.script.script import Chooser, Delayed
 from tests.unit.testing.support import GET, converse, post, request_at
 
 # For what would wait for ever if it were wrong.

@@ -11,9 +11,9 @@ import pytest
 
 from resilient.clock import Clock
 from resilient.errors import ConfigError
-from resilient.testing.clocks import FakeClock, LoopClock
-from resilient.testing.virtual import run_in_virtual_time
-from resilient.timers import Limit, limit_at
+from resilient.support.timers import Limit, limit_at
+from resilient.testing.time.clocks import FakeClock, LoopClock
+from resilient.testing.time.virtual import run_in_virtual_time
 
 
 async def turns(count: int = 5) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from resilient import AttemptEvent, Event, RefusalEvent, TransitionEvent, WaitEvent
-from resilient.testing.events import EventLog
+from resilient.testing.event_log import EventLog
 
 URL = "https://api.example/meetings"
 API = "https://api.example"

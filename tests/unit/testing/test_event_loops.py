@@ -10,10 +10,8 @@ import aiohttp
 import pytest
 
 from resilient.testing import Answer, Disconnect, FaultServer, Hang, Malformed, Reply, Reset
-from resilient.testing.brownout import BrownOut
-from resilient.testing.bucket import TokenBucket
-from resilient.testing.outage import Outage
-from resilient.testing.period import Period
+from resilient.testing.script.capacity import BrownOut, TokenBucket
+from resilient.testing.script.outage import Outage, Period
 from tests.unit.testing.support import Certificates, converse, post
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

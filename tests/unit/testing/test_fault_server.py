@@ -375,7 +375,7 @@ async def test_an_answer_is_not_lost_on_a_client_that_goes_on_sending() -> None:
 
 
 async def test_a_slow_reader_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resilient.testing.wire._LINGER", 0.0)
+    monkeypatch.setattr("resilient.testing.server.connection._LINGER", 0.0)
     body = bytes(8_000_000)
     async with FaultServer(Reply(body=body, keep_alive=False)) as server:
         reader, writer = await asyncio.open_connection(server.url.host, server.url.port)

@@ -7,7 +7,7 @@ import pytest
 
 from resilient.errors import ConfigError
 from resilient.testing import FaultServer, Hang, Reply, Reset
-from resilient.testing.mixture import Mixture
+from resilient.testing.script.mixture import Mixture
 from tests.unit.testing.support import post, request_at
 
 DOWN, SLOW, RESET, FINE = Reply(503, json={}), Hang(), Reset(), Reply(200, json={})

@@ -9,8 +9,7 @@ import aiohttp
 import pytest
 
 from resilient.testing import FaultServer, Hang, Reply, Reset, run_in_virtual_time
-from resilient.testing.outage import Outage
-from resilient.testing.period import Period
+from resilient.testing.script.outage import Outage, Period
 from tests.unit.testing.support import post, request_at
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from resilient.testing.pipe import Pipe
+from resilient.testing.server.pipe import Pipe
 
 
 def test_without_a_standard_error_what_is_printed_goes_nowhere(

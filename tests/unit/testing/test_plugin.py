@@ -17,7 +17,8 @@ ASKED_FOR_NOTHING = """
         assert not {"aiohttp", "attrs", "asyncio"} & set(sys.modules)
         ours = {name for name in sys.modules if name.partition(".")[0] == "resilient"}
         assert ours == {
-            "resilient", "resilient.lazy", "resilient.testing", "resilient.testing.plugin"
+            "resilient", "resilient.support", "resilient.support.lazy",
+            "resilient.testing", "resilient.testing.plugin",
         }
 """
 
@@ -78,7 +79,7 @@ class TestHarmless:
         source = """
             import asyncio, pytest
             from resilient.clock import SystemClock
-            from resilient.testing.virtual import VirtualTimeLoop
+            from resilient.testing.time.virtual import VirtualTimeLoop
 
             ORDINARY = asyncio.new_event_loop, asyncio.events.new_event_loop
             SLEEP = SystemClock.sleep
@@ -196,7 +197,7 @@ class TestVirtualTime:
     def test_a_loop_that_others_share_stays_ordinary(self, suite: pytest.Pytester) -> None:
         source = """
             import asyncio, pytest, pytest_asyncio
-            from resilient.testing.virtual import VirtualTimeLoop
+            from resilient.testing.time.virtual import VirtualTimeLoop
 
             @pytest_asyncio.fixture(scope="session", loop_scope="session")
             async def shared():

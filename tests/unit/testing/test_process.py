@@ -19,9 +19,9 @@ import pytest
 
 from resilient.errors import ConfigError
 from resilient.testing import FaultServer, Received, Reply, Reset
-from resilient.testing.mixture import Mixture
-from resilient.testing.process import FaultServerProcess
-from resilient.testing.stats import Stats
+from resilient.testing.script.mixture import Mixture
+from resilient.testing.server.process import FaultServerProcess
+from resilient.testing.server.records import Stats
 from tests.unit.testing.callables import context_of, echo, fails
 from tests.unit.testing.support import Certificates, request_at
 
@@ -212,7 +212,7 @@ def test_a_process_that_does_not_answer_in_time_is_ended() -> None:
 PARENT = """
 import os, socket, time, warnings
 from resilient.testing import Hang
-from resilient.testing.process import FaultServerProcess
+from resilient.testing.server.process import FaultServerProcess
 from tests.unit.testing.callables import stuck
 
 # A thread that has been joined may be there for the system a moment longer, before 3.13.

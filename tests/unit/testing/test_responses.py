@@ -10,8 +10,8 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from resilient import NormalizeErrors, NotFoundError
 from resilient.testing import Reply
-from resilient.testing.clocks import FakeClock
-from resilient.testing.responses import make_response
+from resilient.testing.handler.responses import make_response
+from resilient.testing.time.clocks import FakeClock
 
 MEETINGS = "https://api.example/meetings"
 

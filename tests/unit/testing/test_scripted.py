@@ -19,8 +19,8 @@ import resilient
 from resilient import AttemptTimeout, AttemptTimeoutError, Pipeline, Retry, attempts_of
 from resilient.errors import ConfigError
 from resilient.testing import Hang, Received, Reply, run_in_virtual_time
-from resilient.testing.clocks import FakeClock
-from resilient.testing.scripted import ScriptedHandler
+from resilient.testing.handler.scripted import ScriptedHandler
+from resilient.testing.time.clocks import FakeClock
 
 API = "https://api.example"
 MEETINGS = f"{API}/meetings"

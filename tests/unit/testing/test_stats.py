@@ -16,7 +16,7 @@ from resilient.testing import (
     Reset,
     run_in_virtual_time,
 )
-from resilient.testing.stats import Stats
+from resilient.testing.server.records import Stats
 from tests.unit.testing.support import GET, converse, post
 
 

@@ -17,8 +17,8 @@ import pytest
 from resilient import AttemptTimeout, AttemptTimeoutError, Pipeline, attempts_of
 from resilient.errors import ConfigError
 from resilient.testing import FaultServer, Hang, Reply
-from resilient.testing.clocks import LoopClock
-from resilient.testing.virtual import VirtualTimeLoop, run_in_virtual_time
+from resilient.testing.time.clocks import LoopClock
+from resilient.testing.time.virtual import VirtualTimeLoop, run_in_virtual_time
 
 
 def now() -> float:

@@ -12,7 +12,7 @@ from benchmarks.catalogue import Benchmark
 from benchmarks.progress import Progress
 from benchmarks.results import Figure, Result, Table
 from resilient import ConfigError
-from resilient.validation import positive
+from resilient.support.validation import positive
 
 __all__ = ["BENCHMARKS", "Settings", "measure"]
 

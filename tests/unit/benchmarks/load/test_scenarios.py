@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.load.scenarios import SCENARIOS, Scenario, Trouble
 from resilient.testing import FaultServer, Period
-from resilient.testing.script import choose
+from resilient.testing.script.script import choose
 from tests.unit.benchmarks.load.support import scenario
 from tests.unit.testing.support import request_at
 

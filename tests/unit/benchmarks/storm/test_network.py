@@ -11,7 +11,7 @@ from benchmarks.storm.network import Held, Network, Stalled, received_at
 from benchmarks.storm.tally import Tally
 from resilient import AttemptTimeout, AttemptTimeoutError, Retry, RetryPolicy
 from resilient.testing import BrownOut, LoopClock, Mixture, Period, Reply
-from resilient.testing.script import choose
+from resilient.testing.script.script import choose
 from tests.unit.benchmarks.storm.support import a_request, in_virtual_time
 
 

@@ -9,8 +9,7 @@ import pytest
 
 from resilient import BreakerPolicy, ConfigError, Policy, RetryPolicy, load_services
 from resilient.services.config.configuration import read_configuration
-from resilient.services.config.layers import Layer, layers
-from resilient.services.config.presets import preset_tables
+from resilient.services.config.layers import Layer, layers, preset_tables
 from tests.unit.services.config.problems import error, places
 
 

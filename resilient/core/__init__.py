@@ -1,0 +1,1 @@
+"""One call and one attempt: what every capability stands on."""

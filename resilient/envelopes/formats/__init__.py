@@ -1,0 +1,1 @@
+"""The documented error formats, a file for each."""

@@ -1,0 +1,234 @@
+"""How long a server asked to be left alone, in every form that it really comes in.
+
+    retry-after-ms, x-ms-retry-after-ms   milliseconds, as Azure and OpenAI send them
+    Retry-After   120                             delay-seconds, RFC 9110 10.2.3
+                  0.5                             not in the RFC, but sent
+                  120, 60                         two fields that a proxy merged
+                  Sun, 06 Nov 1994 08:49:37 GMT   IMF-fixdate, RFC 9110 5.6.7
+                  Sunday, 06-Nov-94 08:49:37 GMT  RFC 850: the year is within fifty years
+                  Sun Nov  6 08:49:37 1994        asctime
+                  1994-11-06T08:49:37Z            RFC 3339; not in RFC 9110, but sent
+    X-RateLimit-Reset and the like        as configured: each service has its own meaning
+    RateLimit     "policy";r=0;t=8                draft-ietf-httpapi-ratelimit-headers
+
+The first of these that holds something valid decides; of repeated fields the largest value
+does, for a wait must never be undercut. A date is read against the `Date` of the same
+response, so that the two clocks need not agree. Where a date names no zone it is in UTC;
+"+0200" and the like are honoured; the name of the weekday is ignored.
+
+Whatever the headers hold, reading them does not raise: what is none of these forms is
+passed over. No wait is longer than 2**31 seconds, which RFC 9111 1.2.2 has a recipient take
+for a delta-seconds that is too large for it. That is 68 years: any cap refuses it, and
+arithmetic on it is safe, which it is not on a number of 5,000 digits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from attrs import field, frozen
+from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
+
+from resilient.support.validation import Seconds, check
+
+__all__ = ["ResetHeader", "parse_retry_after"]
+
+# RFC 9111 1.2.2: what to take an overflowing delta-seconds for.
+_LONGEST = float(2**31)
+
+# Patterns are compiled by the first who needs them, as `re` keeps what it has compiled.
+
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token, RFC 9110 5.6.2
+
+# [0-9], because \d, str.isdigit() and float() know more digits than ASCII's.
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_NUMBERS = rf"{_NUMBER}(?:[ \t]*,[ \t]*{_NUMBER})*"
+
+_WEEKDAY = r"(?:[a-z]+(?:, *| +))?"
+_DAY = r"(?P<day>[0-9]{1,2})"
+_MONTH = r"(?P<month>[a-z]{3})"
+_YEAR = r"(?P<year>[0-9]{4})"
+_TIME = r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}(?:\.[0-9]+)?))?"
+_ZONE = r"(?: *(?:GMT|UTC?|Z|(?P<offset>[+-][0-9]{2}:?[0-9]{2})))?"
+_DATES = (
+    # IMF-fixdate and RFC 850, which differ in the dashes and the digits of the year.
+    rf"{_WEEKDAY}{_DAY}[ -]{_MONTH}[ -](?P<year>[0-9]{{4}}|[0-9]{{2}}) +{_TIME}{_ZONE}",
+    rf"{_WEEKDAY}{_MONTH} +{_DAY} +{_TIME} +{_YEAR}{_ZONE}",
+    rf"{_YEAR}-(?P<month>[0-9]{{2}})-{_DAY}[T ]{_TIME}{_ZONE}",
+)
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+
+
+@frozen
+class ResetHeader:
+    """A header of one service's own that says when its rate limit is reset.
+
+    Modelled on the `reset_headers` of Envoy's retry policy.
+
+    Attributes:
+        name: The name of the header, in any case.
+        form: What it holds: "seconds" to wait, or a UNIX "timestamp", in seconds too.
+        limit: Seconds. A value that is further off, in the past or in the future, is passed
+            over: as a rule the header means something else than it was configured for.
+    """
+
+    name: str = field(
+        validator=check(
+            "the name of a header",
+            lambda it: isinstance(it, str) and bool(re.fullmatch(_HEADER_NAME, it)),
+        )
+    )
+    form: Literal["seconds", "timestamp"] = field(
+        validator=check("'seconds' or 'timestamp'", lambda it: it in ("seconds", "timestamp"))
+    )
+    limit: Seconds = field(
+        default=300.0,
+        validator=check(
+            "a positive number of seconds",
+            lambda it: isinstance(it, int | float) and it > 0 and it is not True,
+        ),
+    )
+
+
+def parse_retry_after(
+    headers: Mapping[str, str],
+    *,
+    now: datetime | None = None,
+    reset_headers: Sequence[ResetHeader] = (),
+) -> float | None:
+    """How many seconds a response asks to wait, or None where it does not say.
+
+    Never raises, whatever the headers.
+
+    Args:
+        headers: The headers of the response, aiohttp's or a mapping with names in any case.
+        now: The time of day that dates are read against where the response has no valid
+            `Date`; UTC if naive, the system's own if None.
+        reset_headers: What to look for after `Retry-After` and before `RateLimit`, in order.
+
+    Returns:
+        Seconds, from 0.0 (also for a moment that has passed) up to 2**31.
+    """
+    if not isinstance(headers, CIMultiDict | CIMultiDictProxy):
+        headers = CIMultiDict([(_text(name), value) for name, value in headers.items()])
+    # Each of the readers gives all the valid waits that it finds, in seconds.
+    waits = (
+        _milliseconds(headers, "retry-after-ms")
+        or _milliseconds(headers, "x-ms-retry-after-ms")
+        or _seconds_and_dates(headers, now)
+        or _resets(headers, reset_headers, now)
+        or _rate_limits(headers)
+    )
+    return min(max(waits), _LONGEST) if waits else None
+
+
+def _milliseconds(headers: MultiMapping[str], name: str) -> list[float]:
+    return [number / 1000 for text in _texts(headers, name) for number in _numbers(text)]
+
+
+def _seconds_and_dates(headers: MultiMapping[str], now: datetime | None) -> list[float]:
+    waits: list[float] = []
+    for text in _texts(headers, "Retry-After"):
+        if numbers := _numbers(text):
+            waits += numbers
+        else:
+            reference = _reference(headers, now)
+            if moment := _moment(text, reference):
+                waits.append(max(0.0, (moment - reference).total_seconds()))
+    return waits
+
+
+def _resets(
+    headers: MultiMapping[str], reset_headers: Sequence[ResetHeader], now: datetime | None
+) -> list[float]:
+    for header in reset_headers:
+        waits = [number for text in _texts(headers, header.name) for number in _numbers(text)]
+        if waits and header.form == "timestamp":
+            reference = _reference(headers, now).timestamp()
+            waits = [timestamp - reference for timestamp in waits]
+        if near := [max(0.0, wait) for wait in waits if abs(wait) <= header.limit]:
+            return near
+    return []
+
+
+def _rate_limits(headers: MultiMapping[str]) -> list[float]:
+    texts = _texts(headers, "RateLimit")
+    limits = [limit for text in texts for _, limit in _structured_list(text)]
+    return [float(limit["t"]) for limit in limits if _is_used_up(limit)]
+
+
+def _is_used_up(limit: Mapping[str, Any]) -> bool:
+    """Whether nothing remains (r) for a known time (t); true, 0.0 and the like are malformed."""
+    remaining, window = limit.get("r"), limit.get("t")
+    return type(remaining) is int and remaining == 0 and type(window) is int and window >= 0
+
+
+def _structured_list(text: str) -> Any:
+    """The members of a list (RFC 9651 3.1) with their parameters; none if it is malformed."""
+    try:
+        import http_sf
+
+        return http_sf.parse(text.encode("ascii"), tltype="list")
+    except Exception:  # A stranger's text in another's parser; the draft says to ignore it.
+        return ()
+
+
+def _numbers(text: str) -> list[float]:
+    """The numbers of a list of numbers, as a rule one; none if anything else is in it."""
+    return [float(part) for part in text.split(",")] if re.fullmatch(_NUMBERS, text) else []
+
+
+def _reference(headers: MultiMapping[str], now: datetime | None) -> datetime:
+    """The moment that the response was made; the earliest if it names several."""
+    if now is None:
+        now = datetime.now(UTC)
+    elif now.utcoffset() is None:
+        now = now.replace(tzinfo=UTC)
+    dates = [date for text in _texts(headers, "Date") if (date := _moment(text, now))]
+    return min(dates, default=now)
+
+
+def _moment(text: str, reference: datetime) -> datetime | None:
+    """The moment that a date in one of the known forms stands for; aware."""
+    for form in _DATES:
+        if match := re.fullmatch(form, text, re.ASCII | re.IGNORECASE):
+            try:
+                return _to_datetime(match.groupdict(), reference)
+            except (ValueError, OverflowError):  # 31 Feb, 25:00, +9900, year 0
+                return None
+    return None
+
+
+def _to_datetime(parts: Mapping[str, str], reference: datetime) -> datetime:
+    year, day, hour, minute = (int(parts[name]) for name in ("year", "day", "hour", "minute"))
+    name = parts["month"].lower()
+    month = _MONTHS.index(name) + 1 if name in _MONTHS else int(name)
+    second = float(parts["second"] or 0)
+    if second >= 61:  # 60 is a leap second; to POSIX it is the first of the next minute.
+        raise ValueError(second)
+    if len(parts["year"]) == 2:
+        today = reference.utctimetuple()
+        year += today.tm_year // 100 * 100 + 100
+        # RFC 9110 5.6.7: "more than 50 years in the future" stands for the past.
+        while (year - 50, month, day, hour, minute, second) > today[:6]:
+            year -= 100
+    offset = parts["offset"]
+    zone = datetime.strptime(offset, "%z").tzinfo if offset else UTC
+    return datetime(year, month, day, hour, minute, tzinfo=zone) + timedelta(seconds=second)
+
+
+def _texts(headers: MultiMapping[str], name: str) -> list[str]:
+    """The values of a field, in order, without the whitespace around them (RFC 9110 5.5)."""
+    return [_text(value).strip(" \t") for value in headers.getall(name, ())]
+
+
+def _text(value: object) -> str:
+    """A name or a value as it would stand in a header; "" for what never would."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, int | float):  # Bounded: str() refuses an integer of 5,000 digits.
+        return f"{max(-1, min(value, 2**62)):f}"
+    return value if isinstance(value, str) else ""

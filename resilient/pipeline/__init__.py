@@ -1,0 +1,1 @@
+"""One policy for a service, and the pipeline that carries it out."""

@@ -1,0 +1,1 @@
+"""Who is told of what happens: events, listeners and the logger."""

@@ -1,0 +1,191 @@
+"""A listener that keeps what happened, and assertions that fail with all of it.
+
+    log = EventLog()
+    session = aiohttp.ClientSession(middlewares=[Pipeline(listeners=[log])])
+    ...
+    log.assert_outcomes(503, 503, 200)
+    log.assert_waited(0.5, 1.0)
+
+An assertion that fails lists the events in their order: what there was instead is mostly the
+answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import NoReturn, TypeVar
+
+from attrs import define, field
+
+from resilient.telemetry.events import AttemptEvent, Event, RefusalEvent, TransitionEvent, WaitEvent
+
+__all__ = ["EventLog"]
+
+# For pytest: where an assertion of this file fails, it shows the line of the test.
+__tracebackhide__ = True
+
+_E = TypeVar("_E", AttemptEvent, WaitEvent, RefusalEvent, TransitionEvent)
+
+
+@define(eq=False)
+class EventLog:
+    """A listener that keeps the events; `list(log)` has them, oldest first.
+
+    Attributes:
+        events: What happened.
+    """
+
+    events: list[Event] = field(factory=list, init=False)
+
+    def __call__(self, event: Event) -> None:
+        """Keep an event."""
+        self.events.append(event)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __str__(self) -> str:
+        if not self.events:
+            return "  nothing happened"
+        width = len(str(len(self.events)))
+        return "\n".join(
+            f"  {number:{width}}. {event.kind:10} {event}"
+            for number, event in enumerate(self.events, 1)
+        )
+
+    def clear(self) -> None:
+        """Forget what happened so far."""
+        self.events.clear()
+
+    # What there is.
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of each event: "attempt", "wait", "refusal" or "transition"."""
+        return [event.kind for event in self.events]
+
+    @property
+    def attempts(self) -> list[AttemptEvent]:
+        """The attempts that came to their end."""
+        return self._of(AttemptEvent)
+
+    @property
+    def waits(self) -> list[WaitEvent]:
+        """The waits between attempts."""
+        return self._of(WaitEvent)
+
+    @property
+    def refusals(self) -> list[RefusalEvent]:
+        """The calls that were not tried again, or not let through."""
+        return self._of(RefusalEvent)
+
+    @property
+    def transitions(self) -> list[TransitionEvent]:
+        """The circuits' changes of state."""
+        return self._of(TransitionEvent)
+
+    # What there should be. Each raises AssertionError.
+
+    def assert_attempts(self, count: int) -> None:
+        """So many attempts came to their end."""
+        if len(self.attempts) != count:
+            self._fail(_counted(count, "attempt"), _counted(len(self.attempts), "attempt"))
+
+    def assert_outcomes(self, *outcomes: int | str) -> None:
+        """The attempts came to these, in this order.
+
+        Args:
+            *outcomes: A status, or for a failure what its description contains, such as
+                "ServerDisconnectedError".
+        """
+        came = [attempt.error or attempt.status for attempt in self.attempts]
+        if len(came) != len(outcomes) or not all(map(_is_outcome, came, outcomes)):
+            self._fail(f"the outcomes {_listed(outcomes)}", _listed(came))
+
+    def assert_waited(self, *seconds: object) -> None:
+        """These were the waits between attempts, in this order; without any, there were none.
+
+        Args:
+            *seconds: Each is met up to the error of floating-point numbers, or by whatever
+                is equal to it: `pytest.approx(30, abs=5)`, say.
+        """
+        waited = [wait.seconds for wait in self.waits]
+        if len(waited) != len(seconds) or not all(map(_is_duration, waited, seconds)):
+            self._fail(f"waits of {_listed(seconds)} s", f"waits of {_listed(waited)} s")
+
+    def assert_refused(self, *, by: str | None = None, reason: str = "") -> None:
+        """A call was refused.
+
+        Args:
+            by: "retry" or "breaker", if only one of them counts.
+            reason: What the reason contains.
+        """
+        for refusal in self.refusals:
+            if by in (None, refusal.by) and reason in refusal.reason:
+                return
+        whose = "" if by is None else f" by the {by}"
+        why = f" because of {reason!r}" if reason else ""
+        self._fail(f"a refusal{whose}{why}", _counted(len(self.refusals), "refusal"))
+
+    def assert_opened(self, key: object = None) -> None:
+        """A circuit opened.
+
+        Args:
+            key: Which one, or what its text is, such as "https://api.example"; None for any.
+        """
+        if "open" not in self._states(key):
+            self._fail(f"{_circuit(key)} to open", "none that did")
+
+    def assert_states(self, *states: str, key: object = None) -> None:
+        """Circuits went through these states, in this order; without any, none changed.
+
+        Args:
+            *states: "open", "half_open" or "closed".
+            key: As for `assert_opened`.
+        """
+        went = self._states(key)
+        if went != list(states):
+            self._fail(f"{_circuit(key)} to go through {_listed(states)}", _listed(went))
+
+    def _of(self, kind: type[_E]) -> list[_E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def _states(self, key: object) -> list[str]:
+        return [
+            event.after
+            for event in self.transitions
+            if key is None or key == event.key or str(key) == str(event.key)
+        ]
+
+    def _fail(self, expected: str, found: str) -> NoReturn:
+        raise AssertionError(f"expected {expected}, and there were {found}:\n{self}")
+
+
+def _is_outcome(came: int | str | None, expected: int | str) -> bool:
+    if isinstance(came, str):
+        return isinstance(expected, str) and expected in came
+    return came == expected
+
+
+def _is_duration(waited: float, expected: object) -> bool:
+    if isinstance(expected, int | float):
+        return math.isclose(waited, expected, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(waited == expected)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count or 'no'} {what}s"
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(f"{each:g}" if isinstance(each, float) else str(each) for each in values) or (
+        "none"
+    )
+
+
+def _circuit(key: object) -> str:
+    return "a circuit" if key is None else f"the circuit for {key}"

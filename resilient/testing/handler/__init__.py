@@ -1,0 +1,1 @@
+"""A scripted handler in the place of the network."""

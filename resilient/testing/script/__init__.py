@@ -1,0 +1,1 @@
+"""What a fault server answers: steps, choosers and scripts of them."""

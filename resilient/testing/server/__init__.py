@@ -1,0 +1,1 @@
+"""A real server that misbehaves to order."""

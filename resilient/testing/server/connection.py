@@ -1,0 +1,206 @@
+"""One connection of the fault server, at the level of bytes.
+
+asyncio's streams hide what this server is for: how a connection ends, and when the client
+has left. So this is a protocol of our own, with a reader as small as HTTP/1.1 needs. Over
+TLS it is the same, with a `Channel` between the bytes and the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from typing import cast
+
+from resilient.testing.server.tls import BrokenTLS, Channel
+
+__all__ = ["ClientGone", "Connection", "LineTooLong"]
+
+# Unread bytes beyond which the client is made to wait, so that an upload which nobody reads
+# stalls as it does with a real server.
+_HIGH_WATER = 64 * 1024
+
+# How long a closed connection goes on reading. To close with bytes unread is to reset.
+_LINGER = 1.0
+
+
+class ClientGone(Exception):
+    """The client has closed its side."""
+
+
+class LineTooLong(Exception):
+    """No end of line within the limit."""
+
+
+class Connection(asyncio.Protocol):
+    """Reads lines and bytes, writes, waits, and ends in the way that is asked for.
+
+    Everything that waits raises `ClientGone` when the client has left, and reading raises
+    `BrokenTLS` when it speaks none. A client that shuts down its sending side (or, over TLS,
+    sends its close_notify) counts as one that leaves: it still gets what is written at once,
+    but nothing is delayed for its sake.
+    """
+
+    def __init__(self, number: int, channel: Channel | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        self.number = number
+        self._channel = channel
+        self._broken: BrokenTLS | None = None
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._discarding = False
+        self._arrival: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._gone: asyncio.Future[None] = loop.create_future()
+        self._lost: asyncio.Future[None] = loop.create_future()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin. Not every loop's transports are instances of asyncio's classes."""
+        self._transport = cast("asyncio.Transport", transport)
+        # Nothing stays in the process: what has been written can be cut off behind.
+        self._transport.set_write_buffer_limits(0)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what arrives."""
+        if self._discarding:
+            return
+        self._buffer += data if self._channel is None else self._plain(data, self._channel)
+        _wake(self._arrival)
+        if len(self._buffer) > _HIGH_WATER and self._transport is not None:
+            self._transport.pause_reading()
+
+    def _plain(self, data: bytes, channel: Channel) -> bytes:
+        try:
+            return channel.receive(data)
+        except BrokenTLS as error:
+            self._broken = error
+            return b""
+        finally:
+            if self._transport is not None:
+                self._transport.write(channel.to_send())
+            if channel.ended:
+                self.eof_received()
+
+    def eof_received(self) -> bool:
+        """Note that the client has closed its side; the other one stays open."""
+        _wake(self._gone)
+        _wake(self._arrival)
+        return True
+
+    def pause_writing(self) -> None:
+        """The system takes no more for now."""
+        self._drained = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """The system has taken all there was."""
+        _wake(self._drained)
+        self._drained = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End every wait."""
+        for future in (self._gone, self._arrival, self._drained, self._lost):
+            _wake(future)
+
+    # Reading and writing.
+
+    async def peek(self) -> int:
+        """The next byte, which stays unread."""
+        while not self._buffer:
+            await self._more()
+        return self._buffer[0]
+
+    async def line(self, limit: int) -> bytes:
+        """A line with its end, of at most `limit` bytes."""
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0 and len(self._buffer) < limit:
+            searched = len(self._buffer)
+            await self._more()
+        if not 0 <= end < limit:
+            raise LineTooLong
+        return self._take(end + 1)
+
+    async def some(self, most: int) -> bytes:
+        """What there is, at least one byte and at most `most`."""
+        await self.peek()
+        return self._take(most)
+
+    async def write(self, data: bytes) -> None:
+        """Write, and wait until the system has taken all of it."""
+        transport = self._open()
+        if self._broken is not None:
+            raise ClientGone
+        transport.write(data if self._channel is None else self._channel.wrap(data))
+        if self._drained is not None:
+            await self._drained
+        self._open()
+
+    async def pause(self, seconds: float | None) -> None:
+        """Wait so long, or for ever."""
+        if seconds == 0:
+            return
+        await asyncio.wait((self._gone,), timeout=seconds)
+        if self._gone.done():
+            raise ClientGone
+
+    # Three ways to end.
+
+    async def finish(self, *, close_notify: bool = True) -> None:
+        """Send a FIN, then read on for a while: the client is to see an end, not a reset.
+
+        Harmless when done twice.
+
+        Args:
+            close_notify: Whether the FIN comes after TLS has said that it would.
+        """
+        if self._discarding:
+            return
+        transport = self._open()
+        if self._channel is not None and close_notify:
+            transport.write(self._channel.close_notify())
+        self._discarding = True
+        transport.resume_reading()
+        with contextlib.suppress(OSError):  # the client was quicker
+            transport.write_eof()
+        await asyncio.wait((self._gone,), timeout=_LINGER)
+
+    def reset(self) -> None:
+        """Send an RST."""
+        transport = self._open()
+        linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+
+    async def close(self) -> None:
+        """Close at once, and wait until the socket is closed."""
+        if self._transport is not None:
+            self._transport.abort()
+            await self._lost
+
+    def _open(self) -> asyncio.Transport:
+        if self._transport is None or self._transport.is_closing():
+            raise ClientGone
+        return self._transport
+
+    def _take(self, most: int) -> bytes:
+        taken = bytes(self._buffer[:most])
+        del self._buffer[:most]
+        if self._transport is not None and not self._transport.is_closing():
+            # Also when all is read: it is by reading that one learns of the client's leaving.
+            self._transport.resume_reading()
+        return taken
+
+    async def _more(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+        if self._gone.done():
+            raise ClientGone
+        self._arrival = asyncio.get_running_loop().create_future()
+        await self._arrival
+
+
+def _wake(future: asyncio.Future[None] | None) -> None:
+    if future is not None and not future.done():
+        future.set_result(None)

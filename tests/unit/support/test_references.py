@@ -1,0 +1,79 @@
+"""Objects by name: what is there, what is not, and what fails on the way."""
+
+from __future__ import annotations
+
+import collections.abc
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from resilient import ConfigError
+from resilient.support.references import load_reference
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place to import from."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return tmp_path
+
+
+def test_what_a_reference_stands_for() -> None:
+    assert load_reference("os:getcwd") is os.getcwd
+    assert load_reference("os.path:join") is os.path.join
+    assert load_reference("collections.abc:Mapping.get") is collections.abc.Mapping.get
+    assert load_reference("os:") is os
+
+
+@pytest.mark.parametrize("text", ["", "os", "os.path.join", "KeyError"])
+def test_what_is_no_reference(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_reference(text)
+    assert caught.value.allowed == '"package.module:name"'
+    assert caught.value.given == repr(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("acme_missing:x", "ModuleNotFoundError: No module named 'acme_missing'"),
+        ("os.path.acme:x", "ModuleNotFoundError: "),
+        ("os:acme", "AttributeError: "),
+        (":", "ValueError: "),
+        (":x", "ValueError: "),
+        ("os path:x", "ValueError: "),
+        ("..os:x", "ValueError: "),
+        ("\0:x", "ValueError: "),
+    ],
+)
+def test_what_is_not_there(text: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_reference(text)
+    assert str(caught.value.allowed).startswith(f"importable ({reason}")
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "reason"),
+    [
+        ("acme_raises", "raise ZeroDivisionError('by zero')", "ZeroDivisionError: by zero"),
+        ("acme_syntax", "def", "SyntaxError: "),
+        ("acme_endless", "def f(): f()\nf()", "RecursionError: "),
+        # A script that runs when it is imported would end the program.
+        ("acme_exits", "import sys; sys.exit('usage: ...')", "SystemExit: usage: ..."),
+    ],
+)
+def test_a_module_that_cannot_be_imported(name: str, code: str, reason: str, folder: Path) -> None:
+    (folder / f"{name}.py").write_text(code)
+    with pytest.raises(ConfigError) as caught:
+        load_reference(f"{name}:x")
+    assert str(caught.value.allowed).startswith(f"importable ({reason}")
+
+
+def test_to_stop_while_a_module_is_imported_stops(folder: Path) -> None:
+    (folder / "acme_stops.py").write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        load_reference("acme_stops:x")
