@@ -15,10 +15,9 @@ if TYPE_CHECKING:
         Circuit as Circuit,
         CircuitBreaker as CircuitBreaker,
     )
-    from resilient.core.call import (
-        attempts_of as attempts_of,
-        override as override,
-    )
+    from resilient.clock import Clock as Clock
+    from resilient.core.call import attempts_of as attempts_of
+    from resilient.core.override import override as override
     from resilient.envelopes import (
         CodeRule as CodeRule,
         Envelope as Envelope,
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
         ResilientError as ResilientError,
         ServerError as ServerError,
         ServiceUnavailableError as ServiceUnavailableError,
+        SessionClosedError as SessionClosedError,
         UnprocessableEntityError as UnprocessableEntityError,
         ValidationError as ValidationError,
     )
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         PipelineWarning as PipelineWarning,
     )
     from resilient.pipeline.policy import Policy as Policy
+    from resilient.reasons import Reason as Reason
     from resilient.retry import (
         Backoff as Backoff,
         BudgetPolicy as BudgetPolicy,

@@ -9,46 +9,47 @@ middleware.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock", "TimerHandle", "claim_loop", "time_on"]
+__all__ = ["SYSTEM_CLOCK", "Clock", "LoopBound", "SystemClock", "TimerHandle"]
 
 
 class TimerHandle(Protocol):
-    """What `Clock.call_at` gives back."""
+    """A scheduled callback, as `Clock.call_at` returns it."""
 
     def cancel(self) -> object:
         """Forget the callback; harmless when it has run."""
 
 
 class Clock(Protocol):
-    """Time, sleep and randomness."""
+    """A source of time, sleep and randomness."""
 
     def time(self) -> float:
-        """Seconds on a scale that only goes forward; its zero means nothing."""
+        """Return seconds on a scale that only goes forward; its zero means nothing."""
 
     def now(self) -> datetime:
-        """The time of day, aware; used only to read dates that servers send."""
+        """Return the time of day, aware; used only to read dates that servers send."""
 
     def random(self) -> float:
-        """A number drawn uniformly from [0, 1)."""
+        """Draw a number uniformly from [0, 1)."""
 
     def call_at(self, when: float, callback: Callable[[], object]) -> TimerHandle:
         """Run `callback` once `time()` has reached `when`."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; cancelling stops it at once."""
+        """Wait for so many seconds; cancelling stops it at once."""
 
 
 class SystemClock:
     """The running event loop's time, and the system's time of day and random numbers."""
 
     def time(self) -> float:
-        """The time of the running event loop, in seconds."""
+        """Return the time of the running event loop, in seconds."""
         try:
             return asyncio.get_running_loop().time()
         except RuntimeError:
@@ -56,15 +57,15 @@ class SystemClock:
             return time.monotonic()
 
     def now(self) -> datetime:
-        """The time of day."""
+        """Return the time of day."""
         return datetime.now(UTC)
 
     def random(self) -> float:
-        """A number from [0, 1)."""
+        """Draw a number from [0, 1)."""
         return random.random()  # noqa: S311 (jitter is no secret)
 
     def call_at(self, when: float, callback: Callable[[], object]) -> TimerHandle:
-        """Schedule on the running event loop."""
+        """Schedule a callback on the running event loop."""
         return asyncio.get_running_loop().call_at(when, callback)
 
     async def sleep(self, seconds: float) -> None:
@@ -75,24 +76,61 @@ class SystemClock:
 SYSTEM_CLOCK = SystemClock()
 
 
-def claim_loop(owner: object, held: asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
-    """The running loop, for state that belongs to the loop it is first used on.
+class LoopBound:
+    """Base of what keeps state that belongs to one event loop at a time.
 
-    Raises:
-        RuntimeError: The state belongs to another loop already.
+    Before each use the loop is compared, which costs next to nothing:
+
+        if self.loop is not get_running_loop():
+            self.claim()
+
+    State may move to another loop once its own is closed (a second `asyncio.run`, the loop of
+    another test), and in a process that was forked from the one that made it.
+
+    Attributes:
+        clock: The source of time, sleep and randomness.
+        loop: The loop that the state belongs to; None before the first use.
+        time: The quickest way to ask for the time on that loop, in seconds.
     """
-    running = asyncio.get_running_loop()
-    if held is not None and held is not running:
-        raise RuntimeError(
-            f"this {type(owner).__name__} belongs to another event loop: its state cannot be "
-            "shared between loops, make one for each"
-        )
-    return running
 
+    __slots__ = ("__weakref__", "_process", "clock", "loop", "time")
 
-def time_on(loop: asyncio.AbstractEventLoop, clock: Clock) -> Callable[[], float]:
-    """The quickest way to ask a clock for the time on a loop."""
-    if not isinstance(clock, SystemClock):
-        return clock.time
-    # asyncio's own loops ask for nothing else.
-    return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.time: Callable[[], float] = clock.time
+        self._process = 0
+
+    def claim(self) -> None:
+        """Take the running loop for this state.
+
+        Raises:
+            RuntimeError: The state belongs to another loop, which is not closed.
+        """
+        running = asyncio.get_running_loop()
+        held, process = self.loop, os.getpid()
+        if held is not None and not held.is_closed() and process == self._process:
+            raise RuntimeError(
+                f"this {type(self).__name__} belongs to another event loop, which is not closed: "
+                "its state cannot be shared between loops, make one for each"
+            )
+        ask = self._quickest(running)
+        # On the same scale time has passed since, and that counts.
+        is_same_scale = ask == self.time
+        self.loop, self.time, self._process = running, ask, process
+        if held is not None:
+            self.loop_changed(None if is_same_scale else ask())
+
+    def loop_changed(self, now: float | None) -> None:
+        """Drop timers and futures of the old loop, and move stored times to the new scale.
+
+        Args:
+            now: The time on the new loop's scale, at which the last time seen on the old one is
+                to stand; None if both have the same scale.
+        """
+
+    def _quickest(self, loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+        if not isinstance(self.clock, SystemClock):
+            return self.clock.time
+        # asyncio's own loops ask for nothing else.
+        return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time

@@ -20,6 +20,7 @@
     ├── CircuitOpenError                  also aiohttp.ClientConnectionError
     ├── AttemptTimeoutError               also aiohttp.ServerTimeoutError, TimeoutError
     ├── DeadlineExceededError             also aiohttp.ServerTimeoutError, TimeoutError
+    ├── SessionClosedError                also aiohttp.ClientConnectionError, RuntimeError
     └── ConfigError                       also ValueError
 
 None of them is a `ClientOSError` or a `ServerDisconnectedError`: aiohttp answers those
@@ -30,11 +31,14 @@ Their text shows no request header, no query and no userinfo, and they pickle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 from attrs import frozen
 from multidict import CIMultiDict, CIMultiDictProxy
+
+from resilient.attempts import Attempt, History, Stop
+from resilient.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -43,7 +47,6 @@ if TYPE_CHECKING:
     from multidict import MultiMapping
     from yarl import URL
 
-    from resilient.attempts import Attempt
 
 __all__ = [
     "APIError",
@@ -66,6 +69,7 @@ __all__ = [
     "ResilientError",
     "ServerError",
     "ServiceUnavailableError",
+    "SessionClosedError",
     "UnprocessableEntityError",
     "ValidationError",
     "error_class",
@@ -75,45 +79,52 @@ __all__ = [
 _SHOWN = 300
 
 
-class _Holder(Protocol):
-    def attempts(self) -> tuple[Attempt, ...]: ...
-
-
 class ResilientError(Exception):
     """Base of every exception that this package raises.
 
     Attributes:
-        stop_reason: Why no more was tried; None where nothing decided that.
+        stop_reason: Why no more was tried, in words; None where nothing decided that.
+        stop_code: The same for a program.
     """
 
-    stop_reason: str | None = None
-
-    # The call is kept in the place of its attempts: describing them costs more than refusing.
-    _call: _Holder | None = None
-    _attempts: tuple[Attempt, ...] = ()
+    # Not described before somebody asks: that costs more than refusing a call.
+    _history: History = History()
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """What was tried, oldest first; empty where nothing counted attempts."""
-        return self._attempts if self._call is None else self._call.attempts()
+        """The attempts that were made, oldest first; empty where nothing counted attempts."""
+        return self._history.attempts()
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why no more was tried, in words; None where nothing decided that."""
+        stop = self._history.stop
+        return None if stop is None else stop.words
+
+    @property
+    def stop_code(self) -> Reason | None:
+        """Why no more was tried, for a program; None where nothing decided that."""
+        stop = self._history.stop
+        return None if stop is None else stop.code
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self._state())
 
     def _state(self) -> dict[str, Any]:
-        """The attributes to pickle."""
+        """Return the attributes to pickle."""
         state = dict(self.__dict__)
-        if state.pop("_call", None) is not None:
-            state["_attempts"] = self.attempts
+        history = state.get("_history")
+        if history is not None:
+            state["_history"] = history.public()
         return state
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
-    def _history(self) -> str:
-        """What to add to the text of an error about the attempts before it."""
+    def _history_in_words(self) -> str:
+        """Return what to add to the text of an error about the attempts before it."""
         parts = []
-        made = len(self.attempts)
+        made = self._history.made
         if made > 1:
             parts.append(f"{made} attempts")
         if self.stop_reason:
@@ -199,7 +210,7 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         context = [f"{self.request_info.method} {self.request_info.url}"]
         if self.request_id:
             context.append(f"request_id {_one_line(self.request_id)}")
-        if history := self._history():
+        if history := self._history_in_words():
             context.append(history)
         return f"{_one_line(said)}: {_one_line(self.message)} [{'; '.join(context)}]"
 
@@ -336,7 +347,7 @@ class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
             back in gradually).
     """
 
-    stop_reason = "the circuit breaker refused"
+    _history = History(stop=Stop(Reason.CIRCUIT_OPEN, "the circuit breaker refused"))
 
     # No call of super().__init__: a refusal has to be cheap, and BaseException.__new__
     # has kept the arguments already.
@@ -354,7 +365,7 @@ class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
             what += ", isolated by hand"
         else:
             what += f", next try in {self.retry_after:.3g} s"
-        made = len(self.attempts)
+        made = self._history.made
         return f"{what} [attempts before: {made}]" if made else what
 
 
@@ -362,32 +373,70 @@ class AttemptTimeoutError(ResilientError, aiohttp.ServerTimeoutError):
     """One attempt took longer than it may.
 
     Attributes:
-        timeout: What it was allowed, in seconds; None where aiohttp's own limit ran out.
+        timeout: Seconds that it was allowed; None where aiohttp's own limit ran out.
+        method: The method of the request; None if it is not known.
+        url: The URL without userinfo, query and fragment; None if it is not known.
+        while_connecting: Whether it had no connection yet, so that nothing was sent.
     """
 
-    def __init__(self, timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        timeout: float | None = None,
+        *,
+        method: str | None = None,
+        url: str | None = None,
+        while_connecting: bool = False,
+    ) -> None:
         super().__init__(timeout)
         self.timeout = timeout
+        self.method = method
+        self.url = url
+        self.while_connecting = while_connecting
 
     def __str__(self) -> str:
         limit = "its time" if self.timeout is None else f"{self.timeout:g} s"
-        return _with_history(f"no response within {limit} of one attempt", self)
+        what = "no connection" if self.while_connecting else "no response"
+        return _with_context(f"{what} within {limit} of one attempt", self)
 
 
 class DeadlineExceededError(ResilientError, aiohttp.ServerTimeoutError):
     """The time for the whole call ran out.
 
     Attributes:
-        timeout: What the call was allowed, in seconds; None where the limit was aiohttp's own.
+        timeout: Seconds that the call was allowed; None where the limit was aiohttp's own.
+        method: The method of the request; None if it is not known.
+        url: The URL without userinfo, query and fragment; None if it is not known.
     """
 
-    def __init__(self, timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        timeout: float | None = None,
+        *,
+        method: str | None = None,
+        url: str | None = None,
+    ) -> None:
         super().__init__(timeout)
         self.timeout = timeout
+        self.method = method
+        self.url = url
 
     def __str__(self) -> str:
         limit = "the time of the session" if self.timeout is None else f"{self.timeout:g} s"
-        return _with_history(f"the call did not finish within {limit}", self)
+        return _with_context(f"the call did not finish within {limit}", self)
+
+
+class SessionClosedError(ResilientError, aiohttp.ClientConnectionError, RuntimeError):
+    """The session was closed while a call waited, or before its next attempt.
+
+    aiohttp says the same, as a `RuntimeError`, of a call that is begun on a closed session.
+    """
+
+    def __init__(self, message: str = "Session is closed") -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return _with_history(self.message, self)
 
 
 class ConfigError(ResilientError, ValueError):
@@ -443,8 +492,13 @@ class ConfigError(ResilientError, ValueError):
         return self._problems or (self,)
 
 
+def _with_context(message: str, error: AttemptTimeoutError | DeadlineExceededError) -> str:
+    where = f"{error.method} {error.url}: " if error.method and error.url else ""
+    return _with_history(f"{where}{message}", error)
+
+
 def _with_history(message: str, error: ResilientError) -> str:
-    history = error._history()
+    history = error._history_in_words()
     return f"{message} [{history}]" if history else message
 
 

@@ -8,17 +8,19 @@ cookies and settings, and middlewares of its own. The original is not touched.
 from __future__ import annotations
 
 import copy
+import math
 import types
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession
+from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession, ClientTimeout
 
-from resilient.core.call import begin, current
+from resilient.core.call import begin, end
 from resilient.errors import ConfigError
 from resilient.pipeline.order import problems
 from resilient.pipeline.pipeline import Pipeline, flatten, warn
-from resilient.retry import Retry
+from resilient.retry.middleware import Retry
+from resilient.wire.connections import session_closed
 
 __all__ = ["pipeline_of", "wrap"]
 
@@ -32,7 +34,7 @@ def wrap(
     *middlewares: ClientMiddlewareType,
     close_original: bool = False,
 ) -> _S:
-    """A session like another, with middlewares under it.
+    """Return a session like another, with middlewares under it.
 
         session = resilient.wrap(existing)                     # the standard pipeline
         session = resilient.wrap(existing, Pipeline(policy))
@@ -43,10 +45,20 @@ def wrap(
     `middlewares=` replaces those, and these remain. A call through it is one call for the
     deadline, the retry budget and idempotency keys, redirects included.
 
+    What a call says for itself outranks the policy. The total of its `timeout=` takes the place
+    of the deadline, and of the attempt's limit if that is shorter (`ClientTimeout(total=0)` and
+    `timeout=None` are no limit; one that sets only other times leaves both as they are).
+    `raise_for_status=False`, or a function, hands error responses over unread.
+
+    Closing the session that is returned leaves the original open, also at the end of an
+    `async with`; close that too, or pass `close_original=True`:
+
+        async with resilient.wrap(ClientSession(), close_original=True) as session: ...
+
     Args:
         session: The original, which is not changed and is kept alive.
-        *middlewares: What to put under it, outermost first; the standard pipeline if none.
-        close_original: Whether closing what comes back closes the original too.
+        *middlewares: The middlewares, outermost first; the standard pipeline if there are none.
+        close_original: Whether closing the new session closes the original too; by default not.
 
     Raises:
         ConfigError: Something that is not an open session, or not a middleware.
@@ -61,7 +73,11 @@ def wrap(
     if len(middlewares) == 1 and isinstance(middlewares[0], Pipeline):
         pipeline = middlewares[0]
     else:
-        pipeline = Pipeline._of(middlewares, stacklevel=4) if middlewares else Pipeline()
+        pipeline = (
+            Pipeline._of(middlewares, "wrap.middlewares", stacklevel=4)
+            if middlewares
+            else Pipeline()
+        )
     said = problems(pipeline)  # when it was made
     found = problems(flatten((pipeline, *session._middlewares)))
     warn((problem for problem in found if problem not in said), stacklevel=3)
@@ -81,7 +97,10 @@ def wrap(
 
 
 def pipeline_of(session: ClientSession) -> Pipeline:
-    """The pipeline under a session, made by `wrap` or given to the session as a middleware.
+    """Return the pipeline under a session, made by `wrap` or given to it as a middleware.
+
+    Of a session under `Services` this is the pipeline around them; those of the services are
+    found by their names, as its errors say.
 
     Raises:
         LookupError: There is none.
@@ -121,31 +140,54 @@ class _Wrapped(_Base):
         given = options.get("middlewares")
         if given is not None:
             options["middlewares"] = (*self._resilient_pipelines, *given)
-        call = begin()
-        call.session = self
-        call.timeout = options.get("timeout", self.timeout)
-        call.began = self._loop.time()
-        token = current.set(call)
+        timeout = options.get("timeout", _NOT_GIVEN)
+        said = options.get("raise_for_status")
+        if timeout is _NOT_GIVEN:
+            call, token = begin(self, self.timeout, None)
+        else:
+            is_given = timeout is None or isinstance(timeout, ClientTimeout | int | float)
+            call, token = begin(
+                self, timeout if is_given else self.timeout, _total(timeout) if is_given else None
+            )
         try:
+            if said is None:
+                if call.override.raise_errors is False:
+                    options["raise_for_status"] = False
+            elif said is not True:
+                call.override = call.override._replace(raise_errors=False)
             return await super()._request(method, str_or_url, **options)
         finally:
-            try:  # noqa: SIM105 (every call pays for it)
-                current.reset(token)
-            except ValueError:
-                # A coroutine that is thrown away is closed in another context.
-                pass
+            end(call, token)
 
     async def close(self) -> None:
         """Close this session, and the original if that was asked for."""
+        connector = self.connector
         # Not the original's own close(), which may close what the two share.
         self.detach()
+        session_closed(self, connector)
         if self._resilient_close_original:
             await self._resilient_original.close()
 
 
+# A call without a `timeout=` of its own.
+_NOT_GIVEN: Final = object()
+
+
+def _total(timeout: ClientTimeout | float | None) -> float | None:
+    """Return the seconds that a call's own timeout allows in all.
+
+    Infinity if it says that there is no limit; None if it is about other times.
+    """
+    total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
+    if total is not None:
+        return float(total) if total > 0 else math.inf
+    is_about_others = isinstance(timeout, ClientTimeout) and timeout != ClientTimeout()
+    return None if is_about_others else math.inf
+
+
 @cache
 def _wrapped_class(kind: type[ClientSession]) -> type[ClientSession]:
-    """A class for wrapped sessions of a kind, by the same name."""
+    """Return a class for wrapped sessions of a kind, by the same name."""
     if issubclass(kind, _Wrapped):
         return kind
     made = types.new_class(kind.__name__, (_Wrapped, kind))

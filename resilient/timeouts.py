@@ -1,136 +1,277 @@
-"""How long a call, and each of its attempts, may take until the response is handed over."""
+"""Limits on how long a call, and each of its attempts, may take until the response is there."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
+from resilient.attempts import Stop
+from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.attempt import run_attempt
-from resilient.core.call import NO_OVERRIDE, Call, drop, take, tell_attempts
+from resilient.core.call import Call, attach, detach, tell_attempts
+from resilient.core.override import NO_OVERRIDE
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
-from resilient.support.timers import Limit, TimerQueue
+from resilient.reasons import Reason
+from resilient.support.redact import public_url
+from resilient.support.timers import Limit, Serial, TimerQueue
 from resilient.support.validation import positive, validated
+from resilient.wire.connections import pool_turn
+from resilient.wire.requests import is_connecting, upload_progress, writer_of
 
 __all__ = ["AttemptTimeout", "Deadline"]
 
-
-class _Limited:
-    """What the two have in common: a duration, and the timers for it."""
-
-    __slots__ = ("__weakref__", "_clock", "_loop", "_time", "_timers", "lift", "seconds")
-
-    def __init__(self, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        self.seconds = validated(self, "seconds", seconds, positive())
-        self._clock = clock
-        self._timers = TimerQueue(clock, seconds)
-        self.lift: Callable[[int | Limit | None], bool] = self._timers.lift
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._time: Callable[[], float]  # from the loop on that it is first used on
-
-    def _claim(self) -> None:
-        self._loop = claim_loop(self, self._loop)
-        self._time = time_on(self._loop, self._clock)
+# How many times in an attempt's limit to look whether its upload moves.
+_LOOKS: Final = 4
 
 
-class Deadline(_Limited):
+class Deadline(LoopBound):
     """One limit over attempts, waits and the reading of error bodies.
 
-    Under `wrap` it spans the whole call, redirects included; elsewhere one hop.
+    Under `wrap` it spans the whole call, redirects included, and a call's own `timeout=` takes
+    its place; elsewhere it is for one hop.
 
     Args:
-        seconds: How long it may take.
-        clock: The source of time.
+        seconds: The limit.
+        clock: The source of time; by default the event loop's.
 
     Raises:
         DeadlineExceededError: The time ran out.
-        RuntimeError: It was used from a second event loop.
+        RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = ()
+    __slots__ = ("_timers", "seconds")
+
+    def __init__(self, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        super().__init__(clock)
+        self.seconds = validated(self, "seconds", seconds, positive())
+        self._timers = TimerQueue(clock, seconds)
+
+    def loop_changed(self, now: float | None) -> None:
+        """Forget the timers of the loop that is closed."""
+        self._timers.reset()
+
+    def describe(self) -> str:
+        """Return its settings in words."""
+        return f"{self.seconds:g} s for the whole call"
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Run the request within the time that its call has left."""
-        if self._loop is not get_running_loop():
-            self._claim()
-        call, is_outermost = take(request)
+        if self.loop is not get_running_loop():
+            self.claim()
+        call, token = attach(request)
         outer = call.deadline
-        now = self._time()
+        now = self.time()
         seconds = self.seconds
         if call.override is not NO_OVERRIDE:
             seconds = call.override.total_timeout or seconds
-        if outer is None and seconds == self.seconds:
-            call.deadline = now + seconds
-            limit: int | Limit | None = self._timers.set(now)
-        else:
-            # A later hop of the call, a deadline within another, or an override.
-            call.deadline = min(now + seconds, math.inf if outer is None else outer)
-            if call.deadline <= now:
-                if is_outermost:
-                    drop(request)
-                raise self._exceeded(call, seconds)
-            limit = self._timers.set_at(call.deadline)
+        if call.given_timeout is not None:
+            seconds = call.given_timeout
         try:
-            return await handler(request)
-        except asyncio.CancelledError as cancelled:
-            if self.lift(limit):
-                raise self._exceeded(call, seconds) from call.failure or cancelled
-            raise
+            if outer is None and seconds == self.seconds:
+                call.deadline = now + seconds
+                limit: Serial | Limit = self._timers.set(now)
+            else:
+                # A later hop of the call, a deadline within another, or a time of the call's own.
+                call.deadline = min(now + seconds, math.inf if outer is None else outer)
+                if call.deadline <= now:
+                    raise self._exceeded(call, request, seconds)
+                limit = self._timers.set_at(call.deadline)
+            try:
+                return await handler(request)
+            except asyncio.CancelledError as cancelled:
+                if self._timers.lift(limit):
+                    raise self._exceeded(call, request, seconds) from call.failure or cancelled
+                raise
+            finally:
+                self._timers.lift(limit)
         finally:
-            self.lift(limit)
-            if call.session is None or not is_outermost:
+            if call.session is None or token is None:
                 # Only a call that spans its redirects has one deadline for all that comes.
                 call.deadline = outer
-            if is_outermost:
-                drop(request)
+            if token is not None:
+                detach(call, token)
 
     @staticmethod
-    def _exceeded(call: Call, seconds: float) -> DeadlineExceededError:
-        error = DeadlineExceededError(seconds)
-        call.stopped = "the deadline passed"
+    def _exceeded(call: Call, request: ClientRequest, seconds: float) -> DeadlineExceededError:
+        url = str(public_url(request.url))
+        error = DeadlineExceededError(seconds, method=request.method, url=url)
+        call.stop = Stop(Reason.DEADLINE, "the deadline passed")
         tell_attempts(error, call)
         return error
 
 
-class AttemptTimeout(_Limited):
-    """A limit for each attempt.
+class _Watched:
+    """An attempt whose time has run out once, and was put off."""
+
+    __slots__ = ("before", "call", "connecting", "moved", "request", "seconds", "sent")
+
+    def __init__(
+        self,
+        call: Call,
+        request: ClientRequest,
+        before: ClientResponse | None,
+        seconds: float,
+    ) -> None:
+        self.call = call
+        self.request = request
+        self.before = before
+        self.seconds = seconds
+        # Whether it has no connection yet.
+        self.connecting = False
+        # The bytes of its upload that have left, and when the last of them did.
+        self.sent = -1
+        self.moved = 0.0
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether it has a connection, and aiohttp has begun to write."""
+        return self.request.response is not self.before
+
+
+class AttemptTimeout(LoopBound):
+    """A limit for each attempt, until its response is there.
+
+    The time begins when the attempt has its turn in the pool: waiting for a place there is not
+    the server's slowness. It does not end an upload while bytes leave; an upload that stands
+    still for as long as the limit is ended, and when one is over the time begins anew. A
+    deadline bounds all of that. It goes as far as aiohttp lets it be seen: where a middleware
+    inside has the request run in a task of its own, the wait for the pool counts.
 
     Args:
-        seconds: How long an attempt may take.
-        clock: The source of time.
+        seconds: The limit.
+        clock: The source of time; by default the event loop's.
 
     Raises:
         AttemptTimeoutError: The time ran out.
-        RuntimeError: It was used from a second event loop.
+        RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = ()
+    __slots__ = ("_timers", "seconds")
+
+    def __init__(self, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        super().__init__(clock)
+        self.seconds = validated(self, "seconds", seconds, positive())
+        self._timers = TimerQueue(clock, seconds, _put_off)
+
+    def loop_changed(self, now: float | None) -> None:
+        """Forget the timers of the loop that is closed."""
+        self._timers.reset()
+
+    def describe(self) -> str:
+        """Return its settings in words."""
+        return f"{self.seconds:g} s for each attempt"
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Run the request within the time for one attempt."""
-        return run_attempt(request, handler, None, None, self)
+        return run_attempt(request, handler, self, (), None, self)
 
-    def begin(self, call: Call) -> int | Limit | None:
+    def begin(self, call: Call, request: ClientRequest, pool_was_full: bool) -> Serial | Limit:
         """Limit the current task."""
-        if self._loop is not get_running_loop():
-            self._claim()
-        now = self._time()
+        if self.loop is not get_running_loop():
+            self.claim()
+        now = self.time()
+        seconds = self._seconds(call)
+        call.attempt_deadline = call.read_until = now + seconds
+        about = call, request, request.response, seconds
+        if seconds == self.seconds and not pool_was_full:
+            return self._timers.set(now, about)
+        limit = self._timers.set_at(now + seconds, about)
+        if pool_was_full and seconds != math.inf:
+            # In a moment the task waits in the pool, and it can be seen what will end that.
+            get_running_loop().call_soon(_wait_for_turn, limit)
+        return limit
+
+    def ran_out(
+        self, limit: Serial | Limit, call: Call, request: ClientRequest
+    ) -> AttemptTimeoutError | None:
+        """Lift a limit; return the exception to raise if it caused the cancellation, else None."""
+        own = self._timers.get(limit)
+        about = None if own is None else own.about
+        if not self._timers.lift(limit):
+            return None
+        return AttemptTimeoutError(
+            self._seconds(call),
+            method=request.method,
+            url=str(public_url(request.url)),
+            while_connecting=isinstance(about, _Watched) and about.connecting,
+        )
+
+    def lift(self, limit: Serial | Limit) -> bool:
+        """Lift a limit; return whether it, and it alone, had cancelled the task."""
+        return self._timers.lift(limit)
+
+    def _seconds(self, call: Call) -> float:
         seconds = self.seconds
         if call.override is not NO_OVERRIDE:
             seconds = call.override.attempt_timeout or seconds
-        call.attempt_deadline = call.read_until = now + seconds
-        if seconds == self.seconds:
-            return self._timers.set(now)
-        return self._timers.set_at(call.attempt_deadline)
+        if call.given_timeout is not None:
+            # Who gives a call more time does not want it cut by an attempt's.
+            seconds = max(seconds, call.given_timeout)
+        return seconds
 
-    def ran_out(self, limit: int | Limit | None, call: Call) -> AttemptTimeoutError | None:
-        """What stands for a cancellation of the task, if it was the limit that cancelled it."""
-        if self.lift(limit):
-            return AttemptTimeoutError(call.override.attempt_timeout or self.seconds)
+
+def _watched(limit: Limit) -> _Watched | None:
+    """Return what a limit is about; None if it was lifted or has fired."""
+    if limit.about is None or limit.fired:
         return None
+    if not isinstance(limit.about, _Watched):
+        limit.about = _Watched(*limit.about)
+    return limit.about
+
+
+def _wait_for_turn(limit: Limit) -> bool:
+    """If an attempt waits in the pool, let its time begin when it has its turn there."""
+    about = _watched(limit)
+    if about is None or about.is_sent:
+        return False
+    turn = pool_turn(about.request, limit.task)
+    if turn is None:
+        return False
+    _move(limit, math.inf)
+    turn.add_done_callback(lambda _: _begin_anew(limit))
+    return True
+
+
+def _begin_anew(limit: Limit) -> None:
+    about = _watched(limit)
+    if about is not None:
+        _move(limit, limit.clock.time() + about.seconds)
+
+
+def _move(limit: Limit, when: float) -> None:
+    call = limit.about.call
+    call.attempt_deadline = call.read_until = when
+    limit.move(when)
+
+
+def _put_off(limit: Limit) -> float | None:
+    """Put an attempt's limit off while it waits in the pool, or while its upload moves."""
+    if _wait_for_turn(limit):
+        return math.inf
+    about = _watched(limit)
+    if about is None:
+        return None
+    if not about.is_sent:
+        about.connecting = is_connecting(about.request, limit.task)
+        return None
+    sent = upload_progress(about.request)
+    writer = writer_of(about.request)
+    if sent is None or writer is None:
+        return None
+    now = limit.clock.time()
+    if about.sent < 0:
+        writer.add_done_callback(lambda _: _begin_anew(limit))
+    if sent > about.sent:
+        about.sent, about.moved = sent, now
+    elif now - about.moved >= about.seconds:
+        return None
+    later = now + about.seconds / _LOOKS
+    about.call.attempt_deadline = about.call.read_until = later
+    return later

@@ -22,6 +22,7 @@ from attrs import frozen
 
 from resilient.breaker.policy import BreakerPolicy
 from resilient.core.outcome import Verdict
+from resilient.reasons import Reason
 from resilient.support.window import SlidingCounts
 
 __all__ = ["Change", "Counts", "Machine", "State"]
@@ -44,10 +45,19 @@ class State(Enum):
 
 
 class Change(NamedTuple):
-    """A transition, and why; `seconds` is how long the circuit stays open, if it opened."""
+    """A transition.
+
+    Attributes:
+        before: The state before.
+        after: The state after.
+        code: Why, for a program.
+        reason: Why, in words.
+        seconds: How long the circuit stays open, if it opened and that is known; else None.
+    """
 
     before: State
     after: State
+    code: Reason
     reason: str
     seconds: float | None = None
 
@@ -115,7 +125,7 @@ class Machine:
         if self.state is State.OPEN:
             if now < self._until:
                 return 0, None
-            change = self._turn(State.HALF_OPEN, "the time is up")
+            change = self._turn(State.HALF_OPEN, Reason.TIME_UP, "the time is up")
             self._leases = {}
             self._good = 0
         leases = self._leases
@@ -201,12 +211,13 @@ class Machine:
         slow = slow_call is not None and duration >= slow_call
         if self.state is State.HALF_OPEN:
             if failed or slow:
+                code = Reason.PROBE_FAILED if failed else Reason.PROBE_SLOW
                 reason = "a probe failed" if failed else "a probe was slow"
-                return self._open(reason, retry_after, random)
+                return self._open(code, reason, retry_after, random)
             self._good += 1
             if self._good < self._policy.probes:
                 return None
-            return self._close("the probes went well")
+            return self._close(Reason.PROBES_SUCCEEDED, "the probes went well")
         window = self._window
         if window is None:
             window = self._window = SlidingCounts(self._policy.window, 3, self._now)
@@ -221,37 +232,60 @@ class Machine:
             if not slow:
                 return None
         too_many = self._too_many(window)
-        return None if too_many is None else self._open(too_many, retry_after, random)
+        return None if too_many is None else self._open(*too_many, retry_after, random)
 
-    def _too_many(self, window: SlidingCounts) -> str | None:
+    def _too_many(self, window: SlidingCounts) -> tuple[Reason, str] | None:
         policy = self._policy
         calls, failures, slow = window.totals(self._now)
         if policy.consecutive_failures is not None and self._streak >= policy.consecutive_failures:
-            return f"{self._streak} failures in a row"
+            return Reason.CONSECUTIVE, f"{self._streak} failures in a row"
         if calls < policy.minimum_calls:
             return None
         if failures >= policy.failure_rate * calls:
-            return f"{failures} of {calls} calls failed"
+            return Reason.FAILURE_RATE, f"{failures} of {calls} calls failed"
         if policy.slow_call is not None and slow >= policy.slow_rate * calls:
-            return f"{slow} of {calls} calls were slow"
+            return Reason.SLOW_CALLS, f"{slow} of {calls} calls were slow"
         return None
+
+    def void(self, permit: int) -> None:
+        """Take a permit back whose attempt never left: it counts nowhere."""
+        if self._leases is not None:
+            self._leases.pop(permit, None)
+        elif self.state is State.CLOSED and permit == self._serial and self._admitted:
+            self._admitted -= 1
 
     # -- by hand
 
     def isolate(self) -> Change | None:
-        """Refuse every call until `reset`."""
-        self._until = _FOR_GOOD
-        if self.state is State.OPEN:
+        """Refuse every call until `reset`; return the change, None if it was isolated before."""
+        if self.isolated:
             return None
-        return self._turn(State.OPEN, "isolated by hand")
+        self._until = _FOR_GOOD
+        return self._turn(State.OPEN, Reason.BY_HAND, "isolated by hand")
 
     def reset(self) -> Change | None:
-        """Close, with everything forgotten."""
+        """Close, with everything forgotten; return the change, None if it was closed before."""
         before = self.state
         self._trips = 0
-        self._close("reset by hand")
+        change = self._close(Reason.BY_HAND, "reset by hand")
         self._prove()
-        return None if before is State.CLOSED else Change(before, State.CLOSED, "reset by hand")
+        return None if before is State.CLOSED else change
+
+    # -- another event loop
+
+    def rebase(self, now: float) -> None:
+        """Move every stored time to another scale, on which the last time seen is `now`."""
+        if self._now == -math.inf:
+            return
+        shift = now - self._now
+        self._now = now
+        self._until += shift
+        if self._closed_at is not None:
+            self._closed_at += shift
+        if self._leases is not None:
+            self._leases = {permit: expires + shift for permit, expires in self._leases.items()}
+        if self._window is not None:
+            self._window.rebase(shift)
 
     # -- looking at it
 
@@ -284,8 +318,10 @@ class Machine:
             self._now = now
         return self._now
 
-    def _turn(self, after: State, reason: str, seconds: float | None = None) -> Change:
-        change = Change(self.state, after, reason, seconds)
+    def _turn(
+        self, after: State, code: Reason, reason: str, seconds: float | None = None
+    ) -> Change:
+        change = Change(self.state, after, code, reason, seconds)
         self.state = after
         # No result from before counts after.
         self._serial += 1
@@ -293,17 +329,17 @@ class Machine:
         self._leases = None
         return change
 
-    def _open(self, reason: str, retry_after: float | None, random: float) -> Change:
+    def _open(self, code: Reason, reason: str, retry_after: float | None, random: float) -> Change:
         policy = self._policy
         # The exponent is bounded so that the power cannot overflow.
         seconds = policy.open_for * 2.0 ** min(self._trips, 60) * (1 + random / 10)
         seconds = min(max(seconds, retry_after or 0.0), policy.max_open_for)
         self._trips += 1
         self._until = self._now + seconds
-        return self._turn(State.OPEN, reason, seconds)
+        return self._turn(State.OPEN, code, reason, seconds)
 
-    def _close(self, reason: str) -> Change:
-        change = self._turn(State.CLOSED, reason)
+    def _close(self, code: Reason, reason: str) -> Change:
+        change = self._turn(State.CLOSED, code, reason)
         self._window = None
         self._streak = 0
         self._step = 0

@@ -1,60 +1,60 @@
-"""The circuit breaker as a middleware: which circuit, what counts, who is told."""
+"""The circuit breaker as a middleware and a guard: which circuit, what counts, who is told."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Hashable, Iterable
-from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
 
+from resilient.breaker.circuit import Circuit
+from resilient.breaker.circuits import Circuits
 from resilient.breaker.machine import Change, Machine, State
 from resilient.breaker.policy import BreakerPolicy
-from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
+from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.attempt import run_attempt
-from resilient.core.call import call_of
-from resilient.core.outcome import (
-    Outcome,
-    Verdict,
-    is_stale,
-    judge_health,
-    session_ran_out,
-    was_never_sent,
-)
-from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConfigError
+from resilient.core.call import Call
+from resilient.core.guard import Refusal, Turn
+from resilient.core.outcome import Outcome, Verdict
+from resilient.errors import CircuitOpenError, ConfigError
+from resilient.headers.retry_after import ResetHeader
+from resilient.reasons import Reason
 from resilient.support.redact import origin_of
 from resilient.support.validation import instance, plain_function, validated
 from resilient.telemetry.emitter import Emitter, make_emitter
-from resilient.wire.connections import is_full, mark_used, was_reused
+from resilient.telemetry.events import Listener
 
-if TYPE_CHECKING:
-    from resilient.breaker.circuit import Circuit
-    from resilient.telemetry.events import Listener
-
-__all__ = ["CircuitBreaker"]
-
-# How many circuits are looked at to find one to forget: enough, and quick.
-_OLDEST = 64
+__all__ = ["CircuitBreaker", "Key"]
 
 _STANDARD: Final = BreakerPolicy()
 
 Key = Callable[[ClientRequest], Hashable | None]
 
-# Of one attempt: its circuit's key and machine, leave to pass, when it began, whether the pool
-# was full then, and the request's response before it.
-_Ticket = tuple[Hashable, Machine, int, float, bool, ClientResponse | None]
+
+class Permit:
+    """Leave to pass, bound to the machine that granted it."""
+
+    __slots__ = ("call", "key", "machine", "number", "started")
+
+    def __init__(
+        self, key: Hashable, machine: Machine, number: int, started: float, call: Call
+    ) -> None:
+        self.key = key
+        self.machine = machine
+        self.number = number
+        self.started = started
+        self.call = call
 
 
 def origin(request: ClientRequest) -> Hashable:
-    """One circuit per origin, as text: scheme, host, and a port that is not the scheme's."""
+    """Return the origin as text: scheme, host, and a port that is not the scheme's."""
     return origin_of(request.url)
 
 
-class CircuitBreaker:
+class CircuitBreaker(LoopBound):
     """Refuses calls to a server that keeps failing, until it has shown that it is back.
 
         breaker = CircuitBreaker(BreakerPolicy(failure_rate=0.5))
@@ -67,102 +67,123 @@ class CircuitBreaker:
 
     Args:
         policy: When circuits open and close.
-        key: Which circuit a request belongs to; by default one per origin. None, or a hook
-            that raises, lets the request pass uncounted.
+        key: Returns the circuit that a request belongs to; by default one per origin. None, or
+            a hook that raises, lets the request pass uncounted.
         listeners: Told of transitions and refusals.
-        clock: The source of time and randomness.
+        reset_headers: Headers in which the service says when its limit is over.
+        clock: The source of time and randomness; by default the event loop's and the system's.
 
     Raises:
         CircuitOpenError: The call was refused; nothing was sent.
-        RuntimeError: It was used from a second event loop.
+        RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_clock",
-        "_emitter",
-        "_loop",
-        "_machines",
-        "_time",
-        "key",
-        "policy",
-    )
+    __slots__ = ("_circuits", "_emitter", "key", "policy", "reset_headers")
 
     def __init__(
         self,
         policy: BreakerPolicy = _STANDARD,
         *,
         key: Key = origin,
-        listeners: Iterable[Listener] | Emitter = (),
+        listeners: Iterable[Listener] = (),
+        reset_headers: Iterable[ResetHeader] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        super().__init__(clock)
         is_policy = instance(BreakerPolicy, "a BreakerPolicy")
         self.policy = validated(self, "policy", policy, is_policy)
         self.key = validated(self, "key", key, plain_function("of a request"))
         self._emitter = make_emitter(listeners)
-        self._clock = clock
-        self._machines: dict[Hashable, Machine] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._time: Callable[[], float]  # from the loop on that it is first used on
+        self.reset_headers = tuple(reset_headers)
+        self._circuits = Circuits(policy, _Teller(self._emitter), clock.time)
+
+    def loop_changed(self, now: float | None) -> None:
+        """Keep the circuits, on the new loop's scale of time."""
+        if now is not None:
+            self._circuits.rebase(now)
+
+    def describe(self) -> str:
+        """Return its settings in words."""
+        policy = self.policy
+        return (
+            f"opens at {policy.failure_rate:.0%} failures of at least {policy.minimum_calls} "
+            f"calls in {policy.window:g} s, for {policy.open_for:g} to {policy.max_open_for:g} s"
+            + (
+                f"; or after {policy.consecutive_failures} failures in a row"
+                if policy.consecutive_failures
+                else ""
+            )
+            + ("; only observes" if policy.observe else "")
+        )
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Let a request pass, or refuse it."""
-        return run_attempt(request, handler, self, None, None)
+        return run_attempt(request, handler, self, (self,), None, None, self.reset_headers)
 
-    def admit(self, request: ClientRequest) -> _Ticket | None:
+    # -- as a guard
+
+    def enter(
+        self, call: Call, request: ClientRequest, now: float, turn: Turn | None = None
+    ) -> Permit | Refusal | None:
         """Let an attempt pass, or refuse it; None for one that does not count."""
-        if self._loop is not get_running_loop():
-            self._loop = claim_loop(self, self._loop)
-            self._time = time_on(self._loop, self._clock)
+        if self.loop is not get_running_loop():
+            self.claim()
         key = origin_of(request.url) if self.key is origin else self._ask_key(request)
         if key is None:
             return None
-        machine = self._machines.get(key) or self._make(key)
-        started = self._time()
-        permit = machine.free_pass
-        if permit is None:
-            permit, change = machine.admit(started)
+        machine = self._circuits.get(key) or self._circuits.make(key)
+        number = machine.free_pass
+        if number is None:
+            number, change = machine.admit(now)
+            self._circuits.told(key, change)
+            if not number and not self.policy.observe:
+                return Refusal(self._refusal(call, request, key, machine, now))
+        return Permit(key, machine, number, now, call)
+
+    def leave(self, permit: Permit, outcome: Outcome | None, now: float) -> None:
+        """Take in how an attempt ended."""
+        machine = permit.machine
+        duration = now - permit.started
+        if outcome is None:
+            change = machine.succeed(permit.number, now, duration)
             if change is not None:
-                self._tell(key, change)
-            if not permit and not self.policy.observe:
-                raise self._refuse(request, key, machine, started)
-        return key, machine, permit, started, is_full(request), request.response
-
-    def succeeded(self, ticket: _Ticket, request: ClientRequest, response: ClientResponse) -> None:
-        """Take in the response to an attempt."""
-        mark_used(response)
-        key, machine, permit, started, was_full, _ = ticket
-        if response.status >= 400:
-            verdict = judge_health(response, self.policy.statuses)
-            return self._record(ticket, request, verdict, response)
-        ended = self._time()
+                self._circuits.told(permit.key, change)
+            return
+        verdict = outcome.health(self.policy.statuses)
         slow_call = self.policy.slow_call
-        if was_full and slow_call is not None and ended - started >= slow_call:
-            # Nobody can tell how much of that was waiting for the pool.
-            change = machine.record(permit, Verdict.NEUTRAL, ended)
-        else:
-            change = machine.succeed(permit, ended, ended - started)
-        if change is not None:
-            self._tell(key, change)
-        return None
-
-    def failed(self, ticket: _Ticket, request: ClientRequest, error: BaseException) -> None:
-        """Take in how an attempt ended that had no response."""
-        if isinstance(error, Exception):
-            return self._record(ticket, request, self._judge(error, request, ticket), error)
-        if isinstance(error, asyncio.CancelledError) and (
-            call_of(request).is_overdue(self._time()) or session_ran_out(request)
+        if (
+            verdict is Verdict.SUCCESS
+            and outcome.pool_was_full
+            and slow_call is not None
+            and duration >= slow_call
         ):
-            # An attempt that a limit further out cut off took too long, like any other.
-            verdict = self._judge(AttemptTimeoutError(), request, ticket)
-        else:
+            # Nobody can tell how much of that was waiting for the pool.
             verdict = Verdict.NEUTRAL
-        return self._record(ticket, request, verdict)
+        failed = verdict is Verdict.TRANSIENT
+        change = machine.record(
+            permit.number,
+            verdict,
+            now,
+            duration=duration,
+            retry_after=outcome.retry_after if failed else None,
+            random=self.clock.random() if failed else 0.0,
+        )
+        self._circuits.told(permit.key, change)
+        if machine.state is State.OPEN and not self.policy.observe:
+            # Lets a retry further out know that waiting less would be in vain.
+            seconds = machine.retry_in(now)
+            permit.call.refused_until = math.inf if seconds is None else now + seconds
+
+    def give_back(self, permit: Permit) -> None:
+        """Free the place of an attempt that never left."""
+        permit.machine.void(permit.number)
+
+    # -- to look at and to operate
 
     def circuit(self, key: Hashable) -> Circuit:
-        """The circuit of a key, to look at or to operate; for an origin, any URL of it will do.
+        """Return the circuit of a key; for an origin, any URL of it will do.
 
         Raises:
             ConfigError: What should be a URL has no scheme or no host.
@@ -172,18 +193,12 @@ class CircuitBreaker:
             if not isinstance(url, URL) or not url.absolute or not url.host:
                 raise ConfigError.of("CircuitBreaker.circuit", key, "a URL with scheme and host")
             key = origin_of(url)
-        return self._circuit(key)
+        return Circuit(key, self._circuits)
 
     @property
     def circuits(self) -> tuple[Circuit, ...]:
         """Every circuit that is kept."""
-        return tuple(map(self._circuit, self._machines))
-
-    def _circuit(self, key: Hashable) -> Circuit:
-        # Only for who looks.
-        from resilient.breaker.circuit import Circuit
-
-        return Circuit(key, self)
+        return tuple(Circuit(key, self._circuits) for key in self._circuits)
 
     def _ask_key(self, request: ClientRequest) -> Hashable | None:
         try:
@@ -194,79 +209,31 @@ class CircuitBreaker:
             return None
         return key
 
-    def _make(self, key: Hashable) -> Machine:
-        if len(self._machines) >= self.policy.max_circuits:
-            self._forget_one()
-        machine = self._machines[key] = Machine(self.policy)
-        return machine
-
-    def _forget_one(self) -> None:
-        """Forget the least important of the oldest circuits."""
-        now = self._clock.time()
-        least = 4
-        for key, machine in islice(self._machines.items(), _OLDEST):
-            importance = machine.importance(now)
-            if importance < least:
-                least, victim = importance, key
-                if least == 0:
-                    break
-        del self._machines[victim]
-
-    def _judge(self, error: Exception, request: ClientRequest, ticket: _Ticket) -> Verdict:
-        """What an exception says of the server, given where its connection came from."""
-        *_, was_full, before = ticket
-        if is_stale(error) and was_reused(request, before):
-            return Verdict.NEUTRAL
-        if was_full and isinstance(error, TimeoutError) and was_never_sent(error, request, before):
-            return Verdict.NEUTRAL
-        return judge_health(error, self.policy.statuses)
-
-    def _record(
-        self,
-        ticket: _Ticket,
-        request: ClientRequest,
-        verdict: Verdict,
-        outcome: Outcome | None = None,
-    ) -> None:
-        key, machine, permit, started, _, _ = ticket
-        ended = self._time()
-        failed = verdict is Verdict.TRANSIENT
-        headers = getattr(outcome, "headers", None) if failed else None
-        retry_after = None
-        if headers:
-            # Not before an attempt has failed.
-            from resilient.headers.retry_after import parse_retry_after
-
-            retry_after = parse_retry_after(headers, now=self._clock.now())
-        change = machine.record(
-            permit,
-            verdict,
-            ended,
-            duration=ended - started,
-            retry_after=retry_after,
-            random=self._clock.random() if failed else 0.0,
-        )
-        if change is not None:
-            self._tell(key, change)
-        if machine.state is State.OPEN and not self.policy.observe:
-            # Lets a retry further out know that waiting less would be in vain.
-            seconds = machine.retry_in(ended)
-            call_of(request).refused_until = math.inf if seconds is None else ended + seconds
-
-    def _refuse(
-        self, request: ClientRequest, key: Hashable, machine: Machine, now: float
+    def _refusal(
+        self, call: Call, request: ClientRequest, key: Hashable, machine: Machine, now: float
     ) -> CircuitOpenError:
         error = CircuitOpenError(key, machine.retry_in(now), machine.state.value)
         if self._emitter.wants("refusal"):
-            self._emitter.tell("refusal", request, by="breaker", reason=str(error))
+            code = Reason.CIRCUIT_ISOLATED if machine.isolated else Reason.CIRCUIT_OPEN
+            self._emitter.tell("refusal", call, request, by="breaker", code=code, reason=str(error))
         return error
 
-    def _tell(self, key: Hashable, change: Change) -> None:
+
+class _Teller:
+    """Tells an emitter of transitions."""
+
+    __slots__ = ("_emitter",)
+
+    def __init__(self, emitter: Emitter) -> None:
+        self._emitter = emitter
+
+    def __call__(self, key: Hashable, change: Change) -> None:
         self._emitter.announce(
             "transition",
             key=key,
             before=change.before.value,
             after=change.after.value,
+            code=change.code,
             reason=change.reason,
             seconds=change.seconds,
         )

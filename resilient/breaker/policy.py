@@ -20,9 +20,6 @@ from resilient.support.validation import (
 
 __all__ = ["BreakerPolicy"]
 
-# An object of its own, so that a policy can tell the default from a value that was given.
-DEFAULT_PROBE_LEASE: Final = float("60")
-
 FAILURE_STATUSES: Final = frozenset({500, 502, 503, 504})
 
 
@@ -42,22 +39,23 @@ class BreakerPolicy:
     to another.
 
     Attributes:
-        failure_rate: Share of the calls that fail, above 0 and at most 1.
-        window: How far back calls are counted.
-        minimum_calls: Calls in the window before the rate counts.
-        consecutive_failures: Failures in a row that open it whatever the rate; None for no
-            such rule. At random failures of 20 % such a rule opens for nothing.
-        slow_call: From which duration on a call is slow; None for no such rule.
-        slow_rate: Share of the calls that are slow.
-        open_for: How long it stays open at first.
-        max_open_for: The longest that it stays open.
-        probes: How many calls are let through to see whether the server is back.
-        probe_lease: How long a probe holds its place.
-        ramp_up: How long traffic is held back after closing; 0 for not at all.
-        statuses: Those that count as failures. Any other status is a success, but for 429,
-            which says nothing of a server's health.
-        observe: Count and report, but refuse nothing.
-        max_circuits: How many keys are kept; the ones that nothing is wrong with go first.
+        failure_rate: Share of the calls that fail, above 0 and at most 1; by default 0.5.
+        window: How far back calls are counted; by default 30.
+        minimum_calls: Calls in the window before the rate counts; by default 20.
+        consecutive_failures: Failures in a row that open it whatever the rate; by default None,
+            for no such rule. At random failures of 20 % such a rule opens for nothing.
+        slow_call: From which duration on a call is slow; by default None, for no such rule.
+        slow_rate: Share of the calls that are slow; by default 0.8.
+        open_for: How long it stays open at first; by default 5.
+        max_open_for: The longest that it stays open; by default 60.
+        probes: How many calls are let through to see whether the server is back; by default 3.
+        probe_lease: How long a probe holds its place; by default 60.
+        ramp_up: How long traffic is held back after closing, 0 for not at all; by default 5.
+        statuses: Those that count as failures; by default 500, 502, 503, 504. Any other status
+            is a success, but for 429, which says nothing of a server's health.
+        observe: Count and report, but refuse nothing; by default False.
+        max_circuits: How many keys are kept; the ones that nothing is wrong with go first. By
+            default 1024.
     """
 
     failure_rate: float = field(default=0.5, validator=fraction())
@@ -69,7 +67,7 @@ class BreakerPolicy:
     open_for: Seconds = field(default=5.0, validator=positive())
     max_open_for: Seconds = field(default=60.0, validator=positive())
     probes: int = field(default=3, validator=at_least(1))
-    probe_lease: Seconds = field(default=DEFAULT_PROBE_LEASE, validator=positive())
+    probe_lease: Seconds = field(default=60.0, validator=positive())
     ramp_up: Seconds = field(default=5.0, validator=at_least(0.0, "seconds"))
     statuses: frozenset[int] = field(
         default=FAILURE_STATUSES, converter=as_set, validator=statuses(400)

@@ -1,105 +1,155 @@
-"""One attempt, and what may stand around it: a breaker, error normalisation, a time-out.
+"""One attempt, and what may stand around it: guards, error normalisation, a time-out.
 
-Each of the three is a middleware that works alone. In the standard order they stand one in
+Each of these is a middleware that works alone. In the standard order they stand one in
 another with nothing between them, and three coroutines in a row cost more than what they do;
 so there is one, which runs any of them that it is given:
 
-    breaker           leave to pass, or a refusal
+    guards            a permit of each, or a wait, or a refusal
       normalisation   an error response becomes an exception
         time-out      a limit until the response is there
 """
 
 from __future__ import annotations
 
-from asyncio import CancelledError
-from collections.abc import Callable
+from asyncio import CancelledError, get_running_loop
 from typing import Any, Protocol
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResponseError
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from resilient.core.call import Call, drop, take
+from resilient.clock import LoopBound
+from resilient.core.call import Call, attach, detach
+from resilient.core.guard import Guard, Refusal, Wait, admit, give_all_back, leave_all
+from resilient.core.outcome import Outcome
 from resilient.errors import APIError
+from resilient.headers.retry_after import ResetHeader
+from resilient.wire.bodies import stop_upload
+from resilient.wire.connections import is_full, mark_used
+from resilient.wire.requests import session_ran_out
 
-__all__ = ["Admission", "Limitation", "Normalization", "run_attempt"]
-
-
-class Admission(Protocol):
-    """A breaker: lets an attempt pass, and learns what came of it."""
-
-    def admit(self, request: ClientRequest) -> Any:
-        """A ticket for the attempt, None if it does not count; or an exception, a refusal."""
-
-    def succeeded(self, ticket: Any, request: ClientRequest, response: ClientResponse) -> None:
-        """A response came."""
-
-    def failed(self, ticket: Any, request: ClientRequest, error: BaseException) -> None:
-        """There was none."""
+__all__ = ["AttemptLimit", "Normalizer", "run_attempt"]
 
 
-class Normalization(Protocol):
-    """Tells which responses, and which of aiohttp's exceptions, are to be typed errors."""
+class Normalizer(Protocol):
+    """Makes typed errors of outcomes with an error status."""
 
-    def typed(self, request: ClientRequest, error: ClientResponseError) -> APIError | None:
-        """What stands for an exception of aiohttp's; None if that is to stay."""
+    def wants(self, call: Call, request: ClientRequest, status: int) -> bool:
+        """Return whether a status is raised for this request."""
 
-    async def check(self, request: ClientRequest, response: ClientResponse) -> None:
-        """Raise for a response with an error status, if it is to be raised for."""
+    async def error_for(self, call: Call, outcome: Outcome) -> APIError:
+        """Make the typed error of a response, or of an exception that stands for one."""
 
 
-class Limitation(Protocol):
-    """A limit of time."""
+class AttemptLimit(Protocol):
+    """A limit of time for an attempt."""
 
-    def begin(self, call: Call) -> Any:
+    def begin(self, call: Call, request: ClientRequest, pool_was_full: bool) -> Any:
         """Limit the current task."""
 
-    def ran_out(self, limit: Any, call: Call) -> Exception | None:
-        """What stands for a cancellation of the task, if it was the limit that cancelled it."""
+    def ran_out(self, limit: Any, call: Call, request: ClientRequest) -> Exception | None:
+        """Lift a limit; return the exception to raise if it caused the cancellation, else None."""
 
-    @property
-    def lift(self) -> Callable[[Any], object]:
-        """What forgets a limit."""
+    def lift(self, limit: Any) -> object:
+        """Lift a limit."""
 
 
 async def run_attempt(
     request: ClientRequest,
     handler: ClientHandlerType,
-    breaker: Admission | None,
-    errors: Normalization | None,
-    timeout: Limitation | None,
+    bound: LoopBound,
+    guards: tuple[Guard, ...],
+    errors: Normalizer | None,
+    timeout: AttemptLimit | None,
+    reset_headers: tuple[ResetHeader, ...] = (),
 ) -> ClientResponse:
-    """Run an attempt within those of the three that are given."""
-    ticket = None if breaker is None else breaker.admit(request)
+    """Run an attempt within those of the three that are given.
+
+    Args:
+        request: The request.
+        handler: Sends it.
+        bound: The outermost of the three, whose clock is asked.
+        guards: From the outermost in.
+        errors: Makes typed errors, or None.
+        timeout: Limits the attempt, or None.
+        reset_headers: Headers in which the service says when its limit is over.
+    """
+    running = get_running_loop()
+    if bound.loop is not running:
+        bound.claim()
+    call, token = attach(request)
+    outcome: Outcome | None = None
     try:
+        started = bound.time()
+        permits: list[Any] = []
+        for guard in guards:
+            permit = guard.enter(call, request, started)
+            kind = permit.__class__
+            if kind is Wait or kind is Refusal:
+                give_all_back(guards, permits)
+                if kind is Refusal:
+                    raise permit.error
+                permits = await admit(guards, call, request, bound.clock, {guard: permit})
+                started = bound.time()
+                break
+            permits.append(permit)
+        before = request.response
+        pool_was_full = is_full(request)
         try:
             if timeout is None:
                 response = await handler(request)
             else:
-                call, is_outermost = take(request)
                 outer = call.attempt_deadline
-                limit = timeout.begin(call)
+                limit = timeout.begin(call, request, pool_was_full)
                 try:
                     response = await handler(request)
                 except CancelledError as cancelled:
-                    late = timeout.ran_out(limit, call)
+                    late = timeout.ran_out(limit, call, request)
                     if late is None:
                         raise
-                    raise late from cancelled
+                    try:
+                        raise late from cancelled
+                    finally:
+                        del late  # what is raised refers to this frame
                 finally:
                     timeout.lift(limit)
                     call.attempt_deadline = outer
-                    if is_outermost:
-                        drop(request)
-            if errors is not None and response.status >= 400:
-                await errors.check(request, response)
-        except ClientResponseError as error:
-            typed = None if errors is None else errors.typed(request, error)
-            if typed is None:
-                raise
-            raise typed from error
-    except BaseException as error:
-        if ticket is not None and breaker is not None:
-            breaker.failed(ticket, request, error)
-        raise
-    if ticket is not None and breaker is not None:
-        breaker.succeeded(ticket, request, response)
-    return response
+            mark_used(response)
+            ended = bound.time()
+            if response.status >= 400 or pool_was_full:
+                outcome = call.note_outcome(
+                    request,
+                    response,
+                    before,
+                    duration=ended - started,
+                    clock=bound.clock,
+                    pool_was_full=pool_was_full,
+                    reset_headers=reset_headers,
+                )
+                if errors is not None and errors.wants(call, request, response.status):
+                    raise await errors.error_for(call, outcome)
+        except BaseException as error:
+            ended = bound.time()
+            outcome = call.note_outcome(
+                request,
+                error,
+                before,
+                duration=ended - started,
+                clock=bound.clock,
+                pool_was_full=pool_was_full,
+                reset_headers=reset_headers,
+            )
+            # An attempt that a limit further out cut off took too long, like any other.
+            outcome.overdue = call.is_overdue(ended) or session_ran_out(request)
+            leave_all(guards, permits, outcome, ended)
+            if isinstance(error, Exception):
+                # Whoever handles it may send the request again.
+                await stop_upload(request)
+            status = outcome.untyped_status
+            if status is not None and errors is not None and errors.wants(call, request, status):
+                raise await errors.error_for(call, outcome) from error
+            raise
+        leave_all(guards, permits, outcome, ended)
+        return response
+    finally:
+        outcome = None  # what is raised refers to this frame
+        if token is not None:
+            detach(call, token)

@@ -1,41 +1,46 @@
-"""What an attempt came to, and what that means.
+"""The outcome of an attempt: a response or an exception, with the facts about it.
 
-An outcome is a response or an exception. Retry and breaker ask the same questions of it:
-which status it carries, whether anything can have been sent, whether the transport failed,
-whether trying again can help at all.
+An attempt that simply went well has none. Of any other one outcome is made, kept on the
+call, and found again by whoever meets the same response or exception: normalisation adds the
+typed error, and breaker, retry and the rest read. Each fact is found once, when it is first
+asked for.
+
+Facts are about *this* request. An exception that comes out of an attempt may be about another
+one, which a middleware made meanwhile (for a token, an audit, a second host): then it says
+nothing of whether this one was sent or carried out.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from enum import Enum
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import aiohttp
 from aiohttp import ClientRequest, ClientResponse
-from aiohttp.http_exceptions import HttpProcessingError
 
+from resilient.clock import Clock
 from resilient.errors import APIError, AttemptTimeoutError, CircuitOpenError
+from resilient.headers.retry_after import ResetHeader, parse_retry_after
+from resilient.support.redact import summary
+from resilient.wire import connections, requests
 
 __all__ = [
     "IDEMPOTENT_METHODS",
+    "NOT_CARRIED_OUT",
     "Outcome",
     "Verdict",
-    "is_cut_off",
-    "is_handshake",
-    "is_malformed",
-    "is_permanent",
-    "is_stale",
     "is_transport_failure",
-    "judge_health",
-    "session_ran_out",
-    "status_of",
-    "was_never_sent",
 ]
-
-Outcome = ClientResponse | Exception
 
 # RFC 9110 9.2.2.
 IDEMPOTENT_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
+
+# Statuses after which the request was certainly not carried out: RFC 8470 5.2, RFC 6585 4.
+# (Not 408: gateways send it after work began.)
+NOT_CARRIED_OUT: Final = frozenset({425, 429})
 
 
 class Verdict(Enum):
@@ -43,108 +48,230 @@ class Verdict(Enum):
 
     SUCCESS = "success"
     TRANSIENT = "transient"  # may go better next time
-    THROTTLED = "throttled"  # the server asks for less
     NEUTRAL = "neutral"  # says nothing of the server
 
 
-def is_malformed(error: Exception) -> bool:
-    """Whether what came back was not HTTP; aiohttp reports that as a status 400 of its own."""
-    return isinstance(error, aiohttp.ClientResponseError) and isinstance(
-        error.__cause__, HttpProcessingError
-    )
-
-
-def status_of(outcome: Outcome) -> int | None:
-    """The status that the server (or a proxy) gave, or None if none came."""
-    if isinstance(outcome, ClientResponse):
-        return outcome.status
-    if isinstance(outcome, aiohttp.ClientResponseError) and not is_malformed(outcome):
-        return outcome.status
-    return None
-
-
-def was_never_sent(error: Exception, request: ClientRequest, before: object) -> bool:
-    """Whether nothing of the request can have reached the server.
-
-    Args:
-        error: The outcome of the attempt.
-        request: The request.
-        before: `request.response` as it was before the attempt. aiohttp replaces it as soon
-            as it writes, so that one that is still the same was never written.
-    """
-    if isinstance(error, AttemptTimeoutError) and request.response is before:
-        return True
-    if isinstance(error, APIError) and error.__cause__ is not None:
-        # The status is that of a proxy that refused to connect, if so.
-        return isinstance(error.__cause__, aiohttp.ClientHttpProxyError)
-    return isinstance(
-        error,
-        aiohttp.ClientConnectorError
-        | aiohttp.ConnectionTimeoutError
-        | aiohttp.ClientHttpProxyError
-        | aiohttp.ServerFingerprintMismatch
-        | CircuitOpenError,
-    )
-
-
-def is_permanent(error: Exception) -> bool:
-    """Whether connecting again cannot help: certificates and TLS do not mend themselves."""
-    return isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch)
-
-
-def is_transport_failure(error: Exception) -> bool:
-    """Whether the connection, or what came over it, failed; time-outs included."""
+def is_transport_failure(error: BaseException) -> bool:
+    """Return whether the connection, or what came over it, failed; time-outs included."""
     if isinstance(error, CircuitOpenError):
         return False
     return isinstance(
         error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | TimeoutError
-    ) or is_malformed(error)
+    ) or requests.is_malformed(error)
 
 
-def is_stale(error: Exception) -> bool:
-    """Whether an attempt over a pooled connection failed as one does that was closed before."""
-    return isinstance(
-        error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError
-    ) and not isinstance(error, aiohttp.ClientConnectorError)
-
-
-def session_ran_out(request: ClientRequest, *, unknown: bool = False) -> bool:
-    """Whether aiohttp's own total timeout has run out, so that no attempt can succeed any more.
-
-    Its timer shows in nothing public; `unknown` is the answer where its flag cannot be read.
-    """
-    timer = getattr(request, "_timer", None)
-    # The timer of a request without such a timeout has no flag.
-    return unknown if timer is None else bool(getattr(timer, "_cancelled", False))
-
-
-def is_cut_off(error: Exception, request: ClientRequest) -> bool:
-    """Whether an attempt ended because aiohttp's own total timeout ran out.
-
-    That comes as a plain `TimeoutError`. Trying again after it would outlive the user's
-    limit, so that in doubt it is taken for one.
-    """
-    return type(error) is TimeoutError and session_ran_out(request, unknown=True)
-
-
-def is_handshake(request: ClientRequest) -> bool:
-    """Whether this opens a WebSocket; what comes of that is for aiohttp to judge."""
-    return "Sec-WebSocket-Key" in request.headers
-
-
-def judge_health(outcome: Outcome, failing: frozenset[int]) -> Verdict:
-    """What an outcome says of the health of the server, for a breaker.
+class Outcome:
+    """What an attempt came to, if it did not simply go well.
 
     Args:
-        outcome: A response or an exception.
-        failing: The statuses that count as failures.
+        request: The request.
+        result: The response, or the exception.
+        before: `request.response` as it was before the attempt. aiohttp replaces it as soon
+            as it writes, so that one that is still the same was never written.
+        duration: Seconds.
+        pool_was_full: Whether the pool had no place when the attempt began.
+        reset_headers: Headers in which the service says when its limit is over.
+        clock: The time of day, for dates in headers.
+
+    Attributes:
+        response: The response as it came, also if an error was made of it; None if there was
+            none.
+        error: The exception; None for a response that nobody made an error of.
+        overdue: Whether a limit further out cut the attempt off, so that a cancellation is a
+            time-out.
     """
-    status = status_of(outcome)
-    if status is not None:
-        if status in failing:
-            return Verdict.TRANSIENT
-        return Verdict.THROTTLED if status == 429 else Verdict.SUCCESS
-    if isinstance(outcome, Exception) and is_transport_failure(outcome):
+
+    def __init__(
+        self,
+        request: ClientRequest,
+        result: ClientResponse | BaseException,
+        before: ClientResponse | None,
+        *,
+        duration: float,
+        pool_was_full: bool = False,
+        reset_headers: tuple[ResetHeader, ...] = (),
+        clock: Clock,
+    ) -> None:
+        self.request = request
+        self.response: ClientResponse | None = None
+        self.error: BaseException | None = None
+        if isinstance(result, BaseException):
+            self.error = result
+        else:
+            self.response = result
+        self.duration = duration
+        self.pool_was_full = pool_was_full
+        self.overdue = False
+        self.reset_headers = reset_headers
+        self._before = before
+        self._clock = clock
+
+    @classmethod
+    def supposed(
+        cls, request: Any, error: Exception, *, never_sent: bool = False, stale: bool = False
+    ) -> Outcome:
+        """Return an outcome that nobody has met, to ask what would become of it.
+
+        Args:
+            request: Anything with a method and a URL.
+            error: The exception.
+            never_sent: Whether nothing of the request was sent.
+            stale: Whether the server had closed the pooled connection.
+        """
+        outcome = cls.__new__(cls)
+        outcome.request = request
+        outcome.response = None
+        outcome.error = error
+        outcome.duration = 0.0
+        outcome.pool_was_full = outcome.overdue = False
+        outcome.reset_headers = ()
+        # Facts that no connection tells.
+        vars(outcome).update(never_sent=never_sent, is_own=True, stale=stale, retry_after=None)
+        return outcome
+
+    def covers(self, result: ClientResponse | BaseException) -> bool:
+        """Return whether this is the outcome of that response or exception."""
+        return result is self.error or result is self.response
+
+    def read_with(self, reset_headers: tuple[ResetHeader, ...]) -> None:
+        """Read Retry-After by these headers too, if it was read without any."""
+        if reset_headers and not self.reset_headers:
+            self.reset_headers = reset_headers
+            vars(self).pop("retry_after", None)
+
+    def became(self, error: APIError) -> None:
+        """Take in that an error was made of it."""
+        # Facts that the new error does not tell.
+        vars(self).update(is_own=self.is_own, never_sent=self.never_sent, stale=self.stale)
+        vars(self).pop("status", None)
+        vars(self).pop("headers", None)
+        self.error = error
+
+    @property
+    def result(self) -> ClientResponse | BaseException:
+        """The exception, or the response if there is none."""
+        if self.error is not None:
+            return self.error
+        assert self.response is not None, "one of the two is there"
+        return self.response
+
+    # Facts, each found once.
+
+    @cached_property
+    def is_own(self) -> bool:
+        """Whether it is about this request, not about one that a middleware made meanwhile."""
+        error = self.error
+        if isinstance(error, aiohttp.ClientResponseError) and self.response is None:
+            return requests.belongs_to(error, self.request, self._before)
+        return True
+
+    @cached_property
+    def status(self) -> int | None:
+        """The status that a server (or a proxy) gave, or None if none came."""
+        if self.error is None:
+            assert self.response is not None, "one of the two is there"
+            return self.response.status
+        if isinstance(self.error, APIError) or (
+            isinstance(self.error, aiohttp.ClientResponseError)
+            and not requests.is_malformed(self.error)
+        ):
+            return self.error.status
+        return None
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that came with it; empty if none did."""
+        return getattr(self.result, "headers", None) or {}
+
+    @property
+    def untyped_status(self) -> int | None:
+        """The status of an exception of aiohttp's that stands for a response to this request.
+
+        None for any other outcome, and for one of which a typed error was made.
+        """
+        error = self.error
+        if not isinstance(error, aiohttp.ClientResponseError) or isinstance(error, APIError):
+            return None
+        return error.status if self.is_own and not requests.is_malformed(error) else None
+
+    @property
+    def code(self) -> str | None:
+        """The error code of a normalised error."""
+        return self.error.code if isinstance(self.error, APIError) else None
+
+    @cached_property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asks to wait, or None if it does not."""
+        if not self.headers:
+            return None
+        return parse_retry_after(
+            self.headers, now=self._clock.now(), reset_headers=self.reset_headers
+        )
+
+    @cached_property
+    def never_sent(self) -> bool:
+        """Whether nothing of the request can have reached the server, by all that shows."""
+        error, request = self.error, self.request
+        if error is None or self.response is not None or request.response is not self._before:
+            return False
+        if requests.body_was_taken(request):
+            return False
+        if isinstance(error, AttemptTimeoutError):
+            return error.while_connecting
+        return requests.failed_to_connect(error, request)
+
+    @cached_property
+    def stale(self) -> bool:
+        """Whether a pooled connection failed that the server had closed while it was idle."""
+        return (
+            self.error is not None
+            and self.response is None
+            and requests.is_stale(self.error)
+            and connections.was_reused(self.request, self._before)
+        )
+
+    @property
+    def not_carried_out(self) -> bool:
+        """Whether the server has certainly not carried the request out."""
+        return self.is_own and self.status in NOT_CARRIED_OUT
+
+    @cached_property
+    def is_cut_off(self) -> bool:
+        """Whether aiohttp's own total timeout has run out, so that no attempt can succeed.
+
+        That comes as a plain `TimeoutError`. Trying again after it would outlive the user's
+        limit, so that in doubt it is taken for one.
+        """
+        unknown = type(self.error) is TimeoutError
+        return requests.session_ran_out(self.request, unknown=unknown)
+
+    def health(self, failing: frozenset[int]) -> Verdict:
+        """Judge what it says of the health of the server, for a breaker.
+
+        Args:
+            failing: The statuses that count as failures.
+        """
+        error = self.error
+        cancelled = isinstance(error, asyncio.CancelledError)
+        if self.stale or (cancelled and not self.overdue):
+            return Verdict.NEUTRAL
+        status = self.status
+        if status is not None:
+            if status in failing:
+                return Verdict.TRANSIENT
+            return Verdict.NEUTRAL if status == 429 else Verdict.SUCCESS
+        if not cancelled and (error is None or not is_transport_failure(error)):
+            # Nothing of the transport's: a bug, or another middleware's own exception.
+            return Verdict.NEUTRAL
+        timed_out = cancelled or isinstance(error, TimeoutError)
+        if timed_out and self.pool_was_full and self.request.response is self._before:
+            # It may have been waiting for our own pool.
+            return Verdict.NEUTRAL
         return Verdict.TRANSIENT
-    # Nothing of the transport's: a bug, or another middleware's own exception.
-    return Verdict.NEUTRAL
+
+    def __str__(self) -> str:
+        status = self.status
+        if status is not None:
+            return f"status {status}"
+        assert self.error is not None, "a response has a status"
+        return summary(self.error)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResponseError
+import aiohttp
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from multidict import CIMultiDict, MultiMapping
 
-from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.attempt import run_attempt
-from resilient.core.call import call_of, remembered, tell_attempts
-from resilient.core.outcome import is_handshake, is_malformed
+from resilient.core.call import Call, tell_attempts
+from resilient.core.outcome import Outcome
 from resilient.envelopes.chain import parse_error
 from resilient.envelopes.envelope import EnvelopeParser
 from resilient.envelopes.policy import ErrorPolicy
-from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
+from resilient.envelopes.resolve import resolve_parser
 from resilient.errors import (
     APIError,
     BadRequestError,
@@ -23,111 +24,118 @@ from resilient.errors import (
     error_class,
     public_request_info,
 )
-from resilient.headers.retry_after import parse_retry_after
+from resilient.headers.retry_after import ResetHeader
 from resilient.support.redact import public_url
 from resilient.support.validation import instance, validated
-from resilient.telemetry.emitter import Emitter, make_emitter
-from resilient.wire.bodies import read_within
-from resilient.wire.connections import mark_used
-
-if TYPE_CHECKING:
-    from resilient.telemetry.events import Listener
+from resilient.telemetry.emitter import make_emitter
+from resilient.telemetry.events import Listener
+from resilient.wire.bodies import read_within, stop_upload
+from resilient.wire.requests import is_handshake
 
 __all__ = ["NormalizeErrors"]
 
 _STANDARD: Final = ErrorPolicy()
 
 
-class NormalizeErrors:
+class NormalizeErrors(LoopBound):
     """Raises an `APIError` for each response with an error status.
 
-    The body is read within the policy's bounds, and the connection given back, before the
-    exception is raised. A response to HEAD has no body, and a body that cannot be read or
-    understood says nothing: then the status alone makes the error. An error of aiohttp's
-    that stands for a response (another middleware called `raise_for_status`) is typed too,
-    and kept as the cause.
+    The body is read within the policy's bounds, the upload under way is stopped and the
+    connection given back before the exception is raised. A response to HEAD has no body, and a
+    body that cannot be read or understood says nothing: then the status alone makes the error.
+    An error of aiohttp's that stands for the response to this request (another middleware
+    called `raise_for_status`) is typed too, and kept as the cause.
 
     The opening of a WebSocket is left to aiohttp, and so is everything under
     `override(raise_errors=False)`.
 
     Args:
-        policy: What to raise for, and how bodies are read.
-        listeners: Taken as the other middlewares take them; nothing here is told to them.
-        clock: The source of time.
+        policy: The responses to raise for, and the bounds for bodies.
+        listeners: Told of nothing here; a parser that fails is logged under their pipeline.
+        reset_headers: Headers in which the service says when its limit is over.
+        clock: The source of time; by default the event loop's.
 
     Raises:
         APIError: The subclass for the status; `ValidationError` for a 400 that names fields.
     """
 
-    __slots__ = ("__weakref__", "_clock", "_emitter", "_parsers", "policy")
+    __slots__ = ("_emitter", "_parsers", "policy", "reset_headers")
 
     def __init__(
         self,
         policy: ErrorPolicy = _STANDARD,
         *,
-        listeners: Iterable[Listener] | Emitter = (),
+        listeners: Iterable[Listener] = (),
+        reset_headers: Iterable[ResetHeader] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        super().__init__(clock)
         self.policy = validated(self, "policy", policy, instance(ErrorPolicy, "an ErrorPolicy"))
         self._emitter = make_emitter(listeners)
-        self._clock = clock
-        # Those of others now, so that no error waits for an import; our own with the first.
-        self._parsers = tuple(
-            each if each in DEFAULT_PARSERS else resolve_parser(each) for each in policy.parsers
+        self.reset_headers = tuple(reset_headers)
+        self._parsers = tuple(map(resolve_parser, policy.parsers))
+
+    def claim(self) -> None:
+        """Serve any event loop: nothing is kept here."""
+
+    def describe(self) -> str:
+        """Return its settings in words."""
+        names = (
+            each if isinstance(each, str) else getattr(each, "__name__", type(each).__name__)
+            for each in self.policy.parsers
         )
+        return f"parsers {', '.join(names)}"
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Hand over a response that is no error."""
-        return run_attempt(request, handler, None, self, None)
+        return run_attempt(request, handler, self, (), self, None, self.reset_headers)
 
-    async def check(self, request: ClientRequest, response: ClientResponse) -> None:
-        """Raise for a response with an error status, if it is to be raised for."""
-        if not self._raises(request, response.status):
-            return
-        # A retry further out will see no response.
-        mark_used(response)
-        body = await self._read(request, response)
-        final = self._error(request, response.status, response.headers, body, response.reason)
-        tell_attempts(final, remembered(response))
-        raise final
-
-    def typed(self, request: ClientRequest, error: ClientResponseError) -> APIError | None:
-        """What stands for an exception of aiohttp's; None if that is to stay."""
-        if (
-            isinstance(error, APIError)
-            or is_malformed(error)
-            or not self._raises(request, error.status)
-        ):
-            return None
-        return self._error(request, error.status, error.headers or CIMultiDict(), b"")
-
-    def _raises(self, request: ClientRequest, status: int) -> bool:
-        """Whether a status is raised for this request."""
+    def wants(self, call: Call, request: ClientRequest, status: int) -> bool:
+        """Return whether a status is raised for this request."""
         if status < 400 or status in self.policy.ignore or is_handshake(request):
             return False
-        return call_of(request).override.raise_errors is not False
+        return call.override.raise_errors is not False
 
-    async def _read(self, request: ClientRequest, response: ClientResponse) -> bytes:
+    async def error_for(self, call: Call, outcome: Outcome) -> APIError:
+        """Make the typed error of a response, or of an exception that stands for one."""
+        request = outcome.request
+        response = outcome.response
+        if response is None:
+            failed = outcome.error
+            assert isinstance(failed, aiohttp.ClientResponseError), "it has a status"
+            error = self._error(outcome, failed.status, failed.headers or CIMultiDict(), b"")
+        else:
+            body = await self._read(call, response)
+            await stop_upload(request)
+            error = self._error(
+                outcome, response.status, response.headers, body, reason=response.reason
+            )
+        outcome.became(error)
+        tell_attempts(error, call)
+        return error
+
+    async def _read(self, call: Call, response: ClientResponse) -> bytes:
         seconds = self.policy.read_timeout
-        deadline = call_of(request).deadline
-        if deadline is not None:
+        if call.deadline is not None:
             # The error that is there is worth more than the time-out that would take its place.
-            seconds = min(seconds, (deadline - self._clock.time()) / 2)
+            seconds = min(seconds, (call.deadline - self.clock.time()) / 2)
         body, _ = await read_within(
-            response, self._clock, limit=self.policy.max_body, seconds=seconds
+            response, self.clock, limit=self.policy.max_body, seconds=seconds
         )
         return body
 
     def _error(
         self,
-        request: ClientRequest,
+        outcome: Outcome,
         status: int,
         headers: MultiMapping[str],
         body: bytes,
+        *,
         reason: str | None = None,
     ) -> APIError:
+        request = outcome.request
         envelope = parse_error(
             status,
             headers,
@@ -149,7 +157,7 @@ class NormalizeErrors:
             code=envelope.code,
             request_id=envelope.request_id,
             details=envelope.details,
-            retry_after=parse_retry_after(headers, now=self._clock.now()),
+            retry_after=outcome.retry_after,
             body=body,
         )
 

@@ -1,4 +1,4 @@
-"""Which middlewares of a pipeline run in one coroutine, and which one in another.
+"""Run neighbours that stand around an attempt in one coroutine.
 
 A coroutine for each would do the same: a property of the tests holds that.
 """
@@ -7,50 +7,63 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
 from types import FunctionType, MethodType
+from typing import Any, Final
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
-from resilient.breaker import CircuitBreaker
 from resilient.core.attempt import run_attempt
-from resilient.envelopes.middleware import NormalizeErrors
-from resilient.timeouts import AttemptTimeout
+from resilient.pipeline.standard import STANDARD
 
-__all__ = ["nested"]
+__all__ = ["fuse"]
 
-# What one coroutine runs, if they stand in this order with nothing between them.
-_ATTEMPT: tuple[type, ...] = (CircuitBreaker, NormalizeErrors, AttemptTimeout)
-
-
-def _pass(request: ClientRequest, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
-    """What is in a pipeline without middlewares."""
-    return handler(request)
+_ROLES: Final = {part.kind: part.role for part in STANDARD if part.role is not None}
+# One coroutine runs guards, then one each of the two others, with nothing between them.
+_ORDER: Final = ("guard", "errors", "timeout")
 
 
-def nested(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewareType]:
-    """What to run one in another, at least one; of what makes up an attempt, all at once."""
-    runs: list[list[ClientMiddlewareType | None]] = []
-    last = len(_ATTEMPT)
+def fuse(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewareType]:
+    """Return the callables to nest, outermost first, at least one.
+
+    Adjacent guards, normaliser and time-out become one.
+    """
+    runs: list[list[Any]] = []
+    last = -1
     for middleware in middlewares:
-        # Not a subclass, which may run in another way.
-        kind = type(middleware)
-        place = _ATTEMPT.index(kind) if kind in _ATTEMPT else None
-        if place is None:
+        # Not of a subclass, which may run in another way.
+        role = _ROLES.get(type(middleware))
+        place = -1 if role is None else _ORDER.index(role)
+        joins = last >= 0 and (place > last or (place == last and role == "guard"))
+        # One coroutine has one clock.
+        joins = joins and middleware.clock is runs[-1][0].clock  # type: ignore[attr-defined]  # ours
+        if joins:
+            runs[-1].append(middleware)
+        else:
             runs.append([middleware])
-            last = len(_ATTEMPT)
-            continue
-        if place <= last:
-            runs.append([None] * len(_ATTEMPT))
-        runs[-1][place] = middleware
         last = place
     return [_run(each) for each in runs] or [_pass]
 
 
-def _run(middlewares: list[ClientMiddlewareType | None]) -> ClientMiddlewareType:
-    present = [each for each in middlewares if each is not None]
-    if len(present) > 1:
-        breaker, errors, timeout = middlewares
-        return lambda request, handler: run_attempt(request, handler, breaker, errors, timeout)  # type: ignore[arg-type]  # each in its place
-    (middleware,) = present
-    # A bound method is called more quickly than an instance.
-    is_function = isinstance(middleware, FunctionType | MethodType)
-    return middleware if is_function else getattr(middleware, "__call__")  # noqa: B004, B009 (mypy does not see it on a callable)
+def _pass(request: ClientRequest, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
+    """Pass the request through: the body of an empty pipeline."""
+    return handler(request)
+
+
+def _run(middlewares: list[Any]) -> ClientMiddlewareType:
+    if len(middlewares) == 1:
+        (middleware,) = middlewares
+        # A bound method is called more quickly than an instance.
+        is_function = isinstance(middleware, FunctionType | MethodType)
+        made: ClientMiddlewareType = middleware if is_function else middleware.__call__
+        return made
+    by_role: dict[str | None, list[Any]] = {}
+    for each in middlewares:
+        by_role.setdefault(_ROLES[type(each)], []).append(each)
+    bound = middlewares[0]
+    guards = tuple(by_role.get("guard", ()))
+    (errors,) = by_role.get("errors", (None,))
+    (timeout,) = by_role.get("timeout", (None,))
+    asked = (getattr(each, "reset_headers", ()) for each in (*guards, errors))
+    reset_headers = next(filter(None, asked), ())
+    return lambda request, handler: run_attempt(
+        request, handler, bound, guards, errors, timeout, reset_headers
+    )

@@ -1,51 +1,29 @@
-"""One policy for a service, and the pipeline that carries it out.
-
-The standard order, outermost first, and what changes if two neighbours change places:
-
-    deadline          one limit over everything inside
-      ⇅               inside retry: each attempt has the whole time, so that a call may take
-                      `max_attempts` times as long, and the waits are not limited at all
-    retry             attempts, waits
-      ⇅               inside the breaker: a call counts once, by its last attempt; the
-                      breaker learns of an outage later, and refuses whole calls only
-    breaker           refuses while the server is down
-      ⇅               inside normalisation: works as well, on statuses alone; slow error
-                      bodies no longer count as slow calls
-    normalisation     an error response becomes an exception
-      ⇅               inside the attempt's time-out: the reading of an error body counts
-                      against it, and an error may come out as a time-out
-    attempt time-out  a limit on each attempt
-
-Normalisation inside retry and breaker lets both know error codes, and reading the error
-body gives the connection back. Other middlewares stand where they should act: outside retry
-once a hop, inside it once an attempt.
-"""
+"""Middlewares in a row, as one middleware."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Self, TypeVar, overload
+from typing import Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
-from resilient.breaker import CircuitBreaker
-from resilient.breaker.middleware import Key
+from resilient.breaker.middleware import CircuitBreaker, Key
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.envelopes.middleware import NormalizeErrors
 from resilient.errors import ConfigError
+from resilient.pipeline.branches import Branches
 from resilient.pipeline.describe import describe, name_of
-from resilient.pipeline.fuse import nested
+from resilient.pipeline.fuse import fuse
 from resilient.pipeline.order import problems
 from resilient.pipeline.policy import Policy
-from resilient.retry import Retry, RetryBudget
+from resilient.pipeline.standard import STANDARD, Shared
+from resilient.retry.budget import RetryBudget
+from resilient.retry.middleware import Retry
+from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.emitter import make_emitter
-from resilient.timeouts import AttemptTimeout, Deadline
+from resilient.telemetry.events import Listener
 
-if TYPE_CHECKING:
-    from resilient.telemetry.events import Listener
-
-__all__ = ["Pipeline", "PipelineWarning"]
+__all__ = ["Pipeline", "PipelineWarning", "flatten", "warn"]
 
 _M = TypeVar("_M")
 
@@ -64,12 +42,18 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     It is a sequence of its middlewares as well, and `print(pipeline)` describes it.
 
     Args:
-        policy: What the standard order is made from.
+        policy: The policy that the standard order is made from; `Policy()` by default.
         listeners: Told of what happens.
-        key: Which circuit a request belongs to, if there is a breaker; by default one per
-            origin.
-        budget: A retry budget to share with other pipelines, if there is a retry.
-        clock: The source of time, sleep and randomness.
+        key: Returns the circuit that a request belongs to; by default there is one per origin.
+        budget: A retry budget to share with other pipelines; by default each has its own.
+        clock: The source of time, sleep and randomness; by default the event loop's and the
+            system's.
+
+    Attributes:
+        policy: The policy that it was made from; None for one of `Pipeline.of`.
+
+    Raises:
+        ConfigError: Something that is not a policy.
     """
 
     __slots__ = ("_first", "_inner", "_middlewares", "policy")
@@ -88,30 +72,25 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             raise ConfigError.of(
                 "Pipeline.policy", policy, "a Policy (middlewares go into Pipeline.of)"
             )
-        emitter = make_emitter(listeners, policy.name)
-        parts: list[ClientMiddlewareType] = []
-        if policy.total_timeout is not None:
-            parts.append(Deadline(policy.total_timeout, clock=clock))
-        if policy.retry is not None:
-            parts.append(Retry(policy.retry, budget=budget, listeners=emitter, clock=clock))
-        if policy.breaker is not None:
-            own_key = {} if key is None else {"key": key}
-            parts.append(CircuitBreaker(policy.breaker, listeners=emitter, clock=clock, **own_key))
-        if policy.errors is not None:
-            parts.append(NormalizeErrors(policy.errors, listeners=emitter, clock=clock))
-        if policy.attempt_timeout is not None:
-            parts.append(AttemptTimeout(policy.attempt_timeout, clock=clock))
+        validated(self, "budget", budget, optional(instance(RetryBudget, "a RetryBudget")))
+        shared = Shared(clock, make_emitter(listeners, policy.name), key, budget)
         self.policy: Policy | None = policy
-        self._compose(parts)
+        self._compose(
+            [
+                part.make(policy, shared)
+                for part in STANDARD
+                if getattr(policy, part.field) is not None
+            ]
+        )
 
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
-        self._first, *inner = nested(self._middlewares)
+        self._first, *inner = fuse(self._middlewares)
         self._inner = tuple(reversed(inner))
 
     @classmethod
     def of(cls, *middlewares: ClientMiddlewareType) -> Self:
-        """A pipeline of any middlewares in any order; pipelines among them are taken apart.
+        """Make a pipeline of any middlewares in any order; pipelines among them are taken apart.
 
         Warns:
             PipelineWarning: The order makes no sense.
@@ -119,14 +98,18 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         Raises:
             ConfigError: Something that is not a middleware.
         """
-        return cls._of(middlewares, stacklevel=4)
+        return cls._of(middlewares, "Pipeline.of", stacklevel=4)
 
     @classmethod
-    def _of(cls, middlewares: Iterable[ClientMiddlewareType], stacklevel: int) -> Self:
+    def _of(
+        cls, middlewares: Iterable[ClientMiddlewareType], where: str, *, stacklevel: int
+    ) -> Self:
         flat = flatten(middlewares)
         for middleware in flat:
+            if isinstance(middleware, Policy):
+                raise ConfigError.of(where, middleware, "given middlewares: Pipeline(policy)")
             if not callable(middleware) or isinstance(middleware, type):
-                raise ConfigError.of("Pipeline.of", middleware, "given middlewares")
+                raise ConfigError.of(where, middleware, "given middlewares")
         warn(problems(flat), stacklevel=stacklevel)
         pipeline = cls.__new__(cls)
         pipeline.policy = None
@@ -136,30 +119,51 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
-        """Run a request through all of them."""
+        """Run a request through all of the middlewares."""
         for run in self._inner:
             # No coroutine of its own: the middleware's is handed through.
             handler = lambda request, run=run, handler=handler: run(request, handler)  # type: ignore[misc]  # noqa: E731 (mypy cannot tell its type; a function that makes it costs a call)
         return self._first(request, handler)
 
     def find(self, kind: type[_M]) -> _M | None:
-        """The first middleware of a kind, or None."""
+        """Return the first middleware of a kind, or None."""
         return next((each for each in self._middlewares if isinstance(each, kind)), None)
 
     @property
-    def breaker(self) -> CircuitBreaker:
-        """Its circuit breaker.
+    def retry(self) -> Retry:
+        """The first Retry.
 
         Raises:
-            LookupError: It has none.
+            LookupError: There is none.
         """
-        breaker = self.find(CircuitBreaker)
-        if breaker is None:
-            raise LookupError("this pipeline has no circuit breaker")
-        return breaker
+        return self._found(Retry, "retry")
+
+    @property
+    def breaker(self) -> CircuitBreaker:
+        """The first circuit breaker.
+
+        Raises:
+            LookupError: There is none.
+        """
+        return self._found(CircuitBreaker, "circuit breaker")
+
+    def _found(self, kind: type[_M], name: str) -> _M:
+        found = self.find(kind)
+        if found is not None:
+            return found
+        inside: tuple[object, ...] = self._middlewares
+        branches = next((each for each in inside if isinstance(each, Branches)), None)
+        if branches is None:
+            raise LookupError(f"this pipeline has no {name}")
+        what = name_of(branches)
+        raise LookupError(
+            f"this pipeline itself has no {name}: it hands requests to {what} "
+            f"({branches.summary()}), and each of those has its own: "
+            f'pipeline.find({what})["NAME"]'
+        )
 
     def describe(self) -> str:
-        """What is in it, outermost first, a line each."""
+        """Describe the middlewares, outermost first, a line each."""
         return "\n".join(f"{place}. {describe(each)}" for place, each in enumerate(self, 1))
 
     __str__ = describe
@@ -174,7 +178,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     def __getitem__(
         self, index: int | slice
     ) -> ClientMiddlewareType | tuple[ClientMiddlewareType, ...]:
-        """A middleware by its place."""
+        """Return a middleware by its place."""
         return self._middlewares[index]
 
     def __len__(self) -> int:
@@ -191,13 +195,13 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
 
 def warn(found: Iterable[str], stacklevel: int) -> None:
-    """Warn of what makes no sense, at the line that asked for it."""
+    """Warn of problems at the line that asked for the pipeline."""
     for problem in found:
         warnings.warn(problem, PipelineWarning, stacklevel=stacklevel)
 
 
 def flatten(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewareType]:
-    """The middlewares, with pipelines among them taken apart."""
+    """Take the pipelines among middlewares apart."""
     return [
         part for each in middlewares for part in (each if isinstance(each, Pipeline) else (each,))
     ]

@@ -4,33 +4,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Final
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
-from resilient.breaker import BreakerPolicy
-from resilient.breaker.policy import DEFAULT_PROBE_LEASE
+from resilient.breaker.policy import BreakerPolicy
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.errors import ConfigError
-from resilient.retry import RetryPolicy
-from resilient.retry.policy import DEFAULT_MAX_RETRY_AFTER
-from resilient.support.validation import Seconds, instance, optional, positive
+from resilient.headers.retry_after import ResetHeader
+from resilient.retry.policy import RetryPolicy
+from resilient.support.validation import (
+    Seconds,
+    as_tuple,
+    each,
+    instance,
+    optional,
+    positive,
+)
 
 __all__ = ["Policy"]
 
-DEFAULT_ATTEMPT_TIMEOUT = float("30")
+_ATTEMPT_TIMEOUT: Final = 30.0
 
 
 @frozen(kw_only=True)
 class Policy:
     """Everything that a service needs; None leaves a part out. Durations are seconds.
 
+    A default gives way to a shorter `total_timeout`, so that this can be set by itself; any
+    other value that contradicts it is refused.
+
     Attributes:
-        name: What events and logs call it.
-        errors: Which responses become exceptions.
-        total_timeout: For the whole call, waits included.
-        retry: What is tried again.
-        breaker: When to stop calling.
-        attempt_timeout: For one attempt.
+        name: What events and logs call it; by default "default".
+        errors: The responses that become exceptions; by default those of `ErrorPolicy()`.
+        total_timeout: The limit for the whole call, waits included, which `Deadline` keeps; by
+            default 100.
+        retry: The failures that are tried again; by default those of `RetryPolicy()`.
+        breaker: When to stop calling; by default as `BreakerPolicy()` says.
+        attempt_timeout: The limit for one attempt, which `AttemptTimeout` keeps; by default 30,
+            or `total_timeout` if that is less.
+        reset_headers: Headers in which this service says when its limit is over, read where
+            it sends no Retry-After; by default none.
     """
 
     name: str = field(default="default", validator=instance(str, "a name"))
@@ -45,33 +59,42 @@ class Policy:
         factory=BreakerPolicy, validator=optional(instance(BreakerPolicy, "a BreakerPolicy"))
     )
     attempt_timeout: Seconds | None = field(
-        default=DEFAULT_ATTEMPT_TIMEOUT, validator=optional(positive())
+        default=_ATTEMPT_TIMEOUT, validator=optional(positive())
+    )
+    reset_headers: tuple[ResetHeader, ...] = field(
+        default=(), converter=as_tuple, validator=each(ResetHeader, "ResetHeader values")
     )
 
     def __attrs_post_init__(self) -> None:
         if found := list(self._contradictions()):
             raise ConfigError.of_all(found)
 
+    @property
+    def effective_attempt_timeout(self) -> float | None:
+        """The limit for one attempt that the pipeline keeps, in seconds; None for none."""
+        if self.attempt_timeout is None or self.total_timeout is None:
+            return self.attempt_timeout
+        return min(self.attempt_timeout, self.total_timeout)
+
     def _contradictions(self) -> Iterator[ConfigError]:
+        # By value, and not by whether it was given: a policy that was pickled, copied or evolved
+        # cannot tell.
         total = self.total_timeout
         if total is not None:
             within = f"at most total_timeout ({total:g} s)"
             attempt = self.attempt_timeout
-            # A default gives way in silence, so that total_timeout can be set by itself.
-            if attempt is not None and attempt is not DEFAULT_ATTEMPT_TIMEOUT and attempt > total:
+            if attempt is not None and attempt != _ATTEMPT_TIMEOUT and attempt > total:
                 yield ConfigError.of("Policy.attempt_timeout", attempt, within)
-            asked = 0.0 if self.retry is None else self.retry.max_retry_after
-            if asked is not DEFAULT_MAX_RETRY_AFTER and asked > total:
-                yield ConfigError.of("Policy.retry.max_retry_after", asked, within)
+            if self.retry is not None:
+                asked = self.retry.max_retry_after
+                if asked != fields(RetryPolicy).max_retry_after.default and asked > total:
+                    yield ConfigError.of("Policy.retry.max_retry_after", asked, within)
+        attempt = self.effective_attempt_timeout or 0.0
         lease = math.inf if self.breaker is None else self.breaker.probe_lease
-        if (
-            self.attempt_timeout is not None
-            and lease is not DEFAULT_PROBE_LEASE
-            and self.attempt_timeout > lease
-        ):
+        if lease != fields(BreakerPolicy).probe_lease.default and attempt > lease:
             yield ConfigError.of(
                 "Policy.breaker.probe_lease",
                 lease,
-                f"at least attempt_timeout ({self.attempt_timeout:g} s), or a probe would lose "
-                "its place while it is under way",
+                f"at least attempt_timeout ({attempt:g} s), or a probe would lose its place "
+                "while it is under way",
             )

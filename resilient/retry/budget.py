@@ -67,3 +67,7 @@ class RetryBudget:
             return False
         self._window.add(_RETRIES, now)
         return True
+
+    def forget(self) -> None:
+        """Forget what was counted: the scale of time is another one."""
+        self._window = None

@@ -2,60 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from asyncio import get_running_loop
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from resilient.clock import SYSTEM_CLOCK, Clock, claim_loop, time_on
-from resilient.core.call import Call, drop, remember, take, tell_attempts
-from resilient.core.outcome import (
-    Outcome,
-    is_cut_off,
-    is_stale,
-    session_ran_out,
-    status_of,
-    was_never_sent,
-)
-from resilient.errors import (
-    APIError,
-    AttemptTimeoutError,
-    CircuitOpenError,
-    ConnectionFailedError,
-)
+from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
+from resilient.core.call import Call, attach, detach, remember, tell_attempts
+from resilient.core.outcome import Outcome
+from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConnectionFailedError
+from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
-from resilient.retry.idempotency import is_keyed, send_key
+from resilient.retry.hop import Hop, record
+from resilient.retry.idempotency import send_key
 from resilient.retry.policy import RetryPolicy
-from resilient.retry.surface import headers_of, surface, told
-from resilient.support.redact import public_url, summary
+from resilient.support.redact import public_url
 from resilient.support.timers import limit_at
 from resilient.support.validation import instance, optional, validated
-from resilient.telemetry.emitter import Emitter, make_emitter
-from resilient.wire.bodies import (
-    discard,
-    prepare_resend,
-    settle,
-    stop_upload,
-    unrepeatable,
-    was_read,
-)
-from resilient.wire.connections import mark_used, was_reused
-
-if TYPE_CHECKING:
-    from resilient.retry.decision import Facts
-    from resilient.telemetry.events import Listener
+from resilient.telemetry.emitter import make_emitter
+from resilient.telemetry.events import Listener
+from resilient.wire.bodies import was_read
+from resilient.wire.connections import mark_used
 
 __all__ = ["Retry"]
 
 _STANDARD: Final = RetryPolicy()
 
-_RAN_OUT = "the total timeout of the session ran out"
 
-
-class Retry:
+class Retry(LoopBound):
     """Tries again what may go better next time, within a policy.
 
         session = aiohttp.ClientSession(middlewares=[Retry(RetryPolicy(max_attempts=5))])
@@ -65,38 +41,38 @@ class Retry:
     and the reason. Transport errors come out as `ConnectionFailedError` or
     `AttemptTimeoutError`, with aiohttp's own as their cause.
 
+    A request that a stale pooled connection swallowed is sent again at once, on a new
+    connection, as aiohttp alone would do; that is no attempt, and there is one such resend at
+    most in a hop.
+
     Args:
         policy: What is tried again, how often, and after how long.
         budget: One to share with other middlewares; by default each has its own.
         listeners: Told of attempts, waits and refusals.
-        clock: The source of time, sleep and randomness.
+        reset_headers: Headers in which the service says when its limit is over.
+        clock: The source of time, sleep and randomness; by default the event loop's and the
+            system's.
 
     Raises:
         ConnectionFailedError: The transport failed.
         AttemptTimeoutError: An attempt ran out of time.
         DeadlineExceededError: The total timeout of the session ran out.
-        RuntimeError: It was used from a second event loop.
+        SessionClosedError: The session was closed while the call waited.
+        RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_budget",
-        "_clock",
-        "_counting",
-        "_emitter",
-        "_loop",
-        "_time",
-        "policy",
-    )
+    __slots__ = ("_budget", "_counting", "_emitter", "policy", "reset_headers")
 
     def __init__(
         self,
         policy: RetryPolicy = _STANDARD,
         *,
         budget: RetryBudget | None = None,
-        listeners: Iterable[Listener] | Emitter = (),
+        listeners: Iterable[Listener] = (),
+        reset_headers: Iterable[ResetHeader] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        super().__init__(clock)
         is_budget = instance(RetryBudget, "a RetryBudget (a policy goes into RetryPolicy)")
         self.policy = validated(self, "policy", policy, instance(RetryPolicy, "a RetryPolicy"))
         self._budget: RetryBudget | None = validated(self, "budget", budget, optional(is_budget))
@@ -105,223 +81,110 @@ class Retry:
         # The budget, as calls keep it: a tuple made once costs them nothing.
         self._counting = () if self._budget is None else (self._budget,)
         self._emitter = make_emitter(listeners)
-        self._clock = clock
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._time: Callable[[], float]  # from the loop on that it is first used on
+        self.reset_headers = tuple(reset_headers)
+
+    def loop_changed(self, now: float | None) -> None:
+        """Forget what the budget has counted: its window is on the old loop's scale of time."""
+        if now is not None and self._budget is not None:
+            self._budget.forget()
+
+    def describe(self) -> str:
+        """Return its settings in words."""
+        policy, backoff = self.policy, self.policy.backoff
+        wait = backoff.wait if isinstance(backoff.wait, str) else backoff.wait.__name__
+        return (
+            f"at most {policy.max_attempts} attempts; "
+            f"statuses {', '.join(map(str, sorted(policy.statuses)))}; "
+            f"{wait} backoff from {backoff.base:g} s to {backoff.cap:g} s, {backoff.jitter} jitter"
+            + (f"; sends {policy.idempotency_header}" if policy.idempotency_header else "")
+            + ("; asks a judge" if policy.judge else "")
+        )
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Run the request until it succeeds or no more is to be tried."""
-        if self._loop is not get_running_loop():
-            self._loop = claim_loop(self, self._loop)
-            self._time = time_on(self._loop, self._clock)
-        call, is_outermost = take(request)
+        if self.loop is not get_running_loop():
+            self.claim()
+        call, token = attach(request)
         policy = self.policy
+        hop: Hop | None = None
+        result: ClientResponse | Exception | None = None
+        outcome: Outcome | None = None
         try:
-            if call.session is not None or call.records:
-                # A hop or a run before this one may have left them.
-                call.failure = call.stopped = call.read_until = None
-            started = self._time()
-            if self._budget is not None and self._budget not in call.counted:
-                call.counted += self._counting
-                self._budget.count_call(started)
-            if request.body and was_read(request):
-                where = f"{request.method} {public_url(request.url)}"
-                raise ConnectionFailedError(f"{where}: its body was read before and is gone")
-            if policy.idempotency_header is not None:
-                send_key(request, call, policy)
-
-            number = 1
-            hop: _Hop | None = None
+            started = self._begin(call, request)
             while True:
-                before = request.response
+                before = call.before = request.response
                 response: ClientResponse | None = None
+                number = 1 if hop is None else hop.number
                 try:
-                    response = await handler(request)
+                    result = response = await handler(request)
                     if policy.read_body is not None:
                         await self._read_body(response, call, policy.read_body)
-                except CircuitOpenError as error:
-                    # Nothing was attempted, and waiting here is what a breaker is there to spare.
-                    if number == 1:
-                        error._call = call
+                except CircuitOpenError as refusal:
+                    # Nothing was attempted, and to spare the wait is what a breaker is for.
+                    if not call.records:
                         raise
-                    tell_attempts(error, call)
-                    raise error from call.failure
+                    tell_attempts(refusal, call)
+                    raise refusal from call.failure
                 except Exception as error:
-                    call.failure = error
-                    self._note(call, request, number, started, status_of(error) or summary(error))
-                    hop = hop or _Hop(request, call)
-                    stale = response is None and is_stale(error) and was_reused(request, before)
-                    wait, reason = await self._next(hop, number, error, before, stale=stale)
-                    if wait is None:
-                        call.stopped = reason
-                        final = surface(error, request, call)
-                        if final is error:
-                            raise
-                        raise final from error
+                    result = error
                 except BaseException:
-                    self._note(call, request, number, started, "cut off")
+                    record(self._emitter, call, request, number, started, self.time(), "cut off")
                     raise
-                else:
+                ended = self.time()
+                if result is response and response is not None:
                     status = response.status
-                    self._note(call, request, number, started, status)
                     mark_used(response)
                     remember(response, call)
                     if status < 400 and policy.judge is None and status not in policy.statuses:
+                        record(self._emitter, call, request, number, started, ended, status)
                         return response
-                    hop = hop or _Hop(request, call)
-                    wait, reason = await self._next(hop, number, response, before)
+                outcome = call.note_outcome(
+                    request,
+                    result,
+                    before,
+                    duration=ended - started,
+                    clock=self.clock,
+                    reset_headers=self.reset_headers,
+                )
+                came = outcome.status or str(outcome)
+                record(self._emitter, call, request, number, started, ended, came)
+                if hop is None:
+                    hop = Hop(call, request, policy, self._budget, self._emitter, self)
+                try:
+                    wait = await hop.next(outcome)
                     if wait is None:
-                        call.stopped = reason or None
+                        if outcome.error is not None:
+                            raise hop.error_for(outcome)
+                        assert response is not None, "one of the two is there"
                         return response
-                    await discard(response, self._clock)
-                    await stop_upload(request)
-                    if session_ran_out(request):
-                        # Meanwhile; the response is gone.
-                        call.stopped = _RAN_OUT
-                        raise surface(TimeoutError(), request, call)
-                await self._wait(hop, number, wait, reason)
-                number += 1
-                started = self._time()
+                    await hop.wait(wait, outcome)
+                except BaseException:
+                    if response is not None:
+                        # Whoever is cancelled here has been handed nothing.
+                        response.close()
+                    raise
+                started = self.time()
         finally:
-            if is_outermost:
-                drop(request)
+            # What is raised refers to this frame.
+            result = outcome = hop = None
+            if token is not None:
+                detach(call, token)
 
-    async def _wait(self, hop: _Hop, number: int, seconds: float, reason: str) -> None:
-        call, request = hop.call, hop.request
-        call.waited(seconds, reason)
-        self._emitter.tell("wait", request, number=number, seconds=seconds, reason=reason)
-        if seconds > 0:
-            await self._clock.sleep(seconds)
-        prepare_resend(request)
-        call.refused_until = None
-
-    async def _next(
-        self,
-        hop: _Hop,
-        number: int,
-        outcome: Outcome,
-        before: ClientResponse | None,
-        *,
-        stale: bool = False,
-    ) -> tuple[float | None, str]:
-        """The seconds to wait before another attempt, or None for no more; and why.
-
-        Args:
-            hop: What the hop knows of its attempts.
-            number: The attempt that is over.
-            outcome: What came of it.
-            before: The request's response before it.
-            stale: Whether it failed as one does whose pooled connection was closed before.
-        """
-        # Not before an attempt has failed.
-        from resilient.headers.retry_after import parse_retry_after
-        from resilient.retry.decision import Facts, decide, hindrance
-
-        policy = self.policy
-        call, request = hop.call, hop.request
-        facts = Facts(
-            outcome=outcome,
-            method=request.method,
-            number=number,
-            max_attempts=call.override.max_attempts or policy.max_attempts,
-            keyed=is_keyed(request, policy),
-            idempotent=call.override.idempotent,
-        )
-        if isinstance(outcome, Exception):
-            facts.never_sent = was_never_sent(outcome, request, before)
-        facts.obstacle = self._obstacle(facts, request)
-        headers = headers_of(outcome)
-        if hindrance(facts) is None:
-            facts.judged = self._ask_judge(request, outcome)
-        if policy.heed_should_retry and (status_of(outcome) or 0) >= 400:
-            facts.told = told(headers)
-        answer = decide(policy, facts)
-        retry_after = parse_retry_after(
-            headers, now=self._clock.now(), reset_headers=policy.reset_headers
-        )
-        if isinstance(outcome, APIError) and outcome.retry_after is None:
-            outcome.retry_after = retry_after
-        if not answer.repeat:
-            return self._refuse(hop, answer.reason, said=answer.refused)
-
-        # The first such failure is nobody's fault.
-        stale = stale and not hop.was_stale
-        if stale:
-            hop.was_stale = True
-            wait, reason = 0.0, f"{answer.reason} on a pooled connection"
-        else:
-            wait_or_none, why = self._pace(hop, retry_after)
-            if wait_or_none is None:
-                return self._refuse(hop, why)
-            wait, reason = wait_or_none, f"{answer.reason}; {why}" if why else answer.reason
-        in_the_way = None if facts.never_sent else await self._settle(request, outcome)
-        if in_the_way is not None:
-            return self._refuse(hop, in_the_way)
-        # A connection that was closed before costs the server nothing.
-        if self._budget is not None and not stale and not self._budget.withdraw(self._time()):
-            return self._refuse(hop, f"{answer.reason}, but the retry budget is spent")
-        return wait, reason
-
-    @staticmethod
-    def _obstacle(facts: Facts, request: ClientRequest) -> str | None:
-        """Why there is no time, no session or no body for another attempt."""
-        outcome = facts.outcome
-        if (isinstance(outcome, Exception) and is_cut_off(outcome, request)) or session_ran_out(
-            request
-        ):
-            return _RAN_OUT
-        if request.session.closed:
-            return "the session is closed"
-        return None if facts.never_sent else unrepeatable(request)
-
-    async def _settle(self, request: ClientRequest, outcome: Outcome) -> str | None:
-        """Put an end to an attempt; why its body cannot be sent again after all, or None."""
-        failed = isinstance(outcome, Exception)
-        left_open = request.response
-        if failed and left_open is not None and not left_open.closed:
-            # Another middleware made an exception of a response, and dropped it.
-            await discard(left_open, self._clock)
-        return await settle(request, is_over=failed)
-
-    def _pace(self, hop: _Hop, retry_after: float | None) -> tuple[float | None, str]:
-        from resilient.retry.decision import pace  # as in `_next`
-
-        policy = self.policy
-        call = hop.call
-        if hop.waits is None:
-            hop.waits = policy.backoff.waits(self._clock.random)
-        try:
-            planned = next(hop.waits, None)
-        except Exception as error:
-            self._emitter.complain("wait generator", policy.backoff.wait, error)
-            return None, "the wait generator failed"
-        if planned is None:
-            return None, "the backoff gives no more waits"
-        now = self._time()
-        left = math.inf if call.deadline is None else call.deadline - now
-        if call.cut_off is not None:
-            left = min(left, call.cut_off - asyncio.get_running_loop().time())
-        wait, why = pace(
-            planned, retry_after, policy=policy, random=self._clock.random(), left=left
-        )
-        if wait is not None and call.refused_until is not None and now + wait < call.refused_until:
-            if call.refused_until == math.inf:
-                return None, "the circuit is isolated by hand"
-            return None, f"the circuit is open for another {call.refused_until - now:.3g} s"
-        return wait, why
-
-    def _ask_judge(self, request: ClientRequest, outcome: Outcome) -> bool | None:
-        judge = self.policy.judge
-        if judge is None:
-            return None
-        try:
-            answer = judge(request, outcome)
-            if answer is not None and not isinstance(answer, bool):
-                raise TypeError(f"a judge answers True, False or None, not {answer!r}")
-        except Exception as error:
-            self._emitter.complain("judge", judge, error)
-            return None
-        return answer
+    def _begin(self, call: Call, request: ClientRequest) -> float:
+        """Prepare a hop; return when its first attempt begins, in seconds."""
+        if call.session is not None or call.records:
+            # A hop or a run before this one may have left them.
+            call.stop = call.read_until = None
+        started = self.time()
+        if self._budget is not None and self._budget not in call.counted:
+            call.counted += self._counting
+            self._budget.count_call(started)
+        if request.body and was_read(request):
+            where = f"{request.method} {public_url(request.url)}"
+            raise ConnectionFailedError(f"{where}: its body was read before and is gone")
+        if self.policy.idempotency_header is not None:
+            send_key(request, call, self.policy)
+        return started
 
     async def _read_body(self, response: ClientResponse, call: Call, limit: int) -> None:
         length = response.content_length
@@ -331,48 +194,8 @@ class Retry:
             await response.read()
             return
         read = False
-        with limit_at(self._clock, call.read_until):
+        with limit_at(self.clock, call.read_until):
             await response.read()
             read = True
         if not read:
-            raise AttemptTimeoutError
-
-    # -- telling
-
-    def _note(
-        self,
-        call: Call,
-        request: ClientRequest,
-        number: int,
-        started: float,
-        what: int | str,
-    ) -> None:
-        """Keep a record of an attempt: its status, or what went wrong, in a few words."""
-        ended = self._time()
-        call.records += ((number, request.method, request.url, started, ended, what),)
-        if self._emitter.wants("attempt"):
-            self._emitter.tell(
-                "attempt",
-                request,
-                number=number,
-                duration=ended - started,
-                status=what if isinstance(what, int) else None,
-                error=what if isinstance(what, str) else None,
-            )
-
-    def _refuse(self, hop: _Hop, reason: str, *, said: bool = True) -> tuple[None, str]:
-        if said:
-            self._emitter.tell("refusal", hop.request, by="retry", reason=reason)
-        return None, reason
-
-
-class _Hop:
-    """What one run of the loop keeps from a failed attempt to the next."""
-
-    __slots__ = ("call", "request", "waits", "was_stale")
-
-    def __init__(self, request: ClientRequest, call: Call) -> None:
-        self.request = request
-        self.call = call
-        self.was_stale = False
-        self.waits: Iterator[float] | None = None
+            raise AttemptTimeoutError(method=response.method, url=str(public_url(response.url)))

@@ -10,7 +10,6 @@ from attrs import field, frozen
 
 from resilient.core.outcome import IDEMPOTENT_METHODS
 from resilient.errors import ConfigError
-from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import BudgetPolicy
 from resilient.retry.schedule import Backoff
 from resilient.support.validation import (
@@ -32,9 +31,6 @@ Judge = Callable[[ClientRequest, ClientResponse | Exception], bool | None]
 
 RETRY_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 
-# An object of its own, so that a policy can tell the default from a value that was given.
-DEFAULT_MAX_RETRY_AFTER: Final = float("60")
-
 
 def _methods(value: Iterable[str]) -> frozenset[str]:
     methods: Any = as_set(value)
@@ -52,27 +48,32 @@ class RetryPolicy:
     """The configuration of `Retry`. Durations are seconds.
 
     Attributes:
-        max_attempts: Calls of the inner handler per hop, the first included.
-        statuses: Those that are worth another attempt.
-        methods: Those that may be repeated even if the request may have been carried out.
+        max_attempts: Calls of the inner handler per hop, the first included; by default 3.
+        statuses: Those that are worth another attempt; by default 429, 500, 502, 503, 504.
+        methods: Those that may be repeated even if the request may have been carried out; by
+            default the idempotent ones of RFC 9110: DELETE, GET, HEAD, OPTIONS, PUT, TRACE.
             After 429 or 425, and when nothing was sent, any method may.
-        exceptions: Exceptions to repeat besides those of the transport.
-        codes: Error codes (of a normalised error) to repeat, whatever the status.
-        fatal_codes: Error codes not to repeat, whatever the status.
-        backoff: The waits.
+        exceptions: Exceptions to repeat besides those of the transport; by default none.
+        codes: Error codes (of a normalised error) to repeat, whatever the status; by default
+            none.
+        fatal_codes: Error codes not to repeat, whatever the status; by default none.
+        backoff: The waits; by default those of `Backoff()`.
         max_retry_after: The longest that a server may ask to wait; asked for more, the call
-            fails at once with the server's own error.
-        reset_headers: Headers in which a service says when its limit is over.
-        budget: The share of calls that may be repeated; None for no such limit.
-        judge: Called with the request and what came of it; True repeats, False does not,
-            None leaves it to the rest of the policy.
-        heed_should_retry: Whether the server's `x-should-retry: true | false` decides.
+            fails at once with the server's own error. By default 60.
+        budget: The share of calls that may be repeated, by default that of `BudgetPolicy()`;
+            None for no such limit.
+        judge: Called with the request and its response or exception; True repeats, False does
+            not, None leaves it to the rest of the policy. By default None.
+        heed_should_retry: Whether the server's `x-should-retry: true | false` says what is worth
+            another attempt; by default it does. It makes no request repeatable that may have
+            been carried out.
         idempotency_header: Header in which to send a key, the same for every attempt of a
             call, so that the server can tell a repetition: "Idempotency-Key" as a rule. Sent
             with requests that may not be repeated without: their method is not idempotent,
-            or not among `methods`.
+            or not among `methods`. By default None, for none.
         read_body: Bytes up to which a body whose length was declared is read within the
-            attempt, so that one which is cut short or stalls is repeated too; None for never.
+            attempt, so that one which is cut short or stalls is repeated too; by default None,
+            for never.
     """
 
     max_attempts: int = field(default=3, validator=at_least(1))
@@ -100,12 +101,7 @@ class RetryPolicy:
         default=frozenset(), converter=as_set, validator=each(str, "a set of error codes")
     )
     backoff: Backoff = field(factory=Backoff, validator=instance(Backoff, "a Backoff"))
-    max_retry_after: Seconds = field(
-        default=DEFAULT_MAX_RETRY_AFTER, validator=at_least(0.0, "seconds")
-    )
-    reset_headers: tuple[ResetHeader, ...] = field(
-        default=(), converter=as_tuple, validator=each(ResetHeader, "ResetHeader values")
-    )
+    max_retry_after: Seconds = field(default=60.0, validator=at_least(0.0, "seconds"))
     budget: BudgetPolicy | None = field(
         factory=BudgetPolicy, validator=optional(instance(BudgetPolicy, "a BudgetPolicy"))
     )

@@ -14,7 +14,7 @@ from yarl import URL
 from resilient.breaker.middleware import Key
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.errors import ConfigError
-from resilient.pipeline.order import Choice
+from resilient.pipeline.branches import Branches
 from resilient.pipeline.pipeline import Pipeline
 from resilient.pipeline.policy import Policy
 from resilient.services.router import Route, Router
@@ -27,7 +27,7 @@ __all__ = ["Services"]
 _NAMED: Final = 20
 
 
-class Services(Choice, Mapping[str, Pipeline]):
+class Services(Branches, Mapping[str, Pipeline]):
     """Hands each request to the pipeline of the service that its URL belongs to.
 
         services = Services([Service("mavio", "https://api.mavio.example", policy)])

@@ -13,10 +13,11 @@ from typing import Final
 
 from yarl import URL
 
-__all__ = ["origin_of", "public_text", "public_url", "summary"]
+__all__ = ["origin_of", "public_text", "public_url", "summary", "without_secrets"]
 
 # Compiled by the first who needs them, as `re` keeps what it has compiled.
 _SCHEME: Final = r"(?i)[a-z][a-z0-9+.-]*://"
+_URL: Final = rf"{_SCHEME}[^\s'\"<>]+"
 _QUERY: Final = r"(?s)([?#]).+"
 
 
@@ -42,6 +43,11 @@ def public_text(text: str) -> str:
         shown = "…" if "?" in before or "#" in before else f"…@{host}"
         text = (scheme[0] if scheme else "") + shown
     return re.sub(_QUERY, r"\1…", text)
+
+
+def without_secrets(text: str) -> str:
+    """Return a longer text in which every URL is without userinfo, query and fragment."""
+    return re.sub(_URL, lambda match: public_text(match[0]), text)
 
 
 def summary(error: BaseException) -> str:

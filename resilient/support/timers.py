@@ -4,108 +4,221 @@ A service sets the same limit for each of its attempts, so that limits run out i
 order in which they were set: one armed timer for the oldest serves them all, and a limit
 that is met costs an entry in a dictionary and its removal. (`asyncio.timeout` arms and
 cancels a timer of the loop's each time: 3 to 4 us.)
+
+A limit that has run out may be put off: its owner is asked before the task is cancelled,
+because afterwards nobody can tell any more what the task was waiting for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import weakref
 from asyncio import current_task
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from resilient.clock import Clock, TimerHandle
 
-__all__ = ["Limit", "TimerQueue", "limit_at"]
+__all__ = ["Limit", "Serial", "TimerQueue", "limit_at"]
 
 Task = asyncio.Task[Any]
 
+# The name of an entry in a `TimerQueue`.
+Serial = int
+
+# Asked when a limit runs out: returns when to ask again, on the clock's scale, or None to let it
+# cancel its task.
+PutOff = Callable[["Limit"], "float | None"]
+
+
+def running_task() -> Task:
+    """Return the current task."""
+    task = current_task()
+    assert task is not None, "a middleware runs in a task"
+    return task
+
 
 class Limit:
-    """A time at which the task that set it is cancelled, on a timer of its own."""
+    """A time at which a task is cancelled, on a timer of its own.
 
-    __slots__ = ("_cancelling", "_handle", "_task", "fired")
+    Attributes:
+        task: The task, by default the current one.
+        when: The time, on the clock's scale.
+        fired: Whether it has cancelled the task.
+        about: For its owner: what the limit is about; None once it is lifted.
+        clock: The source of time.
+    """
 
-    def __init__(self, clock: Clock, when: float) -> None:
-        task = current_task()
-        assert task is not None, "a middleware runs in a task"
-        self._task = task
+    __slots__ = ("_cancelling", "_handle", "_put_off", "about", "clock", "fired", "task", "when")
+
+    def __init__(
+        self,
+        clock: Clock,
+        when: float,
+        *,
+        put_off: PutOff | None = None,
+        about: Any = None,
+        task: Task | None = None,
+        cancelling: int | None = None,
+    ) -> None:
+        self.task = running_task() if task is None else task
         # A cancellation that was under way before is not ours to take back.
-        self._cancelling = self._task.cancelling()
+        self._cancelling = self.task.cancelling() if cancelling is None else cancelling
+        self.clock = clock
+        self._put_off = put_off
+        self.about = about
         self.fired = False
-        self._handle = clock.call_at(when, self._expire)
+        self._handle: TimerHandle | None = None
+        self.move(when)
 
-    def _expire(self) -> None:
+    def move(self, when: float) -> None:
+        """Set it to another time; infinity is never."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self.when = when
+        self._handle = None if when == math.inf else self.clock.call_at(when, self.expire)
+
+    def expire(self) -> None:
+        """Cancel the task, unless the owner puts that off."""
+        later = None if self._put_off is None else self._put_off(self)
+        if later is not None:
+            self.move(later)
+            return
         self.fired = True
-        self._task.cancel()
+        self.task.cancel()
 
     def lift(self) -> bool:
-        """Forget it; whether it had run out, and it alone had cancelled the task.
+        """Forget it, and return whether it had run out and it alone had cancelled the task.
 
         The same rule as `asyncio.timeout`: if somebody else has cancelled the task too, the
         `CancelledError` is theirs and goes on.
         """
-        self._handle.cancel()
+        if self._handle is not None:
+            self._handle.cancel()
+        self._put_off = self.about = None
         if not self.fired:
             return False
         self.fired = False
-        return self._task.uncancel() <= self._cancelling
+        return self.task.uncancel() <= self._cancelling
 
 
 class TimerQueue:
-    """Limits of one duration, in seconds, on one armed timer."""
+    """Limits of one duration, in seconds, on one armed timer.
 
-    __slots__ = ("_clock", "_fired", "_handle", "_limits", "_serial", "seconds")
+    Args:
+        clock: The source of time.
+        seconds: The duration.
+        put_off: Asked when a limit runs out, as for `Limit`.
+    """
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
+    __slots__ = (
+        "__weakref__",
+        "_clock",
+        "_entries",
+        "_handle",
+        "_limits",
+        "_put_off",
+        "_serial",
+        "seconds",
+    )
+
+    def __init__(self, clock: Clock, seconds: float, put_off: PutOff | None = None) -> None:
         self._clock = clock
         self.seconds = seconds
-        # Until when, whose task it is, and how many cancellations of it were under way.
-        self._limits: dict[int, tuple[float, Task, int]] = {}
-        self._fired: dict[int, tuple[float, Task, int]] = {}
+        self._put_off = put_off
+        # Until when, whose task, how many cancellations of it were under way, and about what.
+        self._entries: dict[Serial, tuple[float, Task, int, Any]] = {}
+        # Those that ran out, or were put off.
+        self._limits: dict[Serial, Limit] = {}
         self._serial = 0
         self._handle: TimerHandle | None = None
 
-    def set(self, now: float) -> int:
-        """Limit the current task, from `now` on; its number, for `lift`."""
+    def __del__(self) -> None:
+        """Leave no timer behind: the loop would keep it for as long as the limit is."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def set(self, now: float, about: Any = None) -> Serial:
+        """Limit the current task, from `now` on; return the entry's name, for `lift`."""
         task = current_task()
         assert task is not None, "a middleware runs in a task"
         when = now + self.seconds
         serial = self._serial = self._serial + 1
-        self._limits[serial] = when, task, task.cancelling()
+        self._entries[serial] = when, task, task.cancelling(), about
         if self._handle is None:
-            self._handle = self._clock.call_at(when, self._fire)
+            self._arm(when)
         return serial
 
-    def set_at(self, when: float) -> Limit | None:
+    def set_at(self, when: float, about: Any = None) -> Limit:
         """Limit the current task to a time that is not `seconds` away; infinity is no limit."""
-        return None if when == math.inf else Limit(self._clock, when)
+        return Limit(self._clock, when, put_off=self._put_off, about=about)
 
-    def lift(self, limit: int | Limit | None) -> bool:
-        """Forget a limit; as `Limit.lift`."""
-        if self._limits.pop(limit, None) is not None or limit is None:  # type: ignore[arg-type]  # in vain
+    def get(self, limit: Serial | Limit) -> Limit | None:
+        """Return a limit that ran out, was put off, or has a timer of its own; else None."""
+        return limit if isinstance(limit, Limit) else self._limits.get(limit)
+
+    def lift(self, limit: Serial | Limit | None) -> bool:
+        """Forget a limit; the same as `Limit.lift`. None, and one that was lifted, are no limit."""
+        if limit is None:
             return False
         if isinstance(limit, Limit):
             return limit.lift()
-        fired = self._fired.pop(limit, None)
-        if fired is None:
+        if self._entries.pop(limit, None) is not None:
             return False
-        _, task, cancelling = fired
-        return task.uncancel() <= cancelling
+        own = self._limits.pop(limit, None)
+        return False if own is None else own.lift()
 
-    def _fire(self) -> None:
+    def reset(self) -> None:
+        """Forget every limit: their event loop is closed."""
+        self._entries.clear()
+        self._limits.clear()
+        self._handle = None
+
+    def _promote(self, serial: Serial) -> Limit:
+        when, task, cancelling, about = self._entries.pop(serial)
+        limit = self._limits[serial] = Limit(
+            self._clock,
+            math.inf,  # the queue's own timer has fired
+            put_off=self._put_off,
+            about=about,
+            task=task,
+            cancelling=cancelling,
+        )
+        limit.when = when
+        return limit
+
+    def _arm(self, when: float) -> None:
+        # The timer holds no more than a weak reference: a queue that nobody else holds goes.
+        self._handle = self._clock.call_at(when, _Fire(weakref.ref(self)))
+
+    def fire(self) -> None:
+        """Let the limits run out whose time has come, and arm the timer for the next."""
         self._handle = None
         now = self._clock.time()
         due = []
-        for serial, (when, _, _) in self._limits.items():
+        for serial, (when, *_) in self._entries.items():
             if when > now:
-                self._handle = self._clock.call_at(when, self._fire)
+                self._arm(when)
                 break
             due.append(serial)
         for serial in due:
-            _, task, _ = self._fired[serial] = self._limits.pop(serial)
-            task.cancel()
+            self._promote(serial).expire()
+
+
+class _Fire:
+    """Fires a queue, if it is still there."""
+
+    __slots__ = ("_queue",)
+
+    def __init__(self, queue: weakref.ref[TimerQueue]) -> None:
+        self._queue = queue
+
+    def __call__(self) -> None:
+        queue = self._queue()
+        if queue is not None:
+            queue.fire()
 
 
 @contextmanager

@@ -54,3 +54,7 @@ class SlidingCounts:
                 self._past[self._offset + kind] = self.recent[kind]
                 self.recent[kind] = 0
             self._offset = (self._offset + self._kinds) % len(self._past)
+
+    def rebase(self, shift: float) -> None:
+        """Move to another scale of time, which is `shift` seconds ahead of this one."""
+        self.edge += shift

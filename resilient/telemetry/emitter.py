@@ -1,4 +1,4 @@
-"""Who is told of what happens: listeners, and the logger `resilient`.
+"""Tell listeners, and the logger `resilient`, of what happens.
 
 Events are made only if somebody listens, or if the logger is on at their level; so a call
 that goes well costs nothing here. Each record of the logger carries the event's fields as
@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable
-from typing import Any, Literal
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, Protocol
 
 import attrs
-from aiohttp import ClientError, ClientRequest
+from aiohttp import ClientRequest
 
 from resilient.errors import ConfigError
-from resilient.support.redact import public_url
+from resilient.reasons import Reason
+from resilient.support.redact import public_url, without_secrets
 from resilient.support.validation import as_tuple
 from resilient.telemetry.events import KINDS, Listener
 from resilient.telemetry.levels import LEVELS, Kind
@@ -24,6 +26,14 @@ from resilient.telemetry.levels import LEVELS, Kind
 __all__ = ["Emitter", "make_emitter"]
 
 logger = logging.getLogger("resilient")
+
+
+class Numbered(Protocol):
+    """A call, as far as events name it."""
+
+    @property
+    def number(self) -> int:
+        """The number by which events of one call can be put together."""
 
 
 def _checked(listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
@@ -36,7 +46,15 @@ def _checked(listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
 
 
 class Emitter:
-    """Gives events to listeners and to the logger, and survives what they raise."""
+    """Gives events to listeners and to the logger, and survives what they raise.
+
+    It is an iterable of its listeners, so that the middlewares of a pipeline can be given it in
+    their place and share it.
+
+    Args:
+        listeners: Told of each event.
+        name: The name of the policy, for every event.
+    """
 
     __slots__ = ("_complained", "listeners", "name")
 
@@ -45,15 +63,18 @@ class Emitter:
         self.name = name
         self._complained: set[int] = set()
 
+    def __iter__(self) -> Iterator[Listener]:
+        return iter(self.listeners)
+
     def wants(self, kind: Kind) -> bool:
-        """Whether an event of that kind would reach anyone."""
+        """Return whether an event of that kind would reach anyone."""
         return True if self.listeners else logger.isEnabledFor(LEVELS[kind])
 
-    def tell(self, kind: Kind, request: ClientRequest, **facts: Any) -> None:
+    def tell(self, kind: Kind, call: Numbered, request: ClientRequest, **facts: Any) -> None:
         """Tell everyone of something about a request, if anyone is there."""
         if self.wants(kind):
             url = str(public_url(request.url))
-            self.announce(kind, method=request.method, url=url, **facts)
+            self.announce(kind, call=call.number, method=request.method, url=url, **facts)
 
     def announce(self, kind: Kind | Literal["transition"], **facts: Any) -> None:
         """Make an event, and tell everyone."""
@@ -64,36 +85,31 @@ class Emitter:
             except Exception as error:
                 self.complain("listener", listener, error)
         if logger.isEnabledFor(event.level):
+            fields = attrs.asdict(event, value_serializer=_plain)
             logger.log(
-                event.level,
-                "%s",
-                event,
-                extra={"resilient": {"event": event.kind, **attrs.asdict(event)}},
+                event.level, "%s", event, extra={"resilient": {"event": event.kind, **fields}}
             )
 
     def complain(self, role: str, hook: object, error: Exception) -> None:
-        """Log what a hook of the user's raised; once for each hook."""
+        """Log what a hook of the user's raised; once for each hook.
+
+        The traceback goes out as text from which secrets were taken: that of an exception of
+        aiohttp's, and often a hook's own, has the whole URL.
+        """
         if id(hook) not in self._complained:
             self._complained.add(id(hook))
-            _cut_chain(error)
             logger.error(
-                "the %s %r raised; the call goes on without it, and this is said once",
+                "the %s %r raised; the call goes on without it, and this is said once\n%s",
                 role,
                 hook,
-                exc_info=error,
+                without_secrets("".join(traceback.format_exception(error)).rstrip()),
             )
 
 
-def _cut_chain(error: BaseException | None) -> None:
-    """Take aiohttp's exceptions out of what led to one of a hook's: their text has the URL."""
-    while error is not None:
-        if isinstance(error.__context__, ClientError):
-            error.__context__ = None
-        if isinstance(error.__cause__, ClientError):
-            error.__cause__ = None
-        error = error.__cause__ or error.__context__
+def _plain(_: object, __: object, value: Any) -> Any:
+    return value.value if isinstance(value, Reason) else value
 
 
-def make_emitter(listeners: Iterable[Listener] | Emitter, name: str = "") -> Emitter:
-    """An emitter for listeners; one that is made already is shared."""
+def make_emitter(listeners: Iterable[Listener], name: str = "") -> Emitter:
+    """Return an emitter for listeners; one that is made already is shared."""
     return listeners if isinstance(listeners, Emitter) else Emitter(listeners, name)

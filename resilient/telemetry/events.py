@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from resilient.reasons import Reason
 from resilient.telemetry.levels import LEVELS
 
 __all__ = [
@@ -28,13 +29,22 @@ __all__ = [
 class AttemptEvent:
     """An attempt came to its end.
 
-    `status` or `error` says how; `duration` is in seconds.
+    Attributes:
+        name: The name of the policy, as a rule that of the service.
+        call: The number of the call, the same in all events of one call in this process.
+        method: The method of the request.
+        url: The URL without userinfo, query and fragment.
+        number: The number of the attempt, from 1 in each hop.
+        duration: Seconds until the response was there, or the failure.
+        status: The status of the response; None if there was none.
+        error: What went wrong in the place of a response, in a few words; None otherwise.
     """
 
     kind: ClassVar[str] = "attempt"
     level: ClassVar[int] = LEVELS["attempt"]
 
     name: str
+    call: int
     method: str
     url: str
     number: int
@@ -52,16 +62,26 @@ class AttemptEvent:
 
 @frozen(kw_only=True)
 class WaitEvent:
-    """A call waits before its next attempt; `seconds` is how long, `reason` why at all."""
+    """A call waits before its next attempt.
+
+    Attributes:
+        name: As for `AttemptEvent`, and so are `call`, `method` and `url`.
+        number: The number of the attempt that is over.
+        seconds: The length of the wait.
+        code: Why another attempt is made, for a program.
+        reason: The same in words.
+    """
 
     kind: ClassVar[str] = "wait"
     level: ClassVar[int] = LEVELS["wait"]
 
     name: str
+    call: int
     method: str
     url: str
     number: int
     seconds: float
+    code: Reason
     reason: str
 
     def __str__(self) -> str:
@@ -75,16 +95,22 @@ class WaitEvent:
 class RefusalEvent:
     """A failed call was not tried again, or a call was not let through at all.
 
-    `by` is "retry" or "breaker".
+    Attributes:
+        name: As for `AttemptEvent`, and so are `call`, `method` and `url`.
+        by: "retry" or "breaker".
+        code: Why, for a program.
+        reason: The same in words.
     """
 
     kind: ClassVar[str] = "refusal"
     level: ClassVar[int] = LEVELS["refusal"]
 
     name: str
+    call: int
     method: str
     url: str
     by: str
+    code: Reason
     reason: str
 
     def __str__(self) -> str:
@@ -93,7 +119,17 @@ class RefusalEvent:
 
 @frozen(kw_only=True)
 class TransitionEvent:
-    """A circuit changed its state; `seconds` is how long it stays open, if it opened."""
+    """A circuit changed its state, or an open one was isolated.
+
+    Attributes:
+        name: The name of the policy, as a rule that of the service.
+        key: What the circuit belongs to, as a rule an origin.
+        before: The state before: "closed", "open" or "half_open".
+        after: The state after.
+        code: Why, for a program.
+        reason: The same in words.
+        seconds: How long the circuit stays open; None if it did not open, or stays so for good.
+    """
 
     kind: ClassVar[str] = "transition"
 
@@ -101,12 +137,13 @@ class TransitionEvent:
     key: Hashable
     before: str
     after: str
+    code: Reason
     reason: str
     seconds: float | None = None
 
     @property
     def level(self) -> int:
-        """A circuit that opens is worth a person's time."""
+        """The level at which it is logged; a circuit that opens is worth a person's time."""
         return logging.WARNING if self.after == "open" else logging.INFO
 
     def __str__(self) -> str:

@@ -1,23 +1,35 @@
-"""What the connection pool can tell about an attempt that failed.
+"""Facts about the connection pool, as far as aiohttp's connector lets them be seen.
 
 Two failures say nothing of a server: a pooled connection that it had closed while idle
 (the keep-alive race of RFC 9112 9.3.1), and waiting for a free place in our own pool.
 Neither shows in the exception. So a connection is marked when it has brought a response, and
 before an attempt the places in the pool are counted.
 
-A connection that only others have used, without a middleware of ours, counts as fresh.
-
-aiohttp publishes neither whose connection a response came by, nor how much of a pool is in use.
-A connector that keeps its books otherwise is taken to open a fresh connection each time.
+A connection that only others have used, without a middleware of ours, counts as fresh. A
+connector that keeps its books otherwise than aiohttp's own is taken to open a fresh connection
+each time, to be never full, and to close unnoticed.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from aiohttp import ClientRequest, ClientResponse
+from aiohttp import ClientRequest, ClientResponse, ClientSession
 
-__all__ = ["is_full", "mark_used", "was_reused"]
+__all__ = [
+    "CloseWatch",
+    "drop_idle",
+    "is_full",
+    "mark_used",
+    "pool_turn",
+    "session_closed",
+    "was_reused",
+    "watch_close",
+]
+
+Task = asyncio.Task[Any]
 
 
 def mark_used(response: Any) -> None:
@@ -28,7 +40,7 @@ def mark_used(response: Any) -> None:
 
 
 def was_reused(request: ClientRequest, before: ClientResponse | None) -> bool:
-    """Whether the connection of an attempt without a response had brought one before.
+    """Return whether the connection of an attempt without a response had brought one before.
 
     Args:
         request: The request.
@@ -41,8 +53,20 @@ def was_reused(request: ClientRequest, before: ClientResponse | None) -> bool:
     return getattr(getattr(response, "_protocol", None), "_resilient_used", False)
 
 
+def drop_idle(request: ClientRequest) -> None:
+    """Close the idle connections that the request could be given.
+
+    If the server has closed one of them, it will have closed the others of that age too.
+    """
+    connector: Any = getattr(request.session, "_connector", None)
+    pooled = getattr(connector, "_conns", None)
+    if isinstance(pooled, dict):
+        for protocol, _ in pooled.pop(request.connection_key, ()):
+            protocol.close()
+
+
 def is_full(request: ClientRequest) -> bool:
-    """Whether the pool has no place for another connection of the request's."""
+    """Return whether the pool has no place for another connection of the request's."""
     session: Any = request.session
     try:
         connector = session._connector
@@ -54,3 +78,92 @@ def is_full(request: ClientRequest) -> bool:
         )
     except AttributeError:
         return False
+
+
+def pool_turn(request: ClientRequest, task: Task) -> asyncio.Future[None] | None:
+    """Return the future by which the pool gives a waiting task its turn, or None.
+
+    None means that the task does not wait for a place in the pool, or that its wait cannot be
+    seen: a middleware has the request run in another task.
+    """
+    connector: Any = getattr(request.session, "_connector", None)
+    waiters = getattr(connector, "_waiters", None)
+    awaited: Any = getattr(task, "_fut_waiter", None)
+    if awaited is None or not isinstance(waiters, dict):
+        return None
+    return awaited if awaited in waiters.get(request.connection_key, ()) else None
+
+
+class CloseWatch:
+    """Calls back when a session is closed, until it is cancelled."""
+
+    __slots__ = ("_cancel",)
+
+    def __init__(self, cancel: Callable[[], object]) -> None:
+        self._cancel = cancel
+
+    def cancel(self) -> None:
+        """Call back no more."""
+        self._cancel()
+
+
+class _Closing:
+    """Stands in a connector's list of transports that it aborts when it is closed.
+
+    aiohttp tells nobody that a session was closed, and drops a connector's books in silence.
+    That list is the one place where it still calls out.
+    """
+
+    def __init__(self, connector: Any) -> None:
+        self._connector = connector
+        self.callbacks: dict[object, tuple[ClientSession, Callable[[], object]]] = {}
+
+    def abort(self) -> None:
+        """Tell everyone, if the connector is closed and not only cleaning up."""
+        if self._connector.closed:
+            for _, callback in list(self.callbacks.values()):
+                callback()
+        elif self.callbacks:
+            # The clean-up begins a new list when it is through with this one.
+            asyncio.get_running_loop().call_soon(self.stand)
+
+    def stand(self) -> None:
+        """Take the place in the list."""
+        transports = self._connector._cleanup_closed_transports
+        if self.callbacks and self not in transports:
+            transports.append(self)
+
+    def leave(self, key: object) -> None:
+        """Forget a callback, and the place with the last one."""
+        self.callbacks.pop(key, None)
+        if not self.callbacks:
+            transports = self._connector._cleanup_closed_transports
+            if self in transports:
+                transports.remove(self)
+
+
+def watch_close(session: ClientSession, callback: Callable[[], object]) -> CloseWatch | None:
+    """Call back when a session's connector is closed, or the session told us that it is.
+
+    A session that only borrows its connector closes without a sign (but one that `wrap` made);
+    None if nothing can be watched at all.
+    """
+    connector: Any = session.connector
+    if connector is None or not hasattr(connector, "_cleanup_closed_transports"):
+        return None
+    closing = connector.__dict__.get("_resilient_closing")
+    if closing is None:
+        closing = connector._resilient_closing = _Closing(connector)
+    key = object()
+    closing.callbacks[key] = session, callback
+    closing.stand()
+    return CloseWatch(lambda: closing.leave(key))
+
+
+def session_closed(session: ClientSession, connector: Any) -> None:
+    """Tell those who wait under a session that it has let go of its connector."""
+    closing = getattr(connector, "_resilient_closing", None)
+    if closing is not None:
+        for whose, callback in list(closing.callbacks.values()):
+            if whose is session:
+                callback()

@@ -108,7 +108,8 @@ async def test_faults_of_every_kind(order: tuple[str, ...]) -> None:
             else:
                 assert isinstance(got, expected), (path, got)
                 assert isinstance(got, ResilientError)
-            assert 1 <= hits(server, "GET", path) <= 3, path
+            # A pooled connection that breaks is made up for once, besides the attempts.
+            assert 1 <= hits(server, "GET", path) <= (4 if path == "/gone" else 3), path
         for path, got in zip(FAULTS, posted, strict=True):
             assert got == 200 or isinstance(got, ResilientError), (path, got)
             # Nothing here says that a POST was not carried out.

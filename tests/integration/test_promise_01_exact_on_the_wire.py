@@ -217,7 +217,9 @@ async def test_each_hop_of_a_redirect_has_its_own_attempts(
         server.route("/here", Reply(503), there)
         server.route("/there", then=Disconnect())
         assert type(await request("GET", server.url / "here")) is ConnectionFailedError
-        assert server.hits == 6 + 2 + 3
+        # The first broke a pooled connection, as one that was closed while idle does: it is
+        # made up for, and is none of the three attempts.
+        assert server.hits == 6 + 2 + 1 + 3
 
 
 async def test_attempts_of_a_response_are_those_on_the_wire(

@@ -7,6 +7,7 @@ connection just when the client takes it out of its pool.
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +19,11 @@ from resilient import (
     ConnectionFailedError,
     NormalizeErrors,
     NotFoundError,
+    Reason,
     Retry,
     RetryPolicy,
+    attempts_of,
+    override,
 )
 from resilient.testing import Answer, Disconnect, FaultServer, Reply, Reset
 
@@ -77,14 +81,60 @@ async def test_a_stale_connection_of_a_post_is_not_repeated(
         assert server.hits == 2
 
 
-async def test_with_one_attempt_a_stale_connection_gets_no_second(
+@pytest.mark.parametrize("max_attempts", [1, 2, 3])
+async def test_a_stale_connection_is_made_up_for_and_costs_no_attempt(
+    max_attempts: int, open_session: OpenSession, clock: FakeClock
+) -> None:
+    session = open_session(retry(clock, max_attempts))
+    async with FaultServer() as server:
+        async with session.get(server.url) as response:
+            await response.read()
+        server.script(Disconnect("accept"))
+        async with session.get(server.url) as response:
+            assert response.status == 200
+            swallowed, sent_again = attempts_of(response)
+        assert (swallowed.number, sent_again.number) == (1, 1)
+        assert (swallowed.waited, swallowed.code) == (0.0, Reason.STALE_CONNECTION)
+        assert "sent again at once" in str(swallowed.reason)
+        assert server.hits == 3
+    assert clock.sleeps == []
+
+
+async def test_a_stale_connection_is_made_up_for_once_a_hop(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    session = open_session(retry(clock, 1))
+    async with FaultServer() as server:
+        assert await fetch(session, "GET", server.url) == 200
+        server.script(Disconnect("accept"), Disconnect("accept"))
+        assert type(await fetch(session, "GET", server.url)) is ConnectionFailedError
+        assert server.hits == 3
+
+
+async def test_a_request_is_not_sent_again_on_another_stale_connection(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    session = open_session(retry(clock, 1))
+    async with FaultServer(then=Reply(delay=0.01)) as server:
+        # Twenty connections are left idle, and are closed behind our back.
+        await asyncio.gather(*(fetch(session, "GET", server.url) for _ in range(20)))
+        assert server.total_connections == 20
+        pooled = next(iter(session.connector._conns.values()))  # type: ignore[union-attr]
+        for protocol, _ in pooled:
+            protocol.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        assert await fetch(session, "GET", server.url) == 200
+        assert server.total_connections == 21
+
+
+async def test_the_users_no_keeps_a_stale_connection_from_being_made_up_for(
     open_session: OpenSession, fetch: Fetch, clock: FakeClock
 ) -> None:
     session = open_session(retry(clock, 1))
     async with FaultServer() as server:
         assert await fetch(session, "GET", server.url) == 200
         server.script(Disconnect("accept"))
-        assert type(await fetch(session, "GET", server.url)) is ConnectionFailedError
+        with override(idempotent=False):
+            assert type(await fetch(session, "GET", server.url)) is ConnectionFailedError
         assert server.hits == 2
 
 

@@ -134,28 +134,6 @@ async def test_a_refused_connection_may_be_tried_again_whatever_the_method(
         assert len(clock.sleeps) == 2
 
 
-@pytest.mark.parametrize("said", [None, False], ids="override={}".format)
-async def test_an_attempt_that_ran_out_of_time_in_the_queue_of_the_pool_may_be_repeated(
-    said: bool | None, open_session: OpenSession, fetch: Fetch, clock: FakeClock
-) -> None:
-    async def let_time_pass() -> None:
-        while True:
-            await asyncio.sleep(0.005)
-            clock.advance(60)
-
-    connector = aiohttp.TCPConnector(limit=1)
-    retry = Retry(policy(), clock=clock)
-    session = open_session(retry, AttemptTimeout(60, clock=clock), connector=connector)
-    async with FaultServer(Reply(body=b"x", body_delay=60)) as server:
-        async with session.get(server.url), idempotent(said):
-            passing = asyncio.create_task(let_time_pass())
-            outcome = await fetch(session, "POST", server.url)
-            passing.cancel()
-        assert type(outcome) is AttemptTimeoutError
-        assert len(outcome.attempts) == 2
-        assert server.hits == 1
-
-
 async def test_a_time_out_of_connecting_may_be_repeated(
     open_session: OpenSession, fetch: Fetch, clock: FakeClock
 ) -> None:
@@ -204,7 +182,9 @@ async def test_a_time_out_of_another_middleware_is_an_attempt_that_failed(
 @pytest.mark.parametrize(
     ("answer", "method", "requests"),
     [
-        (Reply(503, headers={"x-should-retry": "true"}), "POST", 2),
+        (Reply(503, headers={"x-should-retry": "true"}), "POST", 1),
+        (Reply(429, headers={"x-should-retry": "true"}), "POST", 2),
+        (Reply(503, headers={"x-should-retry": "true"}), "PUT", 2),
         (Reply(404, headers={"x-should-retry": "true"}), "GET", 2),
         (Reply(503, headers={"x-should-retry": "false"}), "GET", 1),
         (Reply(429, headers={"x-should-retry": "false"}), "GET", 1),

@@ -27,13 +27,12 @@ if TYPE_CHECKING:
     from tests.integration.conftest import FakeClock, Fetch, OpenSession
 
 
+RESETS = [ResetHeader("X-Reset-In", "seconds")]
+
+
 def retry(clock: FakeClock) -> Retry:
-    policy = RetryPolicy(
-        backoff=Backoff(base=0.1, jitter="none"),
-        budget=None,
-        reset_headers=[ResetHeader("X-Reset-In", "seconds")],
-    )
-    return Retry(policy, clock=clock)
+    policy = RetryPolicy(backoff=Backoff(base=0.1, jitter="none"), budget=None)
+    return Retry(policy, reset_headers=RESETS, clock=clock)
 
 
 async def refused(
@@ -64,7 +63,7 @@ async def test_more_than_max_retry_after_is_refused(
     fetch: Fetch,
     clock: FakeClock,
 ) -> None:
-    session = open_session(retry(clock), NormalizeErrors(clock=clock))
+    session = open_session(retry(clock), NormalizeErrors(reset_headers=RESETS, clock=clock))
     error = await refused(session, fetch, clock, status=status, headers={"Retry-After": asked})
     assert type(error) is (RateLimitError if status == 429 else ServiceUnavailableError)
     assert error.retry_after is not None
@@ -95,7 +94,9 @@ async def test_a_raw_response_over_the_cap_comes_out_as_it_is(
 
 
 def under_a_deadline(clock: FakeClock, open_session: OpenSession) -> aiohttp.ClientSession:
-    return open_session(Deadline(5, clock=clock), retry(clock), NormalizeErrors(clock=clock))
+    return open_session(
+        Deadline(5, clock=clock), retry(clock), NormalizeErrors(reset_headers=RESETS, clock=clock)
+    )
 
 
 def by_policy(clock: FakeClock, open_session: OpenSession) -> aiohttp.ClientSession:
@@ -177,7 +178,7 @@ async def test_time_that_waits_have_used_up_is_gone(
 async def test_a_503_of_a_post_is_not_repeated_although_it_says_when(
     method: str, open_session: OpenSession, fetch: Fetch, clock: FakeClock
 ) -> None:
-    session = open_session(retry(clock), NormalizeErrors(clock=clock))
+    session = open_session(retry(clock), NormalizeErrors(reset_headers=RESETS, clock=clock))
     headers = {"Retry-After": "1"}
     error = await refused(session, fetch, clock, status=503, headers=headers, method=method)
     assert error.retry_after == 1
@@ -188,6 +189,6 @@ async def test_a_503_of_a_post_is_not_repeated_although_it_says_when(
 async def test_a_status_that_is_not_repeated_still_tells_its_retry_after(
     status: int, open_session: OpenSession, fetch: Fetch, clock: FakeClock
 ) -> None:
-    session = open_session(retry(clock), NormalizeErrors(clock=clock))
+    session = open_session(retry(clock), NormalizeErrors(reset_headers=RESETS, clock=clock))
     error = await refused(session, fetch, clock, status=status, headers={"X-Reset-In": "4"})
     assert error.retry_after == 4

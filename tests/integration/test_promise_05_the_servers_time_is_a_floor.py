@@ -78,11 +78,12 @@ RESETS = (ResetHeader("X-Reset-In", "seconds"), ResetHeader("X-Reset-At", "times
 
 def retry(clock: FakeClock, backoff: Backoff | None = None) -> Retry:
     backoff = backoff or Backoff(base=0.1, jitter="none")
-    return Retry(RetryPolicy(backoff=backoff, budget=None, reset_headers=RESETS), clock=clock)
+    policy = RetryPolicy(backoff=backoff, budget=None)
+    return Retry(policy, reset_headers=RESETS, clock=clock)
 
 
 def normalised(clock: FakeClock) -> list[Any]:
-    return [NormalizeErrors(clock=clock)]
+    return [NormalizeErrors(reset_headers=RESETS, clock=clock)]
 
 
 def raw(_: FakeClock) -> list[Any]:

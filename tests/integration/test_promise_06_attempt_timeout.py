@@ -33,7 +33,6 @@ from tests.integration.support import (
     retry_policy,
     status_of,
     turns,
-    within,
     wrapped,
 )
 
@@ -66,21 +65,6 @@ async def test_a_post_that_hangs_is_not() -> None:
             await session.post(server.url)
         assert server.hits == 1
     assert "may have been carried out" in str(caught.value.stop_reason)
-
-
-async def test_a_post_that_never_left_the_pools_queue_is() -> None:
-    """It was never sent: there was no connection to send it over."""
-    connector = aiohttp.TCPConnector(limit=1)
-    async with limited(Hang(), connector=connector) as (server, session):
-        with override(attempt_timeout=math.inf):
-            first = asyncio.create_task(session.post(server.url))
-        await server.wait_for(hits=1)
-        with pytest.raises(AttemptTimeoutError) as caught:
-            await session.post(server.url)
-        assert len(caught.value.attempts) == 3
-        assert server.hits == 1
-        first.cancel()
-        await asyncio.wait([first])
 
 
 async def test_the_error_is_a_timeout_and_says_what_it_was_allowed() -> None:
@@ -275,15 +259,3 @@ async def test_a_request_made_on_the_way_out_of_a_time_out_may_run_out_of_time_t
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
-
-
-async def test_a_slow_upload_is_within_the_attempt() -> None:
-    async def drip() -> AsyncIterator[bytes]:
-        for _ in range(1000):
-            yield b"x"
-            await asyncio.sleep(0.005)
-
-    async with limited() as (server, session):
-        with within(2), pytest.raises(AttemptTimeoutError) as caught:
-            await session.put(server.url, data=drip())
-    assert "only once" in str(caught.value.stop_reason)

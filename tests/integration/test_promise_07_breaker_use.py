@@ -14,6 +14,7 @@ from resilient import (
     CircuitBreaker,
     CircuitOpenError,
     Pipeline,
+    Reason,
     RefusalEvent,
     Retry,
     ServiceUnavailableError,
@@ -264,8 +265,8 @@ async def test_listeners_are_told_of_transitions_and_refusals() -> None:
         key = str(server.url.origin())
     opened, refusal, *rest = told.events
     assert opened == TransitionEvent(
-        name="mavio", key=key, before="closed", after="open", reason="1 of 1 calls failed",
-        seconds=5.0,
+        name="mavio", key=key, before="closed", after="open", code=Reason.FAILURE_RATE,
+        reason="1 of 1 calls failed", seconds=5.0,
     )  # fmt: skip
     assert isinstance(refusal, RefusalEvent)
     assert (refusal.name, refusal.method, refusal.by) == ("mavio", "GET", "breaker")

@@ -234,7 +234,7 @@ async def test_a_stale_connection_gives_the_place_of_a_probe_back() -> None:
 
 
 @pytest.mark.parametrize("pool", [{"limit": 1}, {"limit": 9, "limit_per_host": 1}], ids=str)
-@pytest.mark.parametrize("limit", ["attempt", "deadline", "aiohttp's total", "aiohttp's connect"])
+@pytest.mark.parametrize("limit", ["deadline", "aiohttp's total", "aiohttp's connect"])
 @pytest.mark.parametrize("retried", [False, True])
 async def test_waiting_for_the_pool_says_nothing(
     pool: dict[str, Any], limit: str, retried: bool
@@ -242,12 +242,11 @@ async def test_waiting_for_the_pool_says_nothing(
     clock = FakeClock()
     breaker = CircuitBreaker(clock=clock)
     before = [Deadline(10, clock=clock)] if limit == "deadline" else []
-    after = [AttemptTimeout(10, clock=clock)] if limit == "attempt" else []
     retry = [Retry(retry_policy(max_attempts=1), clock=clock)] if retried else []
     options: dict[str, Any] = {}
     if limit.startswith("aiohttp"):
         options["timeout"] = ClientTimeout(**{limit.split()[1]: SHORT})
-    middlewares: list[Any] = [*before, *retry, breaker, *after]
+    middlewares: list[Any] = [*before, *retry, breaker]
     async with FaultServer(Hang()) as server, client(
         *middlewares, connector=TCPConnector(**pool)
     ) as session:  # fmt: skip

@@ -129,9 +129,13 @@ async def test_a_session_that_raises_by_itself_raises_ours(under: Any, status: i
             with pytest.raises(APIError) as caught:
                 await status_of(session, server.url)
             assert caught.value.message == "read"
-            with override(raise_errors=False), pytest.raises(aiohttp.ClientResponseError) as raw:
-                await status_of(session, server.url)
-            assert not isinstance(raw.value, ResilientError)
+            with override(raise_errors=False):
+                if under is wrapped:
+                    assert await status_of(session, server.url) == status
+                else:  # aiohttp raises when all middlewares are done
+                    with pytest.raises(aiohttp.ClientResponseError) as raw:
+                        await status_of(session, server.url)
+                    assert not isinstance(raw.value, ResilientError)
         assert server.hits == (2 if status == 404 else 6)
 
 

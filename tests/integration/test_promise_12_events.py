@@ -21,6 +21,7 @@ from resilient import (
     InternalServerError,
     Listener,
     Pipeline,
+    Reason,
     RefusalEvent,
     ServiceUnavailableError,
     TransitionEvent,
@@ -60,21 +61,26 @@ async def test_events_come_in_the_order_of_what_happens() -> None:
     ]
     attempt, wait, opened, failed, by_retry, by_breaker, half, closed, _ = events.events
     url = str(server.url)
+    assert isinstance(attempt, AttemptEvent)
     assert attempt == AttemptEvent(
-        name="mavio", method="GET", url=url, number=1, duration=0.0, status=503
+        name="mavio", call=attempt.call, method="GET", url=url, number=1, duration=0.0, status=503
     )
     assert wait == WaitEvent(
-        name="mavio", method="GET", url=url, number=1, seconds=1.0, reason="status 503"
-    )
+        name="mavio", call=attempt.call, method="GET", url=url, number=1, seconds=1.0,
+        code=Reason.STATUS, reason="status 503",
+    )  # fmt: skip
     assert isinstance(opened, TransitionEvent)
     assert (opened.before, opened.after, opened.key) == ("closed", "open", url)
     assert opened.seconds == pytest.approx(5, rel=0.11)
     assert isinstance(failed, AttemptEvent)
     assert (failed.number, failed.status, failed.error) == (2, 500, None)
     assert isinstance(by_retry, RefusalEvent)
-    assert by_retry.by == "retry"
+    assert (by_retry.by, by_retry.call) == ("retry", attempt.call)
+    assert by_retry.code is Reason.CIRCUIT_OPEN
     assert isinstance(by_breaker, RefusalEvent)
-    assert by_breaker.by == "breaker"
+    assert (by_breaker.by, by_breaker.code) == ("breaker", Reason.CIRCUIT_OPEN)
+    # Another call.
+    assert by_breaker.call != attempt.call
     assert isinstance(half, TransitionEvent)
     assert isinstance(closed, TransitionEvent)
     assert (half.after, closed.after) == ("half_open", "closed")
@@ -133,6 +139,7 @@ async def test_records_carry_the_fields_of_the_event(caplog: pytest.LogCaptureFi
     assert told[0][1] == {
         "event": "attempt",
         "name": "mavio",
+        "call": told[0][1]["call"],
         "method": "GET",
         "url": str(server.url),
         "number": 1,
@@ -229,7 +236,7 @@ async def test_a_hook_that_fails_is_said_once_and_the_call_goes_on(
     assert len(complaints) == (0 if harmless else 1)
     if complaints:
         assert role in complaints[0].getMessage()
-        assert complaints[0].exc_info
+        assert ("ValueError" if hook is broken else "TypeError") in complaints[0].getMessage()
 
 
 @pytest.mark.parametrize("generator", [broken, generator_that_breaks, generator_of_nonsense])

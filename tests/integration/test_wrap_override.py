@@ -137,7 +137,29 @@ async def test_it_reaches_middlewares_that_stand_alone() -> None:
                 assert await status_of(session, server.url) == 503
 
 
-async def test_it_reaches_requests_that_a_middleware_makes() -> None:
+@pytest.mark.parametrize("mounted", ["inside", "wrapped"])
+async def test_it_does_not_reach_requests_that_a_middleware_makes(mounted: str) -> None:
+    seen: list[int] = []
+
+    async def ping(request: Any, handler: Any) -> Any:
+        if request.url.path == "/":
+            try:
+                await session.get(server.url / "ping")
+            except ServiceUnavailableError as error:
+                seen.append(len(error.attempts))
+        return await handler(request)
+
+    async with fault_server(then=Reply(503)) as server:
+        under = wrapped if mounted == "wrapped" else client
+        async with under(Pipeline(policy()), ping) as session:
+            for _ in range(2):
+                with override(max_attempts=1, raise_errors=False):
+                    assert await status_of(session, server.url) == 503
+        assert seen == [3, 3]
+        assert server.hits == 2 * (1 + 3)
+
+
+async def test_a_middleware_outside_ours_cannot_be_told_apart() -> None:
     async def ping(request: Any, handler: Any) -> Any:
         if request.url.path == "/":
             async with session.get(server.url / "ping") as response:
@@ -145,7 +167,7 @@ async def test_it_reaches_requests_that_a_middleware_makes() -> None:
         return await handler(request)
 
     async with fault_server(then=Reply(503)) as server:
-        async with wrapped(Pipeline(policy()), ping) as session:
+        async with client(ping, Pipeline(policy())) as session:
             with override(max_attempts=1, raise_errors=False):
                 assert await status_of(session, server.url) == 503
         assert server.hits == 2

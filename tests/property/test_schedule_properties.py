@@ -104,7 +104,7 @@ def test_a_pace_is_not_below_the_servers_time_nor_past_what_is_left(
 ) -> None:
     policy = RetryPolicy(max_retry_after=most_asked, backoff=Backoff(base=1e-6, cap=cap))
     floor = retry_after or 0.0
-    wait, why = pace(planned, retry_after, policy=policy, random=random, left=left)
+    wait, _, why = pace(planned, retry_after, policy=policy, random=random, left=left)
     fits = planned < left if floor == 0 else floor < left
     assert (wait is not None) == (floor <= most_asked and fits)
     if wait is None:

@@ -13,6 +13,7 @@ from yarl import URL
 
 import resilient
 from resilient import errors
+from resilient.attempts import History, Stop
 from resilient.errors import (
     APIError,
     AttemptTimeoutError,
@@ -29,6 +30,7 @@ from resilient.errors import (
     error_class,
     public_request_info,
 )
+from resilient.reasons import Reason
 
 INFO = public_request_info(URL("https://api.example/v1/meetings"), "GET")
 
@@ -192,7 +194,8 @@ def test_the_text_tells_why_no_more_was_tried() -> None:
         if isinstance(error, ConfigError | CircuitOpenError):
             continue
         assert "[" not in str(error) or isinstance(error, APIError)
-        error.stop_reason = "no attempt is left of 3"
+        error._history = History(stop=Stop(Reason.ATTEMPTS, "no attempt is left of 3"))
+        assert error.stop_code is Reason.ATTEMPTS
         assert "no attempt is left of 3" in str(error)
 
 

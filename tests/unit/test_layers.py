@@ -18,7 +18,8 @@ ROOT = Path(resilient.__file__).parent
 
 # The rooms, from the ground up. A module may import from rooms below its own, and from its own.
 FLOORS = [
-    ["attempts", "clock", "support.lazy"],
+    ["clock", "reasons", "support.lazy", "support.redact"],
+    ["attempts"],
     ["errors"],
     ["support"],
     ["headers", "telemetry", "wire"],

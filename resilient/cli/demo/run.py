@@ -20,7 +20,8 @@ from resilient.cli.demo.scenario import (
     in_words,
     mixture,
 )
-from resilient.core.call import attempts_of, override
+from resilient.core.call import attempts_of
+from resilient.core.override import override
 from resilient.errors import APIError, ResilientError
 from resilient.pipeline.pipeline import Pipeline
 from resilient.session import wrap

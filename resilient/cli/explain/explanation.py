@@ -8,8 +8,8 @@ from typing import Any
 from attrs import evolve, frozen
 from yarl import URL
 
+from resilient.cli.explain.case import Case
 from resilient.cli.explain.failures import Failure, failures
-from resilient.cli.explain.hop import Hop
 from resilient.cli.explain.notes import notes
 from resilient.cli.explain.target import Target
 from resilient.cli.explain.times import Times, times
@@ -94,12 +94,12 @@ def _with_policy(explanation: Explanation, policy: Policy) -> Explanation:
     target = explanation.target
     taken = times(policy, target.method)
     no_wait = taken.waits.ends if taken.waits and not taken.waits.count else None
-    hop = Hop(policy, target.url, target.method, no_wait)
-    found = failures(hop)
+    case = Case(policy, target.url, target.method, no_wait)
+    found = failures(case)
     return evolve(
         explanation,
         order=tuple(map(describe, Pipeline(policy))),
         failures=found,
-        notes=tuple(notes(hop, found, taken)),
+        notes=tuple(notes(case, found, taken)),
         times=taken,
     )

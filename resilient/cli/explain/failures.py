@@ -7,13 +7,14 @@ from typing import Any, Final, Literal, cast
 
 import aiohttp
 from aiohttp.http_exceptions import BadHttpMessage
-from attrs import frozen
+from attrs import evolve, frozen
 
-from resilient.cli.explain.hop import Hop
+from resilient.cli.explain.case import Case, FollowUp
 from resilient.cli.plain import number
+from resilient.core.outcome import NOT_CARRIED_OUT
 from resilient.errors import AttemptTimeoutError, public_request_info
+from resilient.reasons import Reason
 from resilient.retry import RetryPolicy
-from resilient.retry.decision import NOT_CARRIED_OUT
 
 __all__ = ["Failure", "Kind", "failures"]
 
@@ -41,7 +42,8 @@ class Failure:
         kind: The way.
         what: The same in words.
         is_repeated: Whether there is another attempt.
-        reason: Why, or why not.
+        reason: Why, or why not, in words.
+        why: The same for a program; None where no retry decides.
         status: That of the response: of a "status" (which comes without a code that the rules
             of the policy do not give it), and of a "code" that counts with one status only.
         code: The code of the error, of a "code".
@@ -51,88 +53,105 @@ class Failure:
     what: str
     is_repeated: bool
     reason: str
+    why: Reason | None = None
     status: int | None = None
     code: str | None = None
 
 
-def failures(hop: Hop) -> tuple[Failure, ...]:
+def _failure(
+    kind: Kind,
+    what: str,
+    follow_up: FollowUp,
+    *,
+    status: int | None = None,
+    code: str | None = None,
+) -> Failure:
+    return Failure(
+        kind,
+        what,
+        follow_up.is_repeated,
+        follow_up.reason,
+        follow_up.code,
+        status=status,
+        code=code,
+    )
+
+
+def failures(case: Case) -> tuple[Failure, ...]:
     """How a request may fail, and what follows from the first such failure."""
-    return (*_by_status(hop), *_by_code(hop), *_of_transport(hop))
+    return (*_by_status(case), *_by_code(case), *_of_transport(case))
 
 
-def _by_status(hop: Hop) -> Iterator[Failure]:
-    retry = hop.policy.retry
+def _by_status(case: Case) -> Iterator[Failure]:
+    retry = case.policy.retry
     for status in sorted(_STATUSES | (retry.statuses if retry else frozenset())):
-        verdict = hop.after_status(status)
-        yield Failure("status", str(status), verdict.is_repeated, verdict.reason, status=status)
+        yield _failure("status", str(status), case.after_status(status), status=status)
 
 
-def _by_code(hop: Hop) -> Iterator[Failure]:
+def _by_code(case: Case) -> Iterator[Failure]:
     """The codes that the policy speaks of, as far as a response to the request can have them."""
-    retry, errors = hop.policy.retry, hop.policy.errors
-    if retry is None or errors is None or hop.method == "HEAD":
+    retry, errors = case.policy.retry, case.policy.errors
+    if retry is None or errors is None or case.method == "HEAD":
         # Without a body a code comes from a status alone.
         return
     listed = (*sorted(retry.codes), *sorted(retry.fatal_codes))
     for code, status in dict.fromkeys((rule.code, rule.status) for rule in errors.code_rules):
-        if code not in listed and status is not None and hop.is_raised(status):
-            verdict = hop.after_status(status, code)
-            yield Failure("code", code, verdict.is_repeated, verdict.reason, status, code)
-    usual = _usual_status(hop, retry)
+        if code not in listed and status is not None and case.is_raised(status):
+            yield _failure("code", code, case.after_status(status, code), status=status, code=code)
+    usual = _usual_status(case, retry)
     if usual is None:
         return
     for code in listed:
-        verdict = hop.after_status(usual, code)
-        reason = verdict.reason
-        if not verdict.is_repeated and hop.after_status(425, code).is_repeated:
-            reason += " (but not with 425 or 429)"
-        yield Failure("code", code, verdict.is_repeated, reason, code=code)
+        follow_up = case.after_status(usual, code)
+        if not follow_up.is_repeated and case.after_status(425, code).is_repeated:
+            reason = f"{follow_up.reason} (but not with 425 or 429)"
+            follow_up = evolve(follow_up, reason=reason)
+        yield _failure("code", code, follow_up, code=code)
 
 
-def _usual_status(hop: Hop, retry: RetryPolicy) -> int | None:
+def _usual_status(case: Case, retry: RetryPolicy) -> int | None:
     """A status with which it is the code that decides."""
     known = retry.statuses | NOT_CARRIED_OUT
     return next(
-        (each for each in range(400, 600) if hop.is_raised(each) and each not in known), None
+        (each for each in range(400, 600) if case.is_raised(each) and each not in known), None
     )
 
 
-def _of_transport(hop: Hop) -> Iterator[Failure]:
-    policy = hop.policy
+def _of_transport(case: Case) -> Iterator[Failure]:
+    policy = case.policy
 
     def failure(kind: Kind, what: str, error: Exception, *, never_sent: bool = False) -> Failure:
-        verdict = hop.after_error(error, never_sent=never_sent)
-        return Failure(kind, what, verdict.is_repeated, verdict.reason)
+        return _failure(kind, what, case.after_error(error, never_sent=never_sent))
 
     # Only the classes of these count here.
     key = cast("Any", None)
     what = "no connection could be made, or not in time"
     refused = aiohttp.ClientConnectorError(key, OSError())
     yield failure("no_connection", what, refused, never_sent=True)
-    if hop.url.scheme in ("https", "wss"):
+    if case.url.scheme in ("https", "wss"):
         untrusted = aiohttp.ClientConnectorSSLError(key, OSError())
         yield failure("tls", "TLS or the certificate failed", untrusted, never_sent=True)
     what = "the connection broke before an answer came"
     yield failure("disconnected", what, aiohttp.ServerDisconnectedError())
-    malformed = aiohttp.ClientResponseError(public_request_info(hop.url, hop.method), ())
+    malformed = aiohttp.ClientResponseError(public_request_info(case.url, case.method), ())
     malformed.__cause__ = BadHttpMessage("")
     yield failure("not_http", "the answer was no HTTP", malformed)
     if policy.attempt_timeout is not None:
         what = f"no answer within {number(policy.attempt_timeout)} s"
         yield failure("attempt_timeout", what, AttemptTimeoutError())
-    if hop.method != "HEAD" and not hop.is_handshake:
-        yield _cut_short(hop)
+    if case.method != "HEAD" and not case.is_handshake:
+        yield _cut_short(case)
     if policy.breaker is not None and not policy.breaker.observe:
         reason = "it would only be refused again"
         yield Failure("circuit_open", "the circuit is open", is_repeated=False, reason=reason)
 
 
-def _cut_short(hop: Hop) -> Failure:
-    retry = hop.policy.retry
+def _cut_short(case: Case) -> Failure:
+    retry = case.policy.retry
     what = "the body of the answer broke off"
     if retry is None or not retry.read_body:
         reason = "the answer is handed over before its body is read (retry.read_body is none)"
         return Failure("body_cut_short", what, is_repeated=False, reason=reason)
-    verdict = hop.after_error(aiohttp.ClientPayloadError())
+    follow_up = case.after_error(aiohttp.ClientPayloadError())
     what = f"the body of the answer, of at most {retry.read_body} bytes, broke off"
-    return Failure("body_cut_short", what, verdict.is_repeated, verdict.reason)
+    return _failure("body_cut_short", what, follow_up)

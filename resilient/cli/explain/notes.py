@@ -6,26 +6,34 @@ from collections.abc import Iterator
 from typing import Final
 
 from aiohttp import ServerDisconnectedError
-from attrs import evolve
 
+from resilient.cli.explain.case import Case
 from resilient.cli.explain.failures import Failure
-from resilient.cli.explain.hop import Hop
 from resilient.cli.explain.times import Times
 from resilient.cli.plain import number
+from resilient.reasons import Reason
 from resilient.retry import RetryPolicy
 
 __all__ = ["notes"]
+
+# As one fails that the server had closed.
+_STALE: Final = ServerDisconnectedError()
 
 # What aiohttp limits a call to if nobody says anything else, in seconds.
 _SESSION_TOTAL: Final = 300.0
 
 
-def notes(hop: Hop, failures: tuple[Failure, ...], times: Times) -> Iterator[str]:
+def notes(case: Case, failures: tuple[Failure, ...], times: Times) -> Iterator[str]:
     """What else decides, a line each."""
-    policy = hop.policy
+    policy = case.policy
     if policy.retry is not None and policy.retry.max_attempts > 1:
-        yield from _about_retry(policy.retry, hop, failures, times)
-    if hop.is_handshake:
+        yield from _about_retry(policy.retry, failures, times)
+    if policy.retry is not None and case.after_stale_connection(_STALE).is_repeated:
+        yield (
+            "the first request that a stale pooled connection swallows is sent again at once, "
+            "which is no attempt"
+        )
+    if case.is_handshake:
         yield "the answer to a WebSocket's handshake is handed over, whatever its status"
     elif policy.errors is not None and policy.errors.ignore:
         ignored = ", ".join(map(str, sorted(policy.errors.ignore)))
@@ -38,22 +46,20 @@ def notes(hop: Hop, failures: tuple[Failure, ...], times: Times) -> Iterator[str
         )
 
 
-def _about_retry(
-    retry: RetryPolicy, hop: Hop, failures: tuple[Failure, ...], times: Times
-) -> Iterator[str]:
+def _about_retry(retry: RetryPolicy, failures: tuple[Failure, ...], times: Times) -> Iterator[str]:
     if retry.judge is not None:
         yield "retry.judge is asked first: what it says counts, unless it says None"
     if retry.heed_should_retry:
-        yield "x-should-retry, true or false, in the server's answer counts before the table"
+        yield (
+            "x-should-retry, true or false, in the server's answer counts before the table; it "
+            "makes no request repeatable that may have been carried out"
+        )
     yield (
         f"Retry-After is obeyed up to {number(retry.max_retry_after)} s; a wait that is longer, "
         "or does not fit the time left, is not begun: the error comes out at once"
     )
     if times.waits is not None and times.waits.ends is not None:
         yield f"{times.waits.ends}: nothing is repeated after that"
-    # That takes no wait, so that it does not matter whether there is one.
-    if evolve(hop, no_wait=None).after_error(ServerDisconnectedError()).is_repeated:
-        yield "the first pooled connection that breaks is replaced at once, without a wait"
     if retry.budget is not None:
         budget = retry.budget
         floor = budget.min_per_second * budget.window
@@ -61,7 +67,7 @@ def _about_retry(
             f"a budget: in any {number(budget.window)} s, at most {number(budget.ratio * 100)} % "
             f"of the calls are repeated, or {number(floor)} if that is more"
         )
-    if any("may have been carried out" in each.reason for each in failures):
+    if any(each.why is Reason.NOT_IDEMPOTENT for each in failures):
         yield (
             "a request with an Idempotency-Key of its own may be carried out twice, and so may "
             "one under override(idempotent=True)"

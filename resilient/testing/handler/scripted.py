@@ -31,12 +31,12 @@ from attrs import define, field
 from yarl import URL
 
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.core.outcome import was_never_sent
 from resilient.testing.handler.expectations import Expectation
 from resilient.testing.handler.memory import MemoryConnection, exchange
 from resilient.testing.handler.responses import answer
 from resilient.testing.script.faults import Reply
 from resilient.testing.server.received import Received, read_body, read_head
+from resilient.wire.requests import failed_to_connect
 
 __all__ = ["ScriptedHandler"]
 
@@ -107,7 +107,7 @@ class ScriptedHandler:
         self._came.append(f"{request.method} {request.url}")
         expectation = self._next(request, number)
         error = expectation.upfront
-        if error is not None and was_never_sent(error, request, None):
+        if error is not None and failed_to_connect(error, request):
             raise error
 
         async def serve(connection: MemoryConnection) -> None:

@@ -1,8 +1,8 @@
 """What opens a circuit, and for how long. Time is a number that is passed in.
 
 Scripts of calls are text: `9x` is nine failures, `.` a success, `s` a slow success, `X` a slow
-failure, `n` a call that says nothing of the server, `t` one that was throttled; `+5` lets five
-seconds pass, `-5` sets the clock back.
+failure, `n` a call that says nothing of the server; `+5` lets five seconds pass, `-5` sets the
+clock back.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ CALLS = {
     "s": (Verdict.SUCCESS, SLOW),
     "X": (Verdict.TRANSIENT, SLOW),
     "n": (Verdict.NEUTRAL, SLOW),
-    "t": (Verdict.THROTTLED, SLOW),
 }
 
 
@@ -105,10 +104,10 @@ SLOWS = {"minimum_calls": 10, "slow_call": 2.0, "slow_rate": 0.8}
         (RATE, "x +1.5 x +1.5 x +1.5 x +1.5 x +1.5 x +1.5 x +1.5 x +1.5 x +1.5 x", "closed"),
         # What says nothing of the server counts as neither.
         (RATE, "100n", "closed"),
-        (RATE, "100t", "closed"),
-        (RATE, "9x 50n 50t", "closed"),
-        (RATE, "4x 3n 5. 20t x", "5 of 10 calls failed"),
-        (RATE, "9x n t x", "10 of 10 calls failed"),
+        (RATE, "100n", "closed"),
+        (RATE, "9x 100n", "closed"),
+        (RATE, "4x 23n 5. x", "5 of 10 calls failed"),
+        (RATE, "9x 2n x", "10 of 10 calls failed"),
         # Failures in a row, if asked for.
         (ROW, "4x", "closed"),
         (ROW, "5x", "5 failures in a row"),
@@ -116,7 +115,7 @@ SLOWS = {"minimum_calls": 10, "slow_call": 2.0, "slow_rate": 0.8}
         (ROW, "4x . 5x", "5 failures in a row"),
         (ROW, "4x s 4x", "closed"),
         (ROW, "4x n x", "5 failures in a row"),
-        (ROW, "4x 10t x", "5 failures in a row"),
+        (ROW, "4x 10n x", "5 failures in a row"),
         (ROW, "4x +3600 x", "5 failures in a row"),
         (ROW, "3x 2X", "5 failures in a row"),
         ({**ROW, "consecutive_failures": 1}, "500. x", "1 failures in a row"),

@@ -9,8 +9,8 @@ import pytest
 from yarl import URL
 
 from resilient import Backoff, BreakerPolicy, ErrorPolicy, Policy, RetryPolicy
+from resilient.cli.explain.case import Case
 from resilient.cli.explain.failures import Failure, failures
-from resilient.cli.explain.hop import Hop
 from resilient.cli.explain.notes import notes
 from resilient.cli.explain.rows import failure_rows
 from resilient.cli.explain.times import times
@@ -29,12 +29,12 @@ TWO_WAITS = Backoff(wait=two_waits)
 def found(
     method: str = "GET", url: URL = HTTPS, *, no_wait: str | None = None, **policy: Any
 ) -> dict[tuple[str, int | str | None], Failure]:
-    hop = Hop(Policy(**policy), url, method, no_wait)
+    hop = Case(Policy(**policy), url, method, no_wait)
     return {(each.kind, each.code or each.status): each for each in failures(hop)}
 
 
 def noted(method: str = "GET", url: URL = HTTPS, **policy: Any) -> str:
-    hop = Hop(Policy(**policy), url, method)
+    hop = Case(Policy(**policy), url, method)
     return "\n".join(notes(hop, failures(hop), times(hop.policy, method)))
 
 

@@ -1,28 +1,15 @@
-"""The context of a call: what it keeps, to whom it belongs, and settings for a block of code."""
+"""The call: its records, and the requests that belong to it."""
+
+from __future__ import annotations
 
 import asyncio
-import contextvars
-import math
 from typing import Any
 
-import pytest
 from yarl import URL
 
-from resilient.attempts import Attempt
-from resilient.core.call import (
-    KEY,
-    Call,
-    Override,
-    attempts_of,
-    begin,
-    call_of,
-    current,
-    drop,
-    override,
-    remember,
-    take,
-)
-from resilient.errors import ConfigError
+from resilient.attempts import Attempt, Wait
+from resilient.core.call import Call, attach, attempts_of, begin, current, detach, end, remember
+from resilient.reasons import Reason
 
 
 class Request:
@@ -46,13 +33,13 @@ def record(call: Call, number: int, started: float, ended: float, outcome: int |
 
 def test_attempts_are_described_from_the_records() -> None:
     call = Call()
-    assert call.attempts() == ()
+    assert call.history().attempts() == ()
     record(call, 1, 100.0, 100.5, 503)
-    call.waited(2.0, "status 503")
+    call.waited(Wait(2.0, Reason.STATUS, "status 503"))
     record(call, 2, 102.5, 103.5, "ServerDisconnectedError")
-    first, second = call.attempts()
+    first, second = call.history().attempts()
     assert first == Attempt(
-        1, "GET", "https://api.example/v1", 0.0, 0.5, 503, None, 2.0, "status 503"
+        1, "GET", "https://api.example/v1", 0.0, 0.5, 503, None, 2.0, "status 503", Reason.STATUS
     )
     assert second == Attempt(
         2, "GET", "https://api.example/v1", 2.5, 1.0, None, "ServerDisconnectedError"
@@ -62,9 +49,9 @@ def test_attempts_are_described_from_the_records() -> None:
 def test_an_attempt_reads_as_a_line() -> None:
     call = Call()
     record(call, 1, 0, 0.25, 429)
-    call.waited(1.5, "status 429; the server asks to wait 1.5 s")
+    call.waited(Wait(1.5, Reason.THROTTLED, "status 429; the server asks to wait 1.5 s"))
     record(call, 2, 2, 3, "AttemptTimeoutError")
-    first, second = map(str, call.attempts())
+    first, second = map(str, call.history().attempts())
     assert first == (
         "attempt 1: GET https://api.example/v1 -> 429 in 0.250 s, then waited 1.500 s "
         "(status 429; the server asks to wait 1.5 s)"
@@ -77,8 +64,8 @@ def test_waits_belong_to_the_last_attempt() -> None:
     for number in (1, 2, 3):
         record(call, number, number, number, 503)
         if number != 2:
-            call.waited(float(number), f"wait {number}")
-    assert [attempt.waited for attempt in call.attempts()] == [1.0, None, 3.0]
+            call.waited(Wait(float(number), Reason.STATUS, f"wait {number}"))
+    assert [attempt.waited for attempt in call.history().attempts()] == [1.0, None, 3.0]
 
 
 def test_a_response_tells_of_its_call_and_any_other_of_nothing() -> None:
@@ -90,41 +77,70 @@ def test_a_response_tells_of_its_call_and_any_other_of_nothing() -> None:
     assert [attempt.status for attempt in attempts_of(response)] == [200]
 
 
-# To whom a call belongs.
+# Which requests belong to a call.
 
 
-def test_a_request_that_nobody_has_taken_up_has_a_call_of_its_own_each_time() -> None:
+def test_the_outermost_attaches_a_call_and_ends_it() -> None:
     incoming = request()
-    assert call_of(incoming) is not call_of(incoming)
-    assert KEY not in vars(incoming)
-
-
-def test_the_first_who_takes_a_call_up_drops_it() -> None:
-    incoming = request()
-    call, is_outermost = take(incoming)
-    assert is_outermost
-    assert take(incoming) == (call, False)
-    assert call_of(incoming) is call
-    drop(incoming)
-    assert call_of(incoming) is not call
-    again, is_outermost = take(incoming)
-    assert is_outermost
+    call, token = attach(incoming)
+    assert token is not None
+    assert attach(incoming) == (call, None)
+    detach(call, token)
+    assert current.get() is None
+    again, token = attach(incoming)
     assert again is not call
+    detach(again, token)
 
 
-def test_a_session_that_began_a_call_gives_it_to_each_of_its_hops() -> None:
-    mine, theirs = object(), object()
-    call = begin()
-    call.session = mine  # type: ignore[assignment]  # on purpose
-    token = current.set(call)
-    try:
-        first, second, other = request(mine), request(mine), request(theirs)
-        assert take(first)[0] is call
-        drop(first)
-        assert take(second)[0] is call
-        assert take(other)[0] is not call
-    finally:
-        current.reset(token)
+def test_a_request_that_is_made_meanwhile_is_another_call() -> None:
+    outer, token = attach(request())
+    inner, inner_token = attach(request())
+    assert inner is not outer
+    detach(inner, inner_token)
+    assert current.get() is outer
+    detach(outer, token)
+
+
+async def test_a_request_that_is_under_way_twice_is_two_calls() -> None:
+    incoming = request()
+
+    async def run() -> Call:
+        call, token = attach(incoming)
+        await asyncio.sleep(0)
+        assert attach(incoming) == (call, None)
+        detach(call, token)
+        return call
+
+    first, second = await asyncio.gather(run(), run())
+    assert first is not second
+
+
+async def test_a_session_that_began_a_call_gives_it_to_each_of_its_hops() -> None:
+    mine: Any = object()
+    call, token = begin(mine, None, None)
+    for hop in (request(mine), request(mine)):
+        joined, hop_token = attach(hop)
+        assert joined is call
+        # Of another session, or of the same while the hop is under way.
+        for other in (request(object()), request(mine)):
+            apart, apart_token = attach(other)
+            assert apart is not call
+            detach(apart, apart_token)
+        detach(joined, hop_token)
+    end(call, token)
+    assert current.get() is None
+
+
+def test_a_call_that_is_over_refers_to_nothing_big() -> None:
+    call, token = attach(request(object()))
+    detach(call, token)
+    assert (call.request, call.session, call.outcome, call.failure) == (None,) * 4
+
+
+def test_calls_have_numbers_by_which_their_events_can_be_put_together() -> None:
+    first, second = Call(), Call()
+    assert first.number == first.number
+    assert first.number != second.number
 
 
 def test_a_call_is_overdue_when_its_deadline_is_there() -> None:
@@ -134,98 +150,3 @@ def test_a_call_is_overdue_when_its_deadline_is_there() -> None:
     assert not call.is_overdue(9.99)
     assert call.is_overdue(10.0)
     assert call.is_overdue(11.0)
-
-
-# Settings for a block of code.
-
-
-def settings() -> Override:
-    return begin().override
-
-
-def test_without_a_block_there_are_no_settings() -> None:
-    assert settings() == Override()
-    assert current.get() is None
-
-
-def test_settings_hold_in_the_block_and_not_after_it() -> None:
-    with override(max_attempts=2):
-        assert settings() == Override(max_attempts=2)
-        with override(raise_errors=False, max_attempts=3):
-            assert settings() == Override(max_attempts=3, raise_errors=False)
-        assert settings() == Override(max_attempts=2)
-    assert settings() == Override()
-
-
-def test_what_is_not_given_stays_as_it_is() -> None:
-    with override(max_attempts=2, raise_errors=False, total_timeout=3, idempotent=False):
-        with override(attempt_timeout=1):
-            assert settings() == Override(2, False, 3, 1, False)
-        with override():
-            assert settings() == Override(2, False, 3, None, False)
-
-
-def test_settings_end_with_an_exception_too() -> None:
-    with pytest.raises(LookupError), override(max_attempts=2):
-        raise LookupError
-    assert settings() == Override()
-
-
-async def test_a_task_takes_the_settings_along_and_gives_none_back() -> None:
-    async def inside() -> Override:
-        with override(max_attempts=7):
-            await asyncio.sleep(0)
-        return settings()
-
-    with override(max_attempts=2):
-        task = asyncio.create_task(inside())
-    with override(max_attempts=3):
-        assert await task == Override(max_attempts=2)
-        assert settings() == Override(max_attempts=3)
-
-
-def test_another_context_knows_nothing_of_the_block() -> None:
-    apart = contextvars.Context()
-    with override(max_attempts=2):
-        assert apart.run(settings) == Override()
-
-
-def test_a_block_does_not_reach_the_call_it_stands_in() -> None:
-    session = object()
-    call = begin()
-    call.session = session  # type: ignore[assignment]  # on purpose
-    token = current.set(call)
-    try:
-        with override(max_attempts=2):
-            inner = begin()
-            assert inner is not call
-            assert inner.override.max_attempts == 2
-        assert call.override == Override()
-        assert current.get() is call
-    finally:
-        current.reset(token)
-
-
-def test_no_limit_is_a_setting() -> None:
-    with override(total_timeout=math.inf, attempt_timeout=math.inf):
-        assert settings().total_timeout == math.inf
-
-
-@pytest.mark.parametrize(
-    ("name", "wrong"),
-    [
-        ("max_attempts", [0, -1, 1.5, True, "3", math.inf]),
-        ("raise_errors", [0, 1, "no", math.inf]),
-        ("idempotent", [0, "yes", math.inf]),
-        ("total_timeout", [0, -1, math.nan, -math.inf, "1", True, [1]]),
-        ("attempt_timeout", [0, -1, math.nan, -math.inf, "1", True, [1]]),
-    ],
-)
-def test_a_setting_that_makes_no_sense_is_named_with_what_is_allowed(
-    name: str, wrong: list[Any]
-) -> None:
-    for value in wrong:
-        with pytest.raises(ConfigError, match=rf"\.{name} must be None or ") as caught:
-            override(**{name: value}).__enter__()
-        assert repr(value) in str(caught.value)
-    assert settings() == Override()

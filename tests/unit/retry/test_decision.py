@@ -1,4 +1,4 @@
-"""Whether to try again, as a table: facts in, answer and reason out."""
+"""The decision to try again, as a table: facts in, decision and reason out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from resilient import (
     CircuitOpenError,
     RetryPolicy,
 )
+from resilient.attempts import Stop
 from resilient.core.outcome import Outcome
+from resilient.reasons import Reason
 from resilient.retry.decision import Facts, decide, pace
 
 INFO = aiohttp.RequestInfo(URL("http://a.example/"), "GET", CIMultiDictProxy(CIMultiDict()))
@@ -37,13 +39,17 @@ def malformed() -> aiohttp.ClientResponseError:
     return error
 
 
-def facts(outcome: Outcome, **known: Any) -> Facts:
+def facts(error: Exception, **known: Any) -> Facts:
+    outcome = Outcome.supposed(
+        None, error, never_sent=known.pop("never_sent", False), stale=known.pop("stale", False)
+    )
     return Facts(outcome=outcome, **{"method": "GET", "number": 1, "max_attempts": 3, **known})
 
 
 REFUSED = aiohttp.ClientConnectorError(KEY, OSError(111, "Connection refused"))
 BAD_CERTIFICATE = aiohttp.ClientConnectorCertificateError(KEY, ssl.CertificateError("expired"))
 RESET = aiohttp.ClientOSError(104, "Connection reset by peer")
+ONCE = Stop(Reason.BODY, "its body can be read only once")
 DROPPED = aiohttp.ServerDisconnectedError()
 
 
@@ -86,23 +92,63 @@ DROPPED = aiohttp.ServerDisconnectedError()
         # Attempts, time and body come before anybody's opinion.
         (api(503), {"number": 3}, False, "no attempt is left of 3"),
         (api(503), {"number": 3, "judged": True}, False, "no attempt is left"),
-        (api(503), {"obstacle": "its body can be read only once"}, False, "read only once"),
-        (api(503), {"obstacle": "no time", "told": True}, False, "no time"),
+        (api(503), {"obstacle": ONCE}, False, "read only once"),
+        (api(503), {"obstacle": ONCE, "hint": True}, False, "read only once"),
         # The hook, before the server; the server, before idempotency and status.
         (api(404), {"judged": True}, True, "the judge hook asks for another attempt"),
         (api(503), {"judged": False}, False, "the judge hook asks for no other attempt"),
-        (api(503), {"judged": False, "told": True}, False, "judge hook"),
-        (api(409), {"told": True}, True, "x-should-retry: true"),
-        (api(503), {"told": False}, False, "x-should-retry: false"),
-        (api(503), {"method": "POST", "told": True}, True, "x-should-retry: true"),
+        (api(503), {"judged": False, "hint": True}, False, "judge hook"),
+        (api(409), {"hint": True}, True, "x-should-retry: true"),
+        (api(503), {"hint": False}, False, "x-should-retry: false"),
+        # No header of a server makes a request repeatable, whatever the caller said of it.
+        (api(503), {"method": "POST", "hint": True}, False, "may have been carried out"),
+        (api(503), {"hint": True, "idempotent": False}, False, "may have been carried out"),
+        (api(429), {"method": "POST", "hint": True}, True, "x-should-retry: true"),
+        # A judge is the caller's, and `override(idempotent=False)` is nearer.
+        (api(503), {"method": "POST", "judged": True}, True, "the judge hook asks"),
+        (api(503), {"judged": True, "idempotent": False}, False, "may have been carried out"),
+        # A stale connection is made up for, also after the last attempt, once a hop.
+        (DROPPED, {"stale": True, "number": 3}, True, "sent again at once"),
+        (DROPPED, {"stale": True, "number": 3, "resent": True}, False, "no attempt is left"),
+        (DROPPED, {"stale": True, "method": "POST"}, False, "may have been carried out"),
+        (DROPPED, {"stale": True, "idempotent": False}, False, "may have been carried out"),
+        (DROPPED, {"stale": True, "judged": False}, False, "judge hook"),
+        (DROPPED, {"stale": True, "obstacle": ONCE}, False, "read only once"),
     ],
 )
 def test_the_questions_are_asked_in_their_order(
-    outcome: Outcome, known: dict[str, Any], repeat: bool, reason: str
+    outcome: Exception, known: dict[str, Any], repeat: bool, reason: str
 ) -> None:
-    answer = decide(DEFAULT, facts(outcome, **known))
-    assert answer.repeat is repeat
-    assert reason in answer.reason
+    decision = decide(DEFAULT, facts(outcome, **known))
+    assert decision.repeat is repeat
+    assert reason in decision.words
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "known", "code"),
+    [
+        (DEFAULT, api(503), {}, Reason.STATUS),
+        (DEFAULT, api(429), {}, Reason.THROTTLED),
+        (RetryPolicy(codes={"busy"}), api(409, "busy"), {}, Reason.CODE),
+        (RetryPolicy(exceptions=ValueError), ValueError(), {}, Reason.EXCEPTION),
+        (DEFAULT, DROPPED, {}, Reason.TRANSPORT),
+        (DEFAULT, DROPPED, {"stale": True}, Reason.STALE_CONNECTION),
+        (DEFAULT, AttemptTimeoutError(1.0), {}, Reason.TIMEOUT),
+        (DEFAULT, api(404), {"judged": True}, Reason.JUDGE),
+        (DEFAULT, api(409), {"hint": True}, Reason.SERVER_HINT),
+        (DEFAULT, api(404), {}, Reason.NOT_RETRYABLE),
+        (DEFAULT, api(503), {"judged": False}, Reason.JUDGE),
+        (RetryPolicy(fatal_codes={"quota"}), api(429, "quota"), {}, Reason.FATAL_CODE),
+        (DEFAULT, BAD_CERTIFICATE, {"never_sent": True}, Reason.PERMANENT),
+        (DEFAULT, api(503), {"number": 3}, Reason.ATTEMPTS),
+        (DEFAULT, api(503), {"obstacle": ONCE}, Reason.BODY),
+        (DEFAULT, api(503), {"method": "POST"}, Reason.NOT_IDEMPOTENT),
+    ],
+)
+def test_each_decision_has_its_reason_for_a_program(
+    policy: RetryPolicy, outcome: Exception, known: dict[str, Any], code: Reason
+) -> None:
+    assert decide(policy, facts(outcome, **known)).code is code
 
 
 @pytest.mark.parametrize(
@@ -124,7 +170,7 @@ def test_the_questions_are_asked_in_their_order(
     ],
 )
 def test_a_policy_changes_what_is_worth_another_attempt(
-    policy: RetryPolicy, outcome: Outcome, known: dict[str, Any], repeat: bool
+    policy: RetryPolicy, outcome: Exception, known: dict[str, Any], repeat: bool
 ) -> None:
     assert decide(policy, facts(outcome, **known)).repeat is repeat
 
@@ -137,15 +183,15 @@ def asks(request: object, outcome: object) -> bool:
     ("policy", "outcome", "known"),
     [
         (RetryPolicy(judge=asks), api(418), {}),
-        (DEFAULT, api(409), {"told": True}),
-        (RetryPolicy(fatal_codes={"dead"}), api(503, "dead"), {"told": True}),
+        (DEFAULT, api(409), {"hint": True}),
+        (RetryPolicy(fatal_codes={"dead"}), api(503, "dead"), {"hint": True}),
     ],
 )
 def test_the_last_attempt_of_what_was_repeated_on_demand_says_that_it_was_the_last(
-    policy: RetryPolicy, outcome: Outcome, known: dict[str, Any]
+    policy: RetryPolicy, outcome: Exception, known: dict[str, Any]
 ) -> None:
-    answer = decide(policy, facts(outcome, number=3, **known))
-    assert (answer.reason, answer.refused) == ("no attempt is left of 3", True)
+    decision = decide(policy, facts(outcome, number=3, **known))
+    assert (decision.words, decision.refused) == ("no attempt is left of 3", True)
 
 
 def test_only_what_was_worth_another_attempt_counts_as_refused() -> None:
@@ -183,6 +229,7 @@ SHORT = RetryPolicy(max_retry_after=10, backoff=Backoff(cap=4))
 def test_the_servers_time_is_a_floor_and_never_undercut(
     planned: float, retry_after: float | None, random: float, left: float, wait: float | None
 ) -> None:
-    given, reason = pace(planned, retry_after, policy=SHORT, random=random, left=left)
+    given, code, reason = pace(planned, retry_after, policy=SHORT, random=random, left=left)
     assert given == (wait if wait is None else pytest.approx(wait))
+    assert (code is None) == (wait is not None)
     assert (reason != "") == (wait is None or bool(retry_after))

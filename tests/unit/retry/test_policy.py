@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from resilient import Backoff, BudgetPolicy, ConfigError, ResetHeader, RetryPolicy
+from resilient import Backoff, BudgetPolicy, ConfigError, RetryPolicy
 
 
 def test_policies_are_compared_by_value_and_do_not_change() -> None:
@@ -52,7 +52,6 @@ async def async_judge(request: object, outcome: object) -> bool:
         ({"backoff": 1}, "RetryPolicy.backoff must be a Backoff, not 1"),
         ({"max_retry_after": -1}, "RetryPolicy.max_retry_after"),
         ({"max_retry_after": float("inf")}, "RetryPolicy.max_retry_after"),
-        ({"reset_headers": ["X-Reset"]}, "RetryPolicy.reset_headers"),
         ({"budget": 0.1}, "RetryPolicy.budget must be None or a BudgetPolicy"),
         ({"judge": "yes"}, "RetryPolicy.judge"),
         ({"judge": async_judge}, r"RetryPolicy.judge must be None or a plain \(not async\)"),
@@ -72,8 +71,6 @@ def test_what_is_given_in_other_collections_is_frozen() -> None:
         statuses=[503],
         methods=["get", "Post"],
         exceptions=[KeyError],
-        reset_headers=[ResetHeader("X-Reset", "seconds")],
     )
     assert policy.methods == {"GET", "POST"}
     assert policy.exceptions == (KeyError,)
-    assert policy.reset_headers == (ResetHeader("X-Reset", "seconds"),)

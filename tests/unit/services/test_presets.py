@@ -11,6 +11,7 @@ from attrs import evolve
 from yarl import URL
 
 from resilient import APIError, ConfigError, Policy, load_services, parse_error
+from resilient.core.outcome import Outcome
 from resilient.errors import public_request_info
 from resilient.retry.decision import Facts, decide, pace
 from tests.unit.envelopes.test_documented_formats import (
@@ -54,7 +55,7 @@ def repeated(preset: str, error: APIError, method: str = "GET", number: int = 1)
     """Whether the preset repeats what failed so."""
     retry = policy_of(preset).retry
     assert retry is not None
-    facts = Facts(error, method, number, retry.max_attempts)
+    facts = Facts(Outcome.supposed(None, error), method, number, retry.max_attempts)
     return decide(retry, facts).repeat
 
 
@@ -119,8 +120,8 @@ def test_mavio_the_rate_limit_is_noted_for_later() -> None:
 def test_mavio_its_retry_after_is_obeyed() -> None:
     retry = policy_of("mavio").retry
     assert retry is not None
-    wait, _ = pace(1.0, 8.0, policy=retry, random=0.0, left=100.0)
-    assert wait == 8.0
+    pause = pace(1.0, 8.0, policy=retry, random=0.0, left=100.0)
+    assert pause.seconds == 8.0
 
 
 # -- Meetergo

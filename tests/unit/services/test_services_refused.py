@@ -21,7 +21,7 @@ from resilient import (
     Service,
     Services,
 )
-from resilient.pipeline.order import Choice
+from resilient.pipeline.branches import Branches
 
 MAVIO = "https://api.mavio.example"
 MEETERGO = "https://api.meetergo.example"
@@ -148,7 +148,7 @@ def test_what_makes_no_sense_with_some_service_is_warned_about(
     assert bool(told) == bool(says)
 
 
-class Between(Choice):
+class Between(Branches):
     """A choice of the orders that it was given."""
 
     __call__: Any = None

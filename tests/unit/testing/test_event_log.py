@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from resilient import AttemptEvent, Event, RefusalEvent, TransitionEvent, WaitEvent
+from resilient.reasons import Reason
 from resilient.testing.event_log import EventLog
 
 URL = "https://api.example/meetings"
@@ -16,6 +17,7 @@ API = "https://api.example"
 def attempt(number: int, outcome: int | str) -> AttemptEvent:
     return AttemptEvent(
         name="n",
+        call=1,
         method="GET",
         url=URL,
         number=number,
@@ -26,15 +28,33 @@ def attempt(number: int, outcome: int | str) -> AttemptEvent:
 
 
 def wait(seconds: float) -> WaitEvent:
-    return WaitEvent(name="n", method="GET", url=URL, number=1, seconds=seconds, reason="why")
+    return WaitEvent(
+        name="n",
+        call=1,
+        method="GET",
+        url=URL,
+        number=1,
+        seconds=seconds,
+        code=Reason.STATUS,
+        reason="why",
+    )
 
 
 def refusal(by: str, reason: str) -> RefusalEvent:
-    return RefusalEvent(name="n", method="GET", url=URL, by=by, reason=reason)
+    return RefusalEvent(
+        name="n", call=1, method="GET", url=URL, by=by, code=Reason.BUDGET, reason=reason
+    )
 
 
 def transition(after: str, key: str = API) -> TransitionEvent:
-    return TransitionEvent(name="n", key=key, before="?", after=after, reason="5 of 5 failed")
+    return TransitionEvent(
+        name="n",
+        key=key,
+        before="?",
+        after=after,
+        code=Reason.FAILURE_RATE,
+        reason="5 of 5 failed",
+    )
 
 
 def log_of(*events: Event) -> EventLog:

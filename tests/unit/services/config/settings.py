@@ -112,6 +112,15 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "retry": Setting([({}, RetryPolicy()), (False, None)], "empty false"),
         "breaker": Setting([({}, BreakerPolicy()), (False, None)], "empty false"),
         "attempt_timeout": _SOME_SECONDS,
+        "reset_headers": Setting(
+            [
+                (
+                    [{"name": "X-Reset", "form": "seconds"}, {"name": "R", "form": "timestamp"}],
+                    [ResetHeader("X-Reset", "seconds"), ResetHeader("R", "timestamp")],
+                )
+            ],
+            "array",
+        ),
     },
     ErrorPolicy: {
         "parsers": Setting(
@@ -154,15 +163,6 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "fatal_codes": _TEXTS,
         "backoff": Setting([({"base": "1s"}, Backoff(base=1.0))], "empty"),
         "max_retry_after": _SECONDS_OR_ZERO,
-        "reset_headers": Setting(
-            [
-                (
-                    [{"name": "X-Reset", "form": "seconds"}, {"name": "R", "form": "timestamp"}],
-                    [ResetHeader("X-Reset", "seconds"), ResetHeader("R", "timestamp")],
-                )
-            ],
-            "array",
-        ),
         "budget": Setting(
             [({"ratio": 0.5}, BudgetPolicy(ratio=0.5)), (False, None)], "empty false"
         ),
@@ -228,7 +228,7 @@ PLACES: Final[Mapping[type[Any], tuple[str | int, ...]]] = {
     RetryPolicy: ("retry",),
     Backoff: ("retry", "backoff"),
     BudgetPolicy: ("retry", "budget"),
-    ResetHeader: ("retry", "reset_headers", 0),
+    ResetHeader: ("reset_headers", 0),
     BreakerPolicy: ("breaker",),
 }
 
@@ -239,7 +239,7 @@ _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
     RetryPolicy: lambda it: Policy(retry=it),
     Backoff: lambda it: Policy(retry=RetryPolicy(backoff=it)),
     BudgetPolicy: lambda it: Policy(retry=RetryPolicy(budget=it)),
-    ResetHeader: lambda it: Policy(retry=RetryPolicy(reset_headers=[it])),
+    ResetHeader: lambda it: Policy(reset_headers=[it]),
     BreakerPolicy: lambda it: Policy(breaker=it),
 }
 

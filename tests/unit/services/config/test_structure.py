@@ -352,23 +352,22 @@ def test_arrays_of_tables_in_the_form_of_a_file(tmp_path: Path) -> None:
         """
         [services.a]
         match = "https://a.example"
-        [[services.a.retry.reset_headers]]
+        [[services.a.reset_headers]]
         name = "X-Reset"
         form = "seconds"
         limit = "10min"
-        [[services.a.retry.reset_headers]]
+        [[services.a.reset_headers]]
         name = "X Reset"
         from = "timestamp"
         """
     )
     found = error(file).problems
-    at = "services.a.retry.reset_headers[1]"
+    at = "services.a.reset_headers[1]"
     assert [each.where for each in found] == [f"{at}.name", f"{at}.form", f"{at}.from"]
     assert "(did you mean form?)" in str(found[2])
     file.write_text(file.read_text().replace("X Reset", "R").replace("from", "form"))
-    retry = read_configuration(file).services[0].policy.retry
-    assert retry is not None
-    assert [(each.name, each.limit) for each in retry.reset_headers] == [
+    policy = read_configuration(file).services[0].policy
+    assert [(each.name, each.limit) for each in policy.reset_headers] == [
         ("X-Reset", 600),
         ("R", 300),
     ]

@@ -1,0 +1,73 @@
+"""The circuits of a breaker, by key: a bounded registry of machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from itertools import islice
+from typing import Final
+
+from resilient.breaker.machine import Change, Machine
+from resilient.breaker.policy import BreakerPolicy
+
+__all__ = ["Circuits"]
+
+# How many circuits are looked at to find one to forget: enough, and quick.
+_OLDEST: Final = 64
+
+Tell = Callable[[Hashable, Change], object]
+
+
+class Circuits:
+    """Machines by key; of more than `max_circuits` the least important goes.
+
+    Args:
+        policy: What machines are made from, and how many are kept.
+        tell: Told of each transition.
+        time: Gives the time, in seconds.
+    """
+
+    __slots__ = ("_machines", "_tell", "policy", "time")
+
+    def __init__(self, policy: BreakerPolicy, tell: Tell, time: Callable[[], float]) -> None:
+        self.policy = policy
+        self.time = time
+        self._tell = tell
+        self._machines: dict[Hashable, Machine] = {}
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._machines)
+
+    def get(self, key: Hashable) -> Machine | None:
+        """Return the machine of a key, or None if there is none."""
+        return self._machines.get(key)
+
+    def make(self, key: Hashable) -> Machine:
+        """Return the machine of a key; make it if there is none."""
+        machine = self._machines.get(key)
+        if machine is None:
+            if len(self._machines) >= self.policy.max_circuits:
+                self._forget_one()
+            machine = self._machines[key] = Machine(self.policy)
+        return machine
+
+    def told(self, key: Hashable, change: Change | None) -> None:
+        """Tell of a transition, if there was one."""
+        if change is not None:
+            self._tell(key, change)
+
+    def rebase(self, now: float) -> None:
+        """Move every stored time to another scale, on which it is `now`."""
+        for machine in self._machines.values():
+            machine.rebase(now)
+
+    def _forget_one(self) -> None:
+        """Forget the least important of the oldest circuits."""
+        now = self.time()
+        least = 4
+        for key, machine in islice(self._machines.items(), _OLDEST):
+            importance = machine.importance(now)
+            if importance < least:
+                least, victim = importance, key
+                if least == 0:
+                    break
+        del self._machines[victim]

@@ -1,0 +1,165 @@
+"""The standard order as a table: a row for each part, outermost first.
+
+A new part is a capability's folder, a field of `Policy`, and a row here. `Pipeline` makes its
+middlewares from the rows, `order` looks for orders that make no sense by their rules, and
+`fuse` runs neighbours in one coroutine by their roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Final, Literal, NamedTuple
+
+from aiohttp import ClientMiddlewareType, ClientRequest
+
+from resilient.breaker.middleware import CircuitBreaker
+from resilient.clock import Clock
+from resilient.envelopes.middleware import NormalizeErrors
+from resilient.pipeline.policy import Policy
+from resilient.retry.budget import RetryBudget
+from resilient.retry.middleware import Retry
+from resilient.telemetry.emitter import Emitter
+from resilient.timeouts import AttemptTimeout, Deadline
+
+__all__ = ["STANDARD", "Part", "Shared"]
+
+# A part that stands around an attempt, and what it does there.
+Role = Literal["guard", "errors", "timeout"]
+
+
+class Shared(NamedTuple):
+    """What the parts of one pipeline are made with, besides their policies.
+
+    Attributes:
+        clock: The source of time, sleep and randomness.
+        emitter: Told of what happens.
+        key: Returns the circuit that a request belongs to; None for one per origin.
+        budget: A retry budget to share with other pipelines, or None.
+    """
+
+    clock: Clock
+    emitter: Emitter
+    key: Callable[[ClientRequest], Hashable | None] | None
+    budget: RetryBudget | None
+
+
+Make = Callable[[Policy, Shared], ClientMiddlewareType]
+
+
+class Part(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+        field: The field of `Policy`; None there leaves the part out.
+        kind: The class of its middleware.
+        make: Makes the middleware.
+        reason: Why it stands here, and what changes if it and the next one change places.
+        twice: What is wrong if there are two of it; None if nothing is.
+        outside: A part that has to stand outside this one, and what is wrong if it does not.
+        role: What it does around an attempt; None if it has a coroutine of its own.
+    """
+
+    field: str
+    kind: type[Any]
+    make: Make
+    reason: str
+    twice: str | None = None
+    outside: tuple[type[Any], str] | None = None
+    role: Role | None = None
+
+
+def _deadline(policy: Policy, shared: Shared) -> ClientMiddlewareType:
+    assert policy.total_timeout is not None, "a part that is left out is not made"
+    return Deadline(policy.total_timeout, clock=shared.clock)
+
+
+def _retry(policy: Policy, shared: Shared) -> ClientMiddlewareType:
+    assert policy.retry is not None, "a part that is left out is not made"
+    return Retry(
+        policy.retry,
+        budget=shared.budget,
+        listeners=shared.emitter,
+        reset_headers=policy.reset_headers,
+        clock=shared.clock,
+    )
+
+
+def _breaker(policy: Policy, shared: Shared) -> ClientMiddlewareType:
+    assert policy.breaker is not None, "a part that is left out is not made"
+    own_key = {} if shared.key is None else {"key": shared.key}
+    return CircuitBreaker(
+        policy.breaker,
+        listeners=shared.emitter,
+        reset_headers=policy.reset_headers,
+        clock=shared.clock,
+        **own_key,
+    )
+
+
+def _errors(policy: Policy, shared: Shared) -> ClientMiddlewareType:
+    assert policy.errors is not None, "a part that is left out is not made"
+    return NormalizeErrors(
+        policy.errors,
+        listeners=shared.emitter,
+        reset_headers=policy.reset_headers,
+        clock=shared.clock,
+    )
+
+
+def _attempt_timeout(policy: Policy, shared: Shared) -> ClientMiddlewareType:
+    seconds = policy.effective_attempt_timeout
+    assert seconds is not None, "a part that is left out is not made"
+    return AttemptTimeout(seconds, clock=shared.clock)
+
+
+STANDARD: Final = (
+    Part(
+        "total_timeout",
+        Deadline,
+        _deadline,
+        "One limit over everything inside. Inside retry each attempt would have the whole time, "
+        "and the waits would not be limited at all.",
+    ),
+    Part(
+        "retry",
+        Retry,
+        _retry,
+        "Attempts and waits. Inside the breaker a call would count once, by its last attempt: "
+        "the breaker would learn of an outage later, and refuse whole calls only.",
+        twice="a Retry inside a Retry multiplies the attempts: three by three are nine",
+        outside=(
+            Deadline,
+            "a Deadline inside Retry limits no wait; AttemptTimeout limits attempts",
+        ),
+    ),
+    Part(
+        "breaker",
+        CircuitBreaker,
+        _breaker,
+        "Refuses while the server is down. Inside normalisation it would work as well, on "
+        "statuses alone; slow error bodies would no longer count as slow calls.",
+        twice="two CircuitBreakers in a row count the same failures twice",
+        role="guard",
+    ),
+    Part(
+        "errors",
+        NormalizeErrors,
+        _errors,
+        "An error response becomes an exception, so that retry and breaker know error codes and "
+        "the connection is given back. Inside the attempt's time-out the reading of an error "
+        "body would count against that, and an error might come out as a time-out.",
+        twice="of two NormalizeErrors the outer one has nothing left to do",
+        role="errors",
+    ),
+    Part(
+        "attempt_timeout",
+        AttemptTimeout,
+        _attempt_timeout,
+        "A limit on each attempt. Outside retry it would limit the waits too.",
+        outside=(
+            Retry,
+            "an AttemptTimeout outside Retry cuts its waits off; Deadline does that",
+        ),
+        role="timeout",
+    ),
+)

@@ -1,0 +1,52 @@
+"""Reason codes: why something was done or not, for a program; words for people stand beside them.
+
+Retry gives them to waits and refusals, errors carry one as `stop_code`, events as `code`.
+Text with numbers in it is good to read and useless to count, so nobody searches the words.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["Reason"]
+
+
+class Reason(Enum):
+    """Why another attempt was made or not, a call was refused, or a circuit changed its state."""
+
+    # Another attempt is made because of
+    STATUS = "status"  # a status of the policy
+    CODE = "code"  # an error code of the policy
+    EXCEPTION = "exception"  # an exception of the policy
+    THROTTLED = "throttled"  # a 429
+    TRANSPORT = "transport"  # a connection that failed, or carried no HTTP
+    STALE_CONNECTION = "stale_connection"  # a pooled connection that the server had closed
+    TIMEOUT = "timeout"  # an attempt that took too long
+    JUDGE = "judge"  # the user's hook
+    SERVER_HINT = "server_hint"  # x-should-retry
+
+    # No other attempt is made because
+    NOT_RETRYABLE = "not_retryable"  # the outcome is not worth one
+    FATAL_CODE = "fatal_code"  # an error code of the policy says so
+    PERMANENT = "permanent"  # connecting again cannot help
+    ATTEMPTS = "attempts"  # all attempts were made
+    DEADLINE = "deadline"  # the call's time is over, or a wait does not fit it
+    SESSION_TIMEOUT = "session_timeout"  # aiohttp's own total timeout ran out
+    SESSION_CLOSED = "session_closed"  # the session was closed
+    RETRY_AFTER_TOO_LONG = "retry_after_too_long"  # the server asks to wait for too long
+    BUDGET = "budget"  # the retry budget is spent
+    BODY = "body"  # the body cannot be sent again
+    NOT_IDEMPOTENT = "not_idempotent"  # the request may have been carried out
+    BACKOFF_ENDED = "backoff_ended"  # the wait generator gives no more waits
+    CIRCUIT_OPEN = "circuit_open"  # a circuit breaker refuses
+    CIRCUIT_ISOLATED = "circuit_isolated"  # a circuit was isolated by hand
+
+    # A circuit changed its state because of
+    FAILURE_RATE = "failure_rate"  # too many failures among its calls
+    CONSECUTIVE = "consecutive"  # too many failures in a row
+    SLOW_CALLS = "slow_calls"  # too many slow calls
+    PROBE_FAILED = "probe_failed"
+    PROBE_SLOW = "probe_slow"
+    TIME_UP = "time_up"  # it was open for as long as it had to be
+    PROBES_SUCCEEDED = "probes_succeeded"
+    BY_HAND = "by_hand"  # isolate() or reset()

@@ -1,0 +1,323 @@
+"""One hop under a retry: its attempts are recorded, judged, and what follows is prepared."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from aiohttp import ClientRequest, ConnectionTimeoutError
+
+from resilient.attempts import Stop, Wait
+from resilient.clock import LoopBound
+from resilient.core.call import Call, tell_attempts
+from resilient.core.outcome import Outcome, is_transport_failure
+from resilient.core.waiting import sleep
+from resilient.errors import (
+    AttemptTimeoutError,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    ResilientError,
+    SessionClosedError,
+)
+from resilient.headers.should_retry import should_retry
+from resilient.reasons import Reason
+from resilient.retry.budget import RetryBudget
+from resilient.retry.decision import Decision, Facts, Pause, blocked_by, decide, pace
+from resilient.retry.idempotency import is_keyed
+from resilient.retry.policy import RetryPolicy
+from resilient.support.redact import public_url, summary
+from resilient.telemetry.emitter import Emitter
+from resilient.wire.bodies import discard, prepare_resend, settle, stop_upload, unrepeatable
+from resilient.wire.connections import drop_idle
+from resilient.wire.requests import session_ran_out
+
+__all__ = ["Hop", "record"]
+
+_SESSION_TIMEOUT: Final = Stop(Reason.SESSION_TIMEOUT, "the total timeout of the session ran out")
+_SESSION_CLOSED: Final = Stop(Reason.SESSION_CLOSED, "the session is closed")
+
+
+class Hop:
+    """What one run of the retry loop keeps from one attempt to the next.
+
+    Args:
+        call: The call.
+        request: The request of the hop.
+        policy: The retry policy.
+        budget: The budget for retries, or None.
+        emitter: Told of attempts, waits and refusals.
+        bound: The clock.
+
+    Attributes:
+        number: The number of the attempt under way, from 1.
+    """
+
+    __slots__ = (
+        "_bound",
+        "_budget",
+        "_emitter",
+        "_policy",
+        "_resent",
+        "_waits",
+        "call",
+        "number",
+        "request",
+    )
+
+    def __init__(
+        self,
+        call: Call,
+        request: ClientRequest,
+        policy: RetryPolicy,
+        budget: RetryBudget | None,
+        emitter: Emitter,
+        bound: LoopBound,
+    ) -> None:
+        self.call = call
+        self.request = request
+        self.number = 1
+        self._policy = policy
+        self._budget = budget
+        self._emitter = emitter
+        self._bound = bound
+        self._resent = False
+        self._waits: Iterator[float] | None = None
+
+    # -- after an attempt
+
+    async def next(self, outcome: Outcome) -> Wait | None:
+        """Decide what follows an attempt, and take from the budget what that costs.
+
+        Returns:
+            The wait before another attempt; None if there is to be none. The reason is then
+            in `call.stop`.
+        """
+        decision = decide(self._policy, self._facts(outcome))
+        if not decision.repeat:
+            self._stop(Stop(decision.code, decision.words), told=decision.refused)
+            return None
+        if decision.resend:
+            seconds, words = 0.0, decision.words
+        else:
+            pause = self._pace(outcome)
+            if pause.seconds is None:
+                assert pause.code is not None, "there is a reason"
+                self._stop(Stop(pause.code, pause.words))
+                return None
+            seconds = pause.seconds
+            words = f"{decision.words}; {pause.words}" if pause.words else decision.words
+        cut_off = await self._end_upload(outcome)
+        if cut_off is not None:
+            self._stop(Stop(Reason.BODY, cut_off))
+            return None
+        # A connection that was closed before costs the server nothing.
+        if not decision.resend and not self._may_spend():
+            words = f"{decision.words}, but the retry budget is spent"
+            self._stop(Stop(Reason.BUDGET, words))
+            return None
+        self._prepare(decision)
+        return Wait(seconds, decision.code, words)
+
+    def _may_spend(self) -> bool:
+        """Take a retry out of the budget; return whether there was one."""
+        return self._budget is None or self._budget.withdraw(self._bound.time())
+
+    def _prepare(self, decision: Decision) -> None:
+        if decision.resend:
+            self._resent = True
+            # Others that have been idle for as long are as dead.
+            drop_idle(self.request)
+        else:
+            self.number += 1
+
+    def _facts(self, outcome: Outcome) -> Facts:
+        call, request, policy = self.call, self.request, self._policy
+        facts = Facts(
+            outcome=outcome,
+            method=request.method,
+            number=self.number,
+            max_attempts=call.override.max_attempts or policy.max_attempts,
+            keyed=is_keyed(request, policy),
+            idempotent=call.override.idempotent,
+            obstacle=self._obstacle(outcome),
+            resent=self._resent,
+        )
+        if policy.judge is not None and (blocked_by(facts) is None or outcome.stale):
+            facts.judged = self._ask_judge(outcome)
+        if policy.heed_should_retry and outcome.is_own and (outcome.status or 0) >= 400:
+            facts.hint = should_retry(outcome.headers)
+        return facts
+
+    def _obstacle(self, outcome: Outcome) -> Stop | None:
+        """Return why there is no time, no session or no body for another attempt, or None."""
+        if outcome.is_cut_off:
+            return _SESSION_TIMEOUT
+        if self.request.session.closed:
+            return _SESSION_CLOSED
+        if outcome.never_sent:
+            return None
+        reason = unrepeatable(self.request)
+        return None if reason is None else Stop(Reason.BODY, reason)
+
+    def _ask_judge(self, outcome: Outcome) -> bool | None:
+        judge = self._policy.judge
+        assert judge is not None, "asked only if there is one"
+        try:
+            answer = judge(self.request, outcome.result)  # type: ignore[arg-type]  # no BaseException gets here
+            if answer is not None and not isinstance(answer, bool):
+                raise TypeError(f"a judge answers True, False or None, not {answer!r}")
+        except Exception as error:
+            self._emitter.complain("judge", judge, error)
+            return None
+        return answer
+
+    def _pace(self, outcome: Outcome) -> Pause:
+        policy, call = self._policy, self.call
+        if self._waits is None:
+            self._waits = policy.backoff.waits(self._bound.clock.random)
+        try:
+            planned = next(self._waits, None)
+        except Exception as error:
+            self._emitter.complain("wait generator", policy.backoff.wait, error)
+            return Pause(None, Reason.BACKOFF_ENDED, "the wait generator failed")
+        if planned is None:
+            return Pause(None, Reason.BACKOFF_ENDED, "the backoff gives no more waits")
+        now = self._bound.time()
+        left = math.inf if call.deadline is None else call.deadline - now
+        if call.cut_off is not None:
+            left = min(left, call.cut_off - asyncio.get_running_loop().time())
+        pause = pace(
+            planned,
+            outcome.retry_after,
+            policy=policy,
+            random=self._bound.clock.random(),
+            left=left,
+        )
+        until = call.refused_until
+        if pause.seconds is None or until is None or now + pause.seconds >= until:
+            return pause
+        if until == math.inf:
+            words = "the circuit is isolated by hand"
+            return Pause(None, Reason.CIRCUIT_ISOLATED, words)
+        words = f"the circuit is open for another {until - now:.3g} s"
+        return Pause(None, Reason.CIRCUIT_OPEN, words)
+
+    async def _end_upload(self, outcome: Outcome) -> str | None:
+        """Put an end to an attempt; why its body cannot be sent again after all, or None."""
+        if outcome.never_sent:
+            return None
+        request = self.request
+        failed = outcome.error is not None
+        left_open = request.response
+        if failed and left_open is not None and not left_open.closed:
+            # Another middleware made an exception of a response, and dropped it.
+            await discard(left_open, self._bound.clock)
+        return await settle(request, is_over=failed)
+
+    def _stop(self, stop: Stop, *, told: bool = True) -> None:
+        self.call.stop = stop if stop.words else None
+        if told:
+            self._emitter.tell(
+                "refusal", self.call, self.request, by="retry", code=stop.code, reason=stop.words
+            )
+
+    # -- between two attempts
+
+    async def wait(self, wait: Wait, outcome: Outcome) -> None:
+        """Give a response back that nobody wants, and wait.
+
+        Raises:
+            DeadlineExceededError: The total timeout of the session ran out meanwhile.
+            SessionClosedError: The session was closed meanwhile.
+        """
+        call, request = self.call, self.request
+        clock = self._bound.clock
+        if outcome.error is None:
+            assert outcome.response is not None, "one of the two is there"
+            await discard(outcome.response, clock)
+            await stop_upload(request)
+            if session_ran_out(request):
+                call.stop = _SESSION_TIMEOUT
+                raise self._told(self._typed(TimeoutError()))
+        call.waited(wait)
+        self._emitter.tell(
+            "wait",
+            call,
+            request,
+            number=call.records[-1][0],
+            seconds=wait.seconds,
+            code=wait.code,
+            reason=wait.words,
+        )
+        if wait.seconds > 0:
+            try:
+                await sleep(wait.seconds, request.session, clock)
+            except SessionClosedError as closed:
+                call.stop = _SESSION_CLOSED
+                raise self._told(closed) from outcome.error
+        prepare_resend(request)
+        call.refused_until = None
+
+    # -- in the end
+
+    def error_for(self, outcome: Outcome) -> Exception:
+        """Return the exception that ends the hop: typed, with its attempts and the reason."""
+        error = outcome.error
+        assert isinstance(error, Exception), "a response is handed over"
+        final = self._typed(error)
+        if final is not error:
+            final.__cause__ = error
+        return self._told(final)
+
+    def _typed(self, error: Exception) -> Exception:
+        request = self.request
+        if isinstance(error, ResilientError):
+            return error
+        method, url = request.method, str(public_url(request.url))
+        if type(error) is TimeoutError and session_ran_out(request, unknown=True):
+            return DeadlineExceededError(method=method, url=url)
+        if isinstance(error, TimeoutError):
+            connecting = isinstance(error, ConnectionTimeoutError)
+            return AttemptTimeoutError(method=method, url=url, while_connecting=connecting)
+        if is_transport_failure(error):
+            return ConnectionFailedError(f"{method} {url}: {summary(error)}")
+        return error
+
+    def _told(self, error: Exception) -> Exception:
+        tell_attempts(error, self.call)
+        return error
+
+
+def record(
+    emitter: Emitter,
+    call: Call,
+    request: ClientRequest,
+    number: int,
+    started: float,
+    ended: float,
+    came: int | str,
+) -> None:
+    """Keep a record of an attempt, and tell of it.
+
+    Args:
+        emitter: Told of it.
+        call: Its call.
+        request: Its request.
+        number: Its number.
+        started: When it began, in seconds.
+        ended: When it was over.
+        came: Its status, or what went wrong, in a few words.
+    """
+    call.records += ((number, request.method, request.url, started, ended, came),)
+    if emitter.wants("attempt"):
+        emitter.tell(
+            "attempt",
+            call,
+            request,
+            number=number,
+            duration=ended - started,
+            status=came if isinstance(came, int) else None,
+            error=came if isinstance(came, str) else None,
+        )

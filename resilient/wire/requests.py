@@ -1,0 +1,177 @@
+"""Facts about a request and the exceptions around it that aiohttp does not publish."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import aiohttp
+from aiohttp import ClientRequest, ClientResponse
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.payload import Payload
+
+from resilient.support.redact import public_url
+
+__all__ = [
+    "belongs_to",
+    "body_was_taken",
+    "failed_to_connect",
+    "is_connecting",
+    "is_handshake",
+    "is_malformed",
+    "is_permanent",
+    "is_stale",
+    "session_ran_out",
+    "upload_progress",
+    "writer_of",
+]
+
+Task = asyncio.Task[Any]
+
+# The function of aiohttp that connects and sends, innermost in every chain, and what it calls
+# its request.
+_INNERMOST = "_connect_and_send_request"
+_REQUEST = "req"
+
+
+def is_handshake(request: ClientRequest) -> bool:
+    """Return whether this opens a WebSocket; aiohttp judges what comes of that."""
+    return "Sec-WebSocket-Key" in request.headers
+
+
+def is_malformed(error: BaseException) -> bool:
+    """Return whether the answer was not HTTP; aiohttp reports that as a status of its own."""
+    return isinstance(error, aiohttp.ClientResponseError) and isinstance(
+        error.__cause__, HttpProcessingError
+    )
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Return whether connecting again cannot help: certificates and TLS do not mend themselves."""
+    return isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch)
+
+
+def is_stale(error: BaseException) -> bool:
+    """Return whether a pooled connection that was closed before fails in this way."""
+    return isinstance(
+        error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError
+    ) and not isinstance(error, aiohttp.ClientConnectorError)
+
+
+def session_ran_out(request: ClientRequest, *, unknown: bool = False) -> bool:
+    """Return whether aiohttp's own total timeout has run out: no attempt can succeed any more.
+
+    Its timer shows in nothing public; `unknown` is the answer where its flag cannot be read.
+    """
+    timer = getattr(request, "_timer", None)
+    # The timer of a request without such a timeout has no flag.
+    return unknown if timer is None else bool(getattr(timer, "_cancelled", False))
+
+
+def body_was_taken(request: ClientRequest) -> bool:
+    """Return whether somebody has begun to read a body that can be read only once."""
+    body: Any = request.body
+    return isinstance(body, Payload) and body.consumed
+
+
+def failed_to_connect(error: BaseException, request: ClientRequest) -> bool:
+    """Return whether an exception says that this very request got no connection.
+
+    An exception of another request, which a middleware has made meanwhile, does not: it names
+    another host. One that names no host (a test double's, say) is taken for this request's.
+    """
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        # "Connection timeout to host URL"
+        _, separator, url = str(error).partition(" host ")
+        return not separator or url == str(request.url)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return request.proxy is not None
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return (error.host, error.port) in _hosts(request)
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        return False
+    key: object = getattr(error, "_conn_key", None)
+    return not isinstance(key, ConnectionKey) or (key.host, key.port) in _hosts(request)
+
+
+def _hosts(request: ClientRequest) -> Iterator[tuple[str | None, int | None]]:
+    yield request.url.raw_host, request.url.port
+    yield request.url.host, request.url.port
+    proxy = request.proxy
+    if proxy is not None:
+        yield proxy.raw_host, proxy.port
+        yield proxy.host, proxy.port
+
+
+def belongs_to(
+    error: aiohttp.ClientResponseError, request: ClientRequest, before: ClientResponse | None
+) -> bool:
+    """Return whether an exception with a status stands for a response to this very request.
+
+    Args:
+        error: The exception; a middleware may have met it with a request of its own.
+        request: The request.
+        before: `request.response` as it was before the attempt.
+    """
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return request.proxy is not None
+    response = request.response
+    # aiohttp types it as an int; it is None until the status line has come.
+    status: int | None = None if response is None or response is before else response.status
+    if status is not None and status != error.status:
+        return False
+    info = error.request_info
+    about = getattr(info, "method", None), getattr(info, "url", None)
+    if about[1] is None:
+        return True
+    own = {str(public_url(url)) for url in (request.url, request.original_url)}
+    return about[0] == request.method and str(public_url(about[1])) in own
+
+
+def is_connecting(request: ClientRequest, task: Task) -> bool:
+    """Return whether a task is inside aiohttp's own function, connecting for this very request.
+
+    False too where that cannot be seen: a middleware has the request run in another task.
+    """
+    return any(
+        frame.f_code.co_name == _INNERMOST and frame.f_locals.get(_REQUEST) is request
+        for frame in _frames(task)
+    )
+
+
+def _frames(task: Task) -> Iterator[FrameType]:
+    """Yield the frames of the coroutines that a task runs in, outermost first."""
+    coroutine: Any = task.get_coro()
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None)
+        if frame is not None:
+            yield frame
+        coroutine = getattr(coroutine, "cr_await", None)
+
+
+def writer_of(request: ClientRequest) -> asyncio.Task[None] | None:
+    """Return the task that still writes the body of a request, or None."""
+    writer: asyncio.Task[None] | None = getattr(request, "_writer", None)
+    return None if writer is None or writer.done() else writer
+
+
+def upload_progress(request: ClientRequest) -> int | None:
+    """Return the bytes of an upload under way that have left for the system, or None.
+
+    None means that nothing is written any more, or that it cannot be seen.
+    """
+    task = writer_of(request)
+    if task is None:
+        return None
+    writer: Any = getattr(request.response, "_stream_writer", None)
+    if writer is None:
+        # Before 3.14 only the coroutine that writes knows it.
+        frame = next(_frames(task), None)
+        writer = None if frame is None else frame.f_locals.get("writer")
+    transport = getattr(writer, "transport", None)
+    if transport is None:
+        return None
+    return int(writer.output_size) - int(transport.get_write_buffer_size())
