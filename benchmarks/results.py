@@ -6,12 +6,23 @@ become JSON, lines on a terminal, and pages by way of `benchmarks.report`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import asdict, field, frozen
 
-__all__ = ["Chart", "Figure", "Line", "Result", "Span", "Table", "as_json"]
+__all__ = [
+    "Chart",
+    "Figure",
+    "Line",
+    "Result",
+    "ScenarioResult",
+    "Span",
+    "Table",
+    "as_json",
+    "median_of",
+]
 
 
 @frozen(kw_only=True)
@@ -100,6 +111,15 @@ class Chart:
 
 
 @frozen(kw_only=True)
+class ScenarioResult:
+    """The part of a result that one scenario adds."""
+
+    tables: tuple[Table, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
 class Result:
     """What one benchmark found.
 
@@ -131,3 +151,17 @@ class Result:
 def as_json(results: Iterable[Result], machine: Mapping[str, Any]) -> dict[str, Any]:
     """Everything, in the form in which JSON has it."""
     return {"machine": dict(machine), "results": [asdict(each) for each in results]}
+
+
+def median_of(what: str, values: Sequence[float], **more: Any) -> Figure:
+    """The median of some values, and their quartiles if there are enough for any.
+
+    Args:
+        what: What was measured.
+        values: At least one.
+        more: What else the figure says.
+    """
+    if len(values) < 2:
+        return Figure(what=what, value=values[0], **more)
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Figure(what=what, value=middle, low=low, high=high, **more)

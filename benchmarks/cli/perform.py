@@ -1,35 +1,67 @@
-"""A command that measures, from its options to its exit status."""
+"""What is said of input that makes no sense, in the words in which it was given."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from benchmarks.catalogue import BENCHMARKS, VERSIONS
-from benchmarks.cli.complaints import Refused, complaint
+from benchmarks.catalogue import BENCHMARKS, VERSIONS, RunOutcome, Task, run_tasks
 from benchmarks.cli.progress import shown_progress
-from benchmarks.machine import describe_machine
-from benchmarks.report.document import Report
+from benchmarks.report.document import Report, describe_machine
 from benchmarks.report.outputs import STANDARD_OUTPUT, Outputs
-from benchmarks.running import Run, Task, run
 from resilient import ConfigError
 from resilient.cli.output import FAILED, answer, printable, rendered
 
-__all__ = ["measure_all", "measure_one", "show", "write"]
+__all__ = ["Refused", "complaint", "measure_all", "measure_one", "show", "write"]
+
+
+class Refused(click.ClickException):
+    """Nothing was done, or not all of it, and why."""
+
+    exit_code = FAILED
+
+    def __init__(self, error: ConfigError | OSError) -> None:
+        super().__init__(complaint(error))
+
+
+def complaint(error: ConfigError | OSError) -> str:
+    """A line for each problem; a setting is called by the option that set it."""
+    if isinstance(error, ConfigError):
+        return "\n".join(printable(_in_options(each)) for each in error.problems)
+    named = error.filename is not None and f"{os.fsdecode(error.filename)}: "
+    return printable(f"{named or ''}{error.strerror or error}")
+
+
+def _in_options(problem: ConfigError) -> str:
+    owner, _, name = (problem.where or "").rpartition(".")
+    context = click.get_current_context(silent=True)
+    if context is None or problem.file is not None or not (not owner or owner.endswith("Settings")):
+        return str(problem)
+    for parameter in context.command.params:
+        if parameter.name == name:
+            called = (parameter.metavar or name).strip("[].")
+            if isinstance(parameter, click.Option):
+                called = max(parameter.opts, key=len)
+            # That it may be None, too, is of no use to whoever types.
+            allowed = (problem.allowed or "").removeprefix("None or ")
+            return f"{called} must be {allowed}, not {problem.given}"
+    return str(problem)
+
 
 # What a shell reports of a command that Ctrl-C has ended.
 _INTERRUPTED = 130
 
 
 def measure_one(name: str, given: Mapping[str, Any], outputs: Outputs) -> int:
-    """Run a benchmark with the settings that were given, and return the exit status."""
+    """RunOutcome a benchmark with the settings that were given, and return the exit status."""
     return _measure({name: given}, outputs)
 
 
 def measure_all(given: Mapping[str, Any], outputs: Outputs) -> int:
-    """Run every benchmark, each with those settings that it knows; the exit status."""
+    """RunOutcome every benchmark, each with those settings that it knows; the exit status."""
     settings = {
         name: {key: value for key, value in given.items() if benchmark.knows(key)}
         for name, benchmark in BENCHMARKS.items()
@@ -46,7 +78,7 @@ def _measure(given: Mapping[str, Mapping[str, Any]], outputs: Outputs) -> int:
         raise Refused(error) from None
     machine = describe_machine(VERSIONS)
     with shown_progress() as progress:
-        found = run(tasks, progress)
+        found = run_tasks(tasks, progress)
     return _deliver(found, machine, outputs)
 
 
@@ -55,7 +87,7 @@ def _task(name: str, given: Mapping[str, Any]) -> Task:
     return Task(name, benchmark.measure(), benchmark.settings(**given))
 
 
-def _deliver(found: Run, machine: Mapping[str, Any], outputs: Outputs) -> int:
+def _deliver(found: RunOutcome, machine: Mapping[str, Any], outputs: Outputs) -> int:
     """Write and show what was found, however much that is."""
     report = Report(
         machine=machine,
@@ -108,10 +140,10 @@ def write(report: Report, outputs: Outputs) -> int:
 def show(report: Report, outputs: Outputs) -> None:
     """Show the tables on the standard output; or the JSON, if that is where it was to go."""
     if outputs.json == STANDARD_OUTPUT:
-        from benchmarks.report.stored import text_of
+        from benchmarks.report.stored import to_json
 
-        answer([text_of(report).rstrip("\n")])
+        answer([to_json(report).rstrip("\n")])
     else:
-        from benchmarks.report.terminal import shown
+        from benchmarks.report.terminal import render_report
 
-        answer(rendered(shown(report)))
+        answer(rendered(render_report(report)))

@@ -6,8 +6,8 @@ of faults for each policy, one policy after the other, each with a server and se
 own.
 
 `settings` says what to measure and `benchmark` measures it. `scenarios` has the troubles;
-`run` is one policy in one of them; `crew` and `remote` are the two sides of the workers,
+`run` is one policy in one of them; `worker_pool` and `worker` are the two sides of the workers,
 which come by their calls in `arrivals`, make them in `generator` by way of `caller`, and count
 them in a `tally` and its `latencies`. `recovery` looks at what came after an outage; `tables`,
-`charts` and `notes` say what was found, and `aims` how far it is what it should be.
+`charts` and `notes` say what was found, and `target_tables` how far it is what it should be.
 """

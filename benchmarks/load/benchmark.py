@@ -8,14 +8,14 @@ from itertools import chain
 from attrs import define, evolve
 
 from benchmarks.contenders import STANDARD
-from benchmarks.load.aims import aims
 from benchmarks.load.charts import charts
-from benchmarks.load.crew import Crew
 from benchmarks.load.notes import notes
 from benchmarks.load.run import Run, run
 from benchmarks.load.scenarios import SCENARIOS, Scenario
 from benchmarks.load.settings import LoadSettings
 from benchmarks.load.tables import comparison
+from benchmarks.load.targets import target_tables
+from benchmarks.load.worker_pool import WorkerPool
 from benchmarks.progress import Progress, Silent
 from benchmarks.results import Result, Table
 
@@ -34,22 +34,22 @@ def measure(settings: LoadSettings, progress: Progress) -> Iterator[Result]:
     """
     runs: dict[str, list[Run]] = {each.name: [] for each in settings.measured}
     left = sum(len(settings.contenders_in(each)) for each in settings.measured)
-    with Crew(settings.workers) as crew:
+    with WorkerPool(settings.workers) as pool:
         progress.begin("starting")
         calm = next(each for each in SCENARIOS if each.name == "calm")
-        run(calm.lasting(_WARM_UP), STANDARD[-1], settings, crew, Silent().advance)
+        run(calm.lasting(_WARM_UP), STANDARD[-1], settings, pool, Silent().advance)
         for scenario in settings.measured:
             for contender in settings.contenders_in(scenario):
                 progress.begin(f"{scenario.name}, {contender.name}", scenario.seconds)
-                told = _UpTo(scenario.seconds, progress.advance)
-                done = run(scenario, contender, settings, crew, told)
+                told = _CappedProgress(scenario.seconds, progress.advance)
+                done = run(scenario, contender, settings, pool, told)
                 runs[scenario.name].append(done)
                 left -= 1
                 yield evolve(_result(settings, runs), is_complete=not left)
 
 
 @define
-class _UpTo:
+class _CappedProgress:
     """Tells of so many seconds, and not of those in which the last calls come to their end."""
 
     left: float
@@ -86,7 +86,7 @@ def _result(settings: LoadSettings, runs: dict[str, list[Run]]) -> Result:
         },
         tables=(
             *(_comparison(settings, each, runs[each.name]) for each in measured),
-            *aims(every),
+            *target_tables(every),
         ),
         charts=tuple(chain.from_iterable(charts(each, runs[each.name]) for each in measured)),
         notes=notes(every),

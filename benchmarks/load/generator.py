@@ -1,19 +1,50 @@
-"""An open loop: calls are made when they are due, whatever became of those before them.
-
-A loop that waits for an answer before it makes the next call offers a slow server less, and
-so hides that it is slow: what Gil Tene has called coordinated omission. Here, latency
-counts from when a call was due.
-"""
+"""When calls arrive: whether they are answered or not."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from random import Random
+from typing import NamedTuple
 
-from benchmarks.load.arrivals import Arrival
 from benchmarks.load.tally import DROPPED, LATE, UNFINISHED, Tally
 
-__all__ = ["Call", "generate"]
+__all__ = ["Arrival", "Call", "arrivals", "generate"]
+
+
+class Arrival(NamedTuple):
+    """A call that is to be made.
+
+    Attributes:
+        offset: When, in seconds from the start.
+        method: How.
+    """
+
+    offset: float
+    method: str
+
+
+def arrivals(
+    *, seed: int, worker: int, workers: int, rate: float, seconds: float, posts: float = 0.0
+) -> Iterator[Arrival]:
+    """The calls of one worker, in order: a Poisson process, the same for the same seed.
+
+    What several workers make is again a Poisson process, of all their rates together.
+
+    Args:
+        seed: Of all workers.
+        worker: Which of them, from 0.
+        workers: How many there are; each has its share of the rate.
+        rate: Calls a second of all of them.
+        seconds: For how long.
+        posts: The share of POSTs.
+    """
+    random = Random(f"{seed}/{worker}")
+    offset = random.expovariate(rate / workers)
+    while offset < seconds:
+        yield Arrival(offset, "POST" if random.random() < posts else "GET")
+        offset += random.expovariate(rate / workers)
+
 
 # Seconds after which a call that is due is not made any more: a machine that is too slow must
 # not take ever longer.
@@ -55,7 +86,7 @@ async def generate(
             tally.arrive(arrival.offset, lateness)
             if lateness > _TOO_LATE or len(offsets) >= most:
                 reason = LATE if lateness > _TOO_LATE else DROPPED
-                tally.leave_out(reason)
+                tally.skip(reason)
                 continue
             task = loop.create_task(make(arrival))
             offsets[task] = arrival.offset

@@ -116,7 +116,9 @@ def _where_less_is_better(runs: Sequence[Run]) -> Iterator[str]:
 
 def _price(run: Run) -> str:
     """What succeeds, and what it costs the server."""
-    return f"{run.contender.name} ({run.success:.1f} %, {run.hits_per_call:.2f} requests a call)"
+    return (
+        f"{run.contender.name} ({run.success:.1f} %, {run.requests_per_call:.2f} requests a call)"
+    )
 
 
 def _quicker(other: Run, run: Run) -> Iterator[str]:

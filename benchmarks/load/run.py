@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from attrs import frozen
 
 from benchmarks.contenders import Contender
-from benchmarks.load.crew import Crew
-from benchmarks.load.remote import GRACE, Order
 from benchmarks.load.scenarios import Scenario
 from benchmarks.load.settings import LoadSettings
 from benchmarks.load.tally import Tally
+from benchmarks.load.worker import GRACE, Job
+from benchmarks.load.worker_pool import WorkerPool
 from resilient.errors import ConfigError
 from resilient.testing import FaultServerProcess
 
@@ -23,7 +23,7 @@ if sys.platform != "win32":
 
 __all__ = ["Run", "run"]
 
-# Seconds for orders to reach the workers before the first call.
+# Seconds for jobs to reach the workers before the first call.
 _LEAD = 0.2
 
 # Seconds beyond what a run takes at most, after which something is wrong with it.
@@ -71,7 +71,7 @@ class Run:
         return 100 * self.successes / max(self.tally.calls, 1)
 
     @property
-    def hits_per_call(self) -> float:
+    def requests_per_call(self) -> float:
         """Requests that reached the server for each call."""
         return self.hits / max(self.tally.calls, 1)
 
@@ -80,7 +80,7 @@ def run(
     scenario: Scenario,
     contender: Contender,
     settings: LoadSettings,
-    crew: Crew,
+    pool: WorkerPool,
     told: Callable[[float], object],
 ) -> Run:
     """Measure one.
@@ -89,49 +89,49 @@ def run(
         scenario: The trouble.
         contender: The policy.
         settings: The seed, the port and the patience.
-        crew: Who makes the calls.
+        pool: Who makes the calls.
         told: Told now and then how many more seconds have passed.
 
     Raises:
         ConfigError: The port is taken; a policy cannot be sent to the workers.
         RuntimeError: A process has ended, or took too long.
     """
-    connections = max(_connections() // crew.workers, 1)
+    connections = max(_connections() // pool.workers, 1)
     server = FaultServerProcess(**scenario.server(settings.seed), port=settings.port, record=True)
     with ExitStack() as stack:
         _start(server, settings.port)
         stack.push(server)
         start = time.monotonic() + _LEAD
-        orders = [
-            Order(
+        jobs = [
+            Job(
                 policy=contender.policy,
                 url=server.url,
                 start=start,
                 seed=settings.seed,
                 worker=worker,
-                workers=crew.workers,
+                workers=pool.workers,
                 rate=scenario.rate,
                 seconds=scenario.seconds,
                 posts=scenario.posts,
                 patience=settings.patience,
                 read_timeout=scenario.read_timeout,
                 connections=connections,
-                in_progress=max(_IN_PROGRESS // crew.workers, 1),
+                in_progress=max(_IN_PROGRESS // pool.workers, 1),
             )
-            for worker in range(crew.workers)
+            for worker in range(pool.workers)
         ]
         limit = _LEAD + scenario.seconds + settings.patience + GRACE + _SLACK
-        tally = crew.carry_out(orders, timeout=limit, told=told)
+        tally = pool.run_jobs(jobs, timeout=limit, told=told)
         hits = server.stats().hits
         arrivals = sorted(each.time - start for each in server.requests())
     return Run(
         scenario,
         contender,
-        crew.workers,
+        pool.workers,
         tally,
         hits,
         tuple(arrivals),
-        connections=connections * crew.workers,
+        connections=connections * pool.workers,
     )
 
 

@@ -24,7 +24,7 @@ from resilient.testing import (
 )
 from resilient.testing.script.script import Answer
 
-__all__ = ["SCENARIOS", "Scenario", "Trouble"]
+__all__ = ["SCENARIOS", "OutageWindow", "Scenario"]
 
 _OK = Reply(json={})
 
@@ -42,7 +42,7 @@ _NO_BREAKER = Contender(
 
 
 @frozen
-class Trouble:
+class OutageWindow:
     """An outage: from when to when, in seconds from the first call.
 
     Attributes:
@@ -55,7 +55,7 @@ class Trouble:
     end: float
     during: Answer | None = field(default=Reply(503))
 
-    def scaled(self, factor: float) -> Trouble:
+    def scaled(self, factor: float) -> OutageWindow:
         """The same in a run that is so many times as long."""
         return evolve(self, start=self.start * factor, end=self.end * factor)
 
@@ -90,7 +90,7 @@ class Scenario:
     faults: Callable[[int], Answer] = lambda seed: _OK
     rate: float = field(default=200.0, validator=positive("calls a second"))
     seconds: float = field(default=4.0, validator=positive())
-    outage: Trouble | None = None
+    outage: OutageWindow | None = None
     posts: float = 0.0
     read_timeout: float | None = field(default=None, validator=optional(positive()))
     over_time: bool = False
@@ -179,7 +179,7 @@ SCENARIOS = (
         what="All is well; then every request gets a 503; then all is well again.",
         rate=100,
         seconds=22,
-        outage=Trouble(*_OUTAGE),
+        outage=OutageWindow(*_OUTAGE),
         over_time=True,
         in_quick=True,
     ),
@@ -188,7 +188,7 @@ SCENARIOS = (
         what="All is well; then connections are dropped and refused; then all is well again.",
         rate=100,
         seconds=22,
-        outage=Trouble(*_OUTAGE, during=None),
+        outage=OutageWindow(*_OUTAGE, during=None),
         over_time=True,
         by_default=False,
     ),

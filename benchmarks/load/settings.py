@@ -6,11 +6,9 @@ from functools import cached_property
 
 from attrs import evolve, field, frozen
 
-from benchmarks.choice import chosen
-from benchmarks.command import command
 from benchmarks.contenders import STANDARD, Contender, from_file_if_any
-from benchmarks.fields import FLAG, SEED, TEXT, between
 from benchmarks.load.scenarios import SCENARIOS, Scenario
+from benchmarks.settings import FLAG, SEED, TEXT, between, by_name, command
 from resilient.errors import ConfigError
 from resilient.support.validation import as_tuple, each, optional, positive
 
@@ -76,7 +74,7 @@ class LoadSettings:
     def measured(self) -> tuple[Scenario, ...]:
         """The scenarios, as long as they are to last."""
         if self.scenarios:
-            picked = chosen(self.scenarios, SCENARIOS, "scenarios")
+            picked = by_name(self.scenarios, SCENARIOS, "scenarios")
         else:
             picked = tuple(
                 each for each in SCENARIOS if (each.in_quick if self.quick else each.by_default)
@@ -86,7 +84,7 @@ class LoadSettings:
     @cached_property
     def contenders(self) -> tuple[Contender, ...]:
         """The policies that are measured in every scenario."""
-        standard = chosen(self.policies, STANDARD, "policies") if self.policies else STANDARD
+        standard = by_name(self.policies, STANDARD, "policies") if self.policies else STANDARD
         return (*standard, *from_file_if_any(self.policy_file, self.service))
 
     def _fitted(self, scenario: Scenario) -> Scenario:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from benchmarks.load.latencies import Latencies
-from benchmarks.load.recovery import WINDOW, peak_rate, time_to_recover
 from benchmarks.load.run import Run
 from benchmarks.load.scenarios import Scenario
-from benchmarks.load.tally import BUCKET
+from benchmarks.load.tally import BUCKET, WINDOW, Latencies, peak_rate, time_to_recover
 from benchmarks.results import Figure, Table
 
 __all__ = ["comparison"]
@@ -53,7 +51,7 @@ def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) ->
 def _always() -> Iterable[tuple[str, _Measure]]:
     yield _row("goodput", "calls/s", lambda run: run.successes / run.scenario.seconds)
     yield _row("succeeded", "%", lambda run: run.success)
-    yield _row("requests per call", "", lambda run: run.hits_per_call)
+    yield _row("requests per call", "", lambda run: run.requests_per_call)
     for share, name in _QUANTILES:
         yield _latency(f"latency of what succeeded, {name}", share, _succeeded, "none succeeded")
     yield _latency("latency of what failed, p50", 0.5, _failed, _none_failed)

@@ -9,12 +9,17 @@ from functools import partial
 
 from attrs import frozen
 
-from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import PIPELINE
 from benchmarks.overhead.rounds import median
-from benchmarks.overhead.run import Part, Run, absent_rows, label
+from benchmarks.overhead.run import (
+    PartResult,
+    RunContext,
+    absent_rows,
+    compare_with_peers,
+    row_label,
+)
 from benchmarks.results import Figure, Table
-from benchmarks.wanted import at_most
+from benchmarks.targets import at_most
 
 __all__ = ["Import", "import_time", "measure_imports"]
 
@@ -69,12 +74,12 @@ def import_time(code: str) -> Import:
     return Import(aiohttp, added)
 
 
-def measure_imports(run: Run) -> Part:
+def measure_imports(run: RunContext) -> PartResult:
     """Everybody, each in an interpreter of its own for each turn."""
     codes = {_NAMES: "import resilient", _OURS: PIPELINE.first_use}
-    theirs = {label(each): each.first_use for each in run.peers.wrappers if each.first_use}
+    theirs = {row_label(each): each.first_use for each in run.peers.wrappers if each.first_use}
     codes |= theirs
-    taken = run.compete(
+    taken = run.measure_rounds(
         "imports", _ROUNDS, {name: partial(import_time, code) for name, code in codes.items()}
     )
     rows: dict[str, tuple[Figure | None, ...]] = {}
@@ -93,5 +98,5 @@ def measure_imports(run: Run) -> Part:
         "call: `import resilient` alone imports next to nothing yet, for names are imported "
         "when they are first used.",
     )
-    notes = where_better("when importing", added, {name: rows[name][0] for name in theirs})
-    return Part(table=table, wanted=(added,), notes=notes)
+    notes = compare_with_peers("when importing", added, {name: rows[name][0] for name in theirs})
+    return PartResult(table=table, wanted=(added,), notes=notes)

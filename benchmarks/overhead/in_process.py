@@ -11,7 +11,7 @@ from aiohttp import ClientRequest, ClientResponse, ClientSession
 from attrs import frozen
 from yarl import URL
 
-__all__ = ["Bench", "bench", "cost_of"]
+__all__ = ["CallFixture", "cost_of", "make_call_fixture"]
 
 # Requests are made ahead, so many at a time: enough for the clock not to show, few enough to
 # stay in the cache as the one request of a real call does.
@@ -19,7 +19,7 @@ _AT_A_TIME = 50
 
 
 @frozen
-class Bench:
+class CallFixture:
     """What a call needs.
 
     Attributes:
@@ -50,15 +50,15 @@ class Bench:
         ]
 
 
-async def bench(session: ClientSession, url: URL) -> Bench:
+async def make_call_fixture(session: ClientSession, url: URL) -> CallFixture:
     """Make a call, which leaves its connection in the pool."""
     async with session.get(url) as response:
         await response.read()
-    return Bench(session, url, response)
+    return CallFixture(session, url, response)
 
 
 async def cost_of(
-    bench: Bench, call: Callable[[ClientRequest], Awaitable[object]], calls: int
+    fixture: CallFixture, call: Callable[[ClientRequest], Awaitable[object]], calls: int
 ) -> float:
     """Seconds of this thread's time for one call: the median of batches of about so many in all.
 
@@ -66,7 +66,7 @@ async def cost_of(
     cost of the call.
     """
     batches = max(calls // _AT_A_TIME, 1)
-    taken = [await _timed(call, bench.requests(_AT_A_TIME)) for _ in range(batches)]
+    taken = [await _timed(call, fixture.requests(_AT_A_TIME)) for _ in range(batches)]
     return median(taken) / _AT_A_TIME
 
 

@@ -6,14 +6,19 @@ import asyncio
 import gc
 import tracemalloc
 
-from benchmarks.overhead.in_process import Bench
-from benchmarks.overhead.notes import where_better
+from benchmarks.overhead.in_process import CallFixture
 from benchmarks.overhead.ours import BREAKER
-from benchmarks.overhead.refusals import open_breaker, refused
-from benchmarks.overhead.run import Part, Run, absent_rows, named
+from benchmarks.overhead.refusals import catching_refusal, open_breaker
+from benchmarks.overhead.run import (
+    PartResult,
+    RunContext,
+    absent_rows,
+    by_label,
+    compare_with_peers,
+)
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Figure, Table
-from benchmarks.wanted import at_most
+from benchmarks.targets import at_most
 
 __all__ = ["BUSY", "IDLE", "circuit_bytes", "measure_memory"]
 
@@ -49,10 +54,10 @@ async def _bytes(wrapper: Wrapper, failures: tuple[bool, ...]) -> float:
     return (after - before) / _CIRCUITS
 
 
-async def refusal_bytes(bench: Bench, wrapper: Wrapper) -> float:
+async def refusal_bytes(fixture: CallFixture, wrapper: Wrapper) -> float:
     """Bytes that stay of each call that its open breaker has refused."""
-    (request,) = bench.requests(1)
-    call = refused(wrapper, await open_breaker(wrapper, request))
+    (request,) = fixture.requests(1)
+    call = catching_refusal(wrapper, await open_breaker(wrapper, request))
     await call(request)  # what is made once
     gc.collect()
     tracemalloc.start()
@@ -68,10 +73,10 @@ async def refusal_bytes(bench: Bench, wrapper: Wrapper) -> float:
     return (after - before) / _REFUSALS
 
 
-def measure_memory(run: Run) -> Part:
+def measure_memory(run: RunContext) -> PartResult:
     """Everybody who has a breaker."""
     wrappers: dict[str, Wrapper] = {_OURS: BREAKER}
-    theirs = named(each for each in run.peers.wrappers if each.refusal is not None)
+    theirs = by_label(each for each in run.peers.wrappers if each.refusal is not None)
     wrappers |= theirs
     run.progress.begin("memory of a circuit", len(wrappers))
     rows: dict[str, tuple[Figure | None, ...]] = {}
@@ -79,7 +84,7 @@ def measure_memory(run: Run) -> Part:
         values = (
             circuit_bytes(wrapper, IDLE),
             circuit_bytes(wrapper, BUSY),
-            run.runner.run(refusal_bytes(run.bench, wrapper)),
+            run.runner.run(refusal_bytes(run.fixture, wrapper)),
         )
         rows[name] = tuple(Figure(what=name, value=round(each), unit="bytes") for each in values)
         run.progress.advance()
@@ -95,10 +100,10 @@ def measure_memory(run: Run) -> Part:
         "its key. Idle: after one call that went well. Busy: after half a minute of a call a "
         "second, of which every fourth failed. And what stays of each call that was refused.",
     )
-    notes = where_better(
+    notes = compare_with_peers(
         "in bytes of an idle circuit",
         idle,
         {name: rows[name][0] for name in theirs},
-        than="our breaker",
+        subject="our breaker",
     )
-    return Part(table=table, wanted=(idle, busy), notes=notes)
+    return PartResult(table=table, wanted=(idle, busy), notes=notes)

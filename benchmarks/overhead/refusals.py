@@ -7,17 +7,22 @@ from functools import partial
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ConnectionTimeoutError
 
-from benchmarks.overhead.equal import WITHOUT_WAITS
+from benchmarks.overhead.common_settings import WITHOUT_WAITS
 from benchmarks.overhead.in_process import cost_of
-from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import BREAKER, PIPELINE
 from benchmarks.overhead.rounds import ratio
-from benchmarks.overhead.run import Part, Run, absent_rows, named
+from benchmarks.overhead.run import (
+    PartResult,
+    RunContext,
+    absent_rows,
+    by_label,
+    compare_with_peers,
+)
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Table
-from benchmarks.wanted import at_most
+from benchmarks.targets import at_most
 
-__all__ = ["NeverOpened", "measure_refusals", "open_breaker", "refused"]
+__all__ = ["NeverOpened", "catching_refusal", "measure_refusals", "open_breaker"]
 
 _CALLS = 400
 _ROUNDS = 20, 5
@@ -67,7 +72,7 @@ async def open_breaker(wrapper: Wrapper, request: ClientRequest) -> ClientHandle
         reached += 1
         raise ConnectionTimeoutError  # which all of them take for a failure of the server
 
-    call = wrapper.bare(fail, WITHOUT_WAITS)
+    call = wrapper.wrap_without_chain(fail, WITHOUT_WAITS)
     for _ in range(_PATIENCE):
         before = reached
         try:
@@ -80,7 +85,7 @@ async def open_breaker(wrapper: Wrapper, request: ClientRequest) -> ClientHandle
     raise NeverOpened(f"{wrapper.name} has not opened after {_PATIENCE} failures")
 
 
-def refused(
+def catching_refusal(
     wrapper: Wrapper, call: ClientHandlerType
 ) -> Callable[[ClientRequest], Awaitable[object]]:
     """The call, and the catching of its refusal."""
@@ -96,16 +101,16 @@ def refused(
     return catch
 
 
-def measure_refusals(run: Run) -> Part:
+def measure_refusals(run: RunContext) -> PartResult:
     """Everybody who has a breaker, each of them opened anew for each turn."""
     wrappers: dict[str, Wrapper] = {_BREAKER: BREAKER, _PIPELINE: PIPELINE}
-    theirs = named(each for each in run.peers.wrappers if each.refusal is not None)
+    theirs = by_label(each for each in run.peers.wrappers if each.refusal is not None)
     wrappers |= theirs
     contenders: dict[str, Callable[[], float]] = {
-        "baseline": lambda: run.runner.run(cost_of(run.bench, raise_and_catch, _CALLS))
+        "baseline": lambda: run.runner.run(cost_of(run.fixture, raise_and_catch, _CALLS))
     }
     contenders |= {name: partial(_cost, run, each) for name, each in wrappers.items()}
-    taken = run.compete("refused calls", _ROUNDS, contenders)
+    taken = run.measure_rounds("refused calls", _ROUNDS, contenders)
     figures = {name: ratio(taken, name, "baseline") for name in wrappers}
     alone = at_most(figures[_BREAKER], 3, "refused by a breaker alone, x raise and catch")
     whole = at_most(figures[_PIPELINE], 8, "refused in the whole pipeline, x raise and catch")
@@ -117,17 +122,19 @@ def measure_refusals(run: Run) -> Part:
         "Without the chain that aiohttp builds around a middleware. Peers that are not here "
         "have no breaker.",
     )
-    notes = where_better("when a breaker refuses", whole, {name: figures[name] for name in theirs})
-    return Part(table=table, wanted=(alone, whole), notes=notes)
+    notes = compare_with_peers(
+        "when a breaker refuses", whole, {name: figures[name] for name in theirs}
+    )
+    return PartResult(table=table, wanted=(alone, whole), notes=notes)
 
 
-def _cost(run: Run, wrapper: Wrapper) -> float:
+def _cost(run: RunContext, wrapper: Wrapper) -> float:
     async def turn() -> float:
         # Anew for each turn: there is one that keeps something of every refusal.
-        (request,) = run.bench.requests(1)
+        (request,) = run.fixture.requests(1)
         try:
             call = await open_breaker(wrapper, request)
-            return await cost_of(run.bench, refused(wrapper, call), _CALLS)
+            return await cost_of(run.fixture, catching_refusal(wrapper, call), _CALLS)
         finally:
             await wrapper.close()
 

@@ -12,19 +12,18 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import TypeVar
 
-from benchmarks.medians import median_of
 from benchmarks.progress import Progress
-from benchmarks.results import Figure
+from benchmarks.results import Figure, median_of
 
-__all__ = ["Taken", "added", "compete", "median", "ratio"]
+__all__ = ["Values", "added", "measure_rounds", "median", "ratio"]
 
 _T = TypeVar("_T")
 
 # What each took, by round.
-Taken = Mapping[str, list[float]]
+Values = Mapping[str, list[float]]
 
 
-def compete(
+def measure_rounds(
     contenders: Mapping[str, Callable[[], _T]], rounds: int, order: Random, progress: Progress
 ) -> Mapping[str, list[_T]]:
     """What each contender says of its turn, in each of so many rounds.
@@ -58,18 +57,18 @@ def _turn(measure: Callable[[], _T]) -> _T:
         gc.enable()
 
 
-def ratio(taken: Taken, name: str, base: str) -> Figure:
+def ratio(taken: Values, name: str, base: str) -> Figure:
     """How many times what the baseline took."""
     pairs = zip(taken[name], taken[base], strict=True)
     return median_of(name, [value / of for value, of in pairs], unit="x")
 
 
-def added(taken: Taken, name: str, base: str) -> Figure:
+def added(taken: Values, name: str, base: str) -> Figure:
     """How much more than the baseline, for what was taken in seconds; in microseconds."""
     pairs = zip(taken[name], taken[base], strict=True)
     return median_of(name, [(value - of) * 1e6 for value, of in pairs], unit="us")
 
 
-def median(taken: Taken, name: str, unit: str) -> Figure:
+def median(taken: Values, name: str, unit: str) -> Figure:
     """What it took, as it is."""
     return median_of(name, taken[name], unit=unit)

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator
 from typing import cast
 
-__all__ = ["answering"]
+__all__ = ["running_server"]
 
 _ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
@@ -27,7 +27,7 @@ _ANSWER = (
 
 
 @contextlib.contextmanager
-def answering() -> Iterator[str]:
+def running_server() -> Iterator[str]:
     """A server that says 200 to everything, and the URL of something on it.
 
     It ends with the context, or with this process.

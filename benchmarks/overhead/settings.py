@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from benchmarks.command import command
-from benchmarks.fields import FLAG, SEED
+from benchmarks.settings import FLAG, SEED, command
 
 __all__ = ["OverheadSettings"]
 

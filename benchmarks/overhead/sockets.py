@@ -11,13 +11,19 @@ from time import perf_counter, process_time
 from attrs import frozen
 from yarl import URL
 
-from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import PIPELINE, WRAPPED
-from benchmarks.overhead.rounds import Taken, median, ratio
-from benchmarks.overhead.run import Part, Row, Run, absent_rows, named
-from benchmarks.overhead.wrapper import Fetch, fetching
+from benchmarks.overhead.rounds import Values, median, ratio
+from benchmarks.overhead.run import (
+    PartResult,
+    Row,
+    RunContext,
+    absent_rows,
+    by_label,
+    compare_with_peers,
+)
+from benchmarks.overhead.wrapper import Fetch, fetch_with
 from benchmarks.results import Figure, Table
-from benchmarks.wanted import at_least
+from benchmarks.targets import at_least
 
 __all__ = ["Speed", "measure_sockets", "speed"]
 
@@ -61,14 +67,14 @@ async def speed(fetch: Fetch, url: URL, callers: int, requests: int) -> Speed:
     return Speed(made / (perf_counter() - began), made / (process_time() - used))
 
 
-def measure_sockets(run: Run) -> Part:
+def measure_sockets(run: RunContext) -> PartResult:
     """Everybody, by the connections of one session where they can."""
     stack = AsyncExitStack()
     fetches = run.runner.run(_open(run, stack))
     try:
-        taken: dict[str, Taken] = {}
+        taken: dict[str, Values] = {}
         for callers in (1, _MANY):
-            speeds = run.compete(
+            speeds = run.measure_rounds(
                 f"requests, {callers} at once",
                 _ROUNDS,
                 {name: partial(_turn, run, fetch, callers) for name, fetch in fetches.items()},
@@ -103,26 +109,26 @@ def measure_sockets(run: Run) -> Part:
     # By CPU, where a neighbour on the machine makes nobody better than he is.
     ours, *_ = rows[_WRAPPED][1][many + 1 :]
     assert ours is not None
-    theirs = {name: rows[name][1][many + 1] for name in named(run.peers.wrappers)}
-    notes = where_better(f"at {_MANY} callers, by CPU", ours, theirs, higher=True)
+    theirs = {name: rows[name][1][many + 1] for name in by_label(run.peers.wrappers)}
+    notes = compare_with_peers(f"at {_MANY} callers, by CPU", ours, theirs, higher=True)
     wall, cpu = rows[_ALONE][1][many : many + 2]
-    return Part(table=table, wanted=tuple(wanted), notes=notes + _about_the_core(wall, cpu))
+    return PartResult(table=table, wanted=tuple(wanted), notes=notes + _about_the_core(wall, cpu))
 
 
-async def _open(run: Run, stack: AsyncExitStack) -> dict[str, Fetch]:
-    session = run.bench.session
-    fetches = {_ALONE: fetching(session)}
+async def _open(run: RunContext, stack: AsyncExitStack) -> dict[str, Fetch]:
+    session = run.fixture.session
+    fetches = {_ALONE: fetch_with(session)}
     for name, wrapper in {
         _WRAPPED: WRAPPED,
         _PIPELINE: PIPELINE,
-        **named(run.peers.wrappers),
+        **by_label(run.peers.wrappers),
     }.items():
         fetches[name] = await stack.enter_async_context(wrapper.client(session))
     return fetches
 
 
-def _turn(run: Run, fetch: Fetch, callers: int) -> Speed:
-    return run.runner.run(speed(fetch, run.bench.url, callers, _REQUESTS[callers]))
+def _turn(run: RunContext, fetch: Fetch, callers: int) -> Speed:
+    return run.runner.run(speed(fetch, run.fixture.url, callers, _REQUESTS[callers]))
 
 
 def _about_the_core(per_second: Figure | None, per_cpu_second: Figure | None) -> tuple[str, ...]:
@@ -143,7 +149,7 @@ def _about_the_core(per_second: Figure | None, per_cpu_second: Figure | None) ->
     )
 
 
-def _by_column(speeds: Mapping[str, list[Speed]], callers: int) -> dict[str, Taken]:
+def _by_column(speeds: Mapping[str, list[Speed]], callers: int) -> dict[str, Values]:
     return {
         f"{callers}": {name: [s.per_second for s in of] for name, of in speeds.items()},
         f"{callers}, by CPU": {name: [s.per_cpu_second for s in of] for name, of in speeds.items()},

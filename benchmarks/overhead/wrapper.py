@@ -17,7 +17,7 @@ from aiohttp import (
 from aiohttp.client_middlewares import build_client_middlewares
 from yarl import URL
 
-from benchmarks.overhead.equal import EQUAL, Equal
+from benchmarks.overhead.common_settings import COMMON, CommonSettings
 
 __all__ = [
     "Circuits",
@@ -25,9 +25,9 @@ __all__ = [
     "Fetch",
     "Middleware",
     "Wrapper",
-    "fetching",
-    "in_a_dict",
-    "raising",
+    "circuits_in_dict",
+    "fetch_with",
+    "raise_for_statuses",
 ]
 
 _T = TypeVar("_T")
@@ -57,18 +57,20 @@ class Wrapper(ABC):
     first_use: str = ""
 
     @abstractmethod
-    def around(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
+    def wrap(self, send: ClientHandlerType, common: CommonSettings = COMMON) -> ClientHandlerType:
         """Put it around what sends a request, as it would be in a session."""
 
-    def bare(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
+    def wrap_without_chain(
+        self, send: ClientHandlerType, common: CommonSettings = COMMON
+    ) -> ClientHandlerType:
         """The same without the chain that aiohttp builds around a middleware."""
-        return self.around(send, equal)
+        return self.wrap(send, common)
 
     @abstractmethod
     def client(self, session: ClientSession) -> Any:
         """A context manager of a `Fetch`, by the connections of a session if it can use them."""
 
-    def circuits(self, equal: Equal = EQUAL) -> Circuits:
+    def circuits(self, common: CommonSettings = COMMON) -> Circuits:
         """Many circuits of its breaker, each with its place in a registry or a dict."""
         raise NotImplementedError(f"{self.name} has no breaker")
 
@@ -81,49 +83,51 @@ class Decorator(Wrapper):
 
     @abstractmethod
     def decorate(
-        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+        self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
         """Put it around a function of a request, or of a URL."""
 
-    def around(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
+    def wrap(self, send: ClientHandlerType, common: CommonSettings = COMMON) -> ClientHandlerType:
         """Put it around the handler."""
-        return self.decorate(send, equal)
+        return self.decorate(send, common)
 
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
         """Put it around a function that uses the session."""
-        yield self.decorate(fetching(session), EQUAL)
+        yield self.decorate(fetch_with(session), COMMON)
 
 
 class Middleware(Wrapper):
     """One that is an aiohttp middleware."""
 
     @abstractmethod
-    def middleware(self, equal: Equal) -> ClientMiddlewareType:
+    def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
         """A new one."""
 
-    def around(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
+    def wrap(self, send: ClientHandlerType, common: CommonSettings = COMMON) -> ClientHandlerType:
         """The chain, built by aiohttp for each call, as a session has it built."""
-        middlewares = (self.middleware(equal),)
+        middlewares = (self.middleware(common),)
         return lambda request: build_client_middlewares(send, middlewares)(request)
 
-    def bare(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
+    def wrap_without_chain(
+        self, send: ClientHandlerType, common: CommonSettings = COMMON
+    ) -> ClientHandlerType:
         """The middleware itself."""
-        middleware = self.middleware(equal)
+        middleware = self.middleware(common)
         return lambda request: middleware(request, send)
 
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
         """A session that has it, with the same connections."""
-        middlewares = [self.middleware(EQUAL)]
+        middlewares = [self.middleware(COMMON)]
         connector = session.connector
         async with ClientSession(
             connector=connector, connector_owner=False, middlewares=middlewares
         ) as client:
-            yield fetching(client)
+            yield fetch_with(client)
 
 
-def fetching(session: ClientSession) -> Fetch:
+def fetch_with(session: ClientSession) -> Fetch:
     """What a user writes around a session."""
 
     async def fetch(url: URL) -> ClientResponse:
@@ -134,7 +138,9 @@ def fetching(session: ClientSession) -> Fetch:
     return fetch
 
 
-def in_a_dict(make: Callable[[], _T], put: Callable[[_T, bool], Awaitable[object]]) -> Circuits:
+def circuits_in_dict(
+    make: Callable[[], _T], put: Callable[[_T, bool], Awaitable[object]]
+) -> Circuits:
     """The circuits of somebody who has no registry: a dict of them, as a user keeps it.
 
     Args:
@@ -153,7 +159,7 @@ def in_a_dict(make: Callable[[], _T], put: Callable[[_T, bool], Awaitable[object
     return call
 
 
-def raising(
+def raise_for_statuses(
     function: Callable[[_T], Awaitable[ClientResponse]], statuses: frozenset[int]
 ) -> Callable[[_T], Awaitable[ClientResponse]]:
     """What a user writes for a library that knows exceptions alone: some statuses become one."""

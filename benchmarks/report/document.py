@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from attrs import frozen
 
-from benchmarks.report.numbers import ABSENT, with_unit
+from benchmarks.report.text import ABSENT, format_with_unit
 from benchmarks.results import Figure, Result, Table
 
 __all__ = [
     "Report",
-    "as_wanted",
+    "count_met",
+    "describe_machine",
+    "describe_target",
     "figures_of",
-    "figures_wanted",
-    "how_many_hold",
     "machine_in_a_line",
+    "target_figures",
     "versions_in_a_line",
 ]
 
@@ -48,7 +53,7 @@ def figures_of(table: Table) -> Iterator[tuple[str, Figure]]:
                 yield f"{name}, {column}", cell
 
 
-def figures_wanted(result: Result) -> Iterator[tuple[Table, str, Figure]]:
+def target_figures(result: Result) -> Iterator[tuple[Table, str, Figure]]:
     """The figures of which something is wanted, with their tables and names."""
     for table in result.tables:
         for name, figure in figures_of(table):
@@ -56,13 +61,13 @@ def figures_wanted(result: Result) -> Iterator[tuple[Table, str, Figure]]:
                 yield table, name, figure
 
 
-def how_many_hold(result: Result) -> str:
+def count_met(result: Result) -> str:
     """How many of them are as wanted; "" if none can be judged."""
-    judged = [figure.holds for _, _, figure in figures_wanted(result) if figure.holds is not None]
+    judged = [figure.holds for _, _, figure in target_figures(result) if figure.holds is not None]
     return f"{sum(judged)} of {len(judged)} figures are as wanted" if judged else ""
 
 
-def as_wanted(figure: Figure, unit: Callable[[str], str] = str) -> str:
+def describe_target(figure: Figure, unit: Callable[[str], str] = str) -> str:
     """What a figure is, and is to be: "4.61 us, wanted at most 4 us".
 
     Args:
@@ -72,7 +77,7 @@ def as_wanted(figure: Figure, unit: Callable[[str], str] = str) -> str:
     if figure.value is None:
         value = figure.remark or ABSENT
     else:
-        value = with_unit(figure.value, unit(figure.unit))
+        value = format_with_unit(figure.value, unit(figure.unit))
     return f"{value}, wanted {figure.wanted}"
 
 
@@ -93,3 +98,29 @@ def versions_in_a_line(machine: Mapping[str, Any]) -> str:
     """What was installed: "aiohttp 3.12.15, attrs 25.1.0, hyx absent"."""
     versions: Mapping[str, Any] = machine.get("versions") or {}
     return ", ".join(f"{name} {version or 'absent'}" for name, version in versions.items())
+
+
+_ALWAYS = ("aiohttp", "attrs", "backoff", "resilient-aiohttp", "yarl")
+
+
+def describe_machine(packages: Iterable[str] = ()) -> dict[str, Any]:
+    """What a figure depends on, by name; nothing that tells whose machine it is.
+
+    Args:
+        packages: Distributions whose versions count, besides our own and what it is built on.
+    """
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "versions": {name: _version(name) for name in sorted({*_ALWAYS, *packages})},
+    }
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

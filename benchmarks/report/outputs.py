@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+import secrets
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Final
 
 from attrs import frozen
 
 from benchmarks.report.document import Report
-from benchmarks.report.files import check_directory, check_file, unwritable, write_whole
-from benchmarks.report.slugs import distinct, slug
+from benchmarks.report.text import distinct, slug
 from resilient import ConfigError
 
-__all__ = ["STANDARD_OUTPUT", "Outputs"]
+__all__ = [
+    "STANDARD_OUTPUT",
+    "Outputs",
+    "check_directory",
+    "check_file",
+    "write_atomically",
+    "write_error",
+]
 
 STANDARD_OUTPUT: Final = "-"
 
@@ -41,7 +50,7 @@ class Outputs:
     into: str | None = None
 
     @property
-    def are_asked_for(self) -> bool:
+    def any_requested(self) -> bool:
         """Whether there is anything to write."""
         return any((self.json, self.html, self.png, self.markdown, self.into))
 
@@ -90,10 +99,10 @@ class Outputs:
                 continue
             try:
                 for path, content in files(asked_for, report):
-                    write_whole(path, content)
+                    write_atomically(path, content)
                     yield path
             except OSError as error:
-                problems.append(unwritable(asked_for, error))
+                problems.append(write_error(asked_for, error))
             except ConfigError as error:
                 problems.append(error)
         if problems:
@@ -101,27 +110,27 @@ class Outputs:
 
 
 def _json(path: str, report: Report) -> Iterator[tuple[str, bytes]]:
-    from benchmarks.report.stored import text_of
+    from benchmarks.report.stored import to_json
 
-    yield path, text_of(report).encode()
+    yield path, to_json(report).encode()
 
 
 def _markdown(path: str, report: Report) -> Iterator[tuple[str, bytes]]:
-    from benchmarks.report.markdown import markdown_of
+    from benchmarks.report.markdown import to_markdown
 
-    yield path, markdown_of(report).encode()
+    yield path, to_markdown(report).encode()
 
 
 def _into(path: str, report: Report) -> Iterator[tuple[str, bytes]]:
-    from benchmarks.report.insertion import inserted
+    from benchmarks.report.markdown import insert_tables
 
-    yield path, inserted(_read(path), report, path).encode()
+    yield path, insert_tables(_read(path), report, path).encode()
 
 
 def _page(path: str, report: Report) -> Iterator[tuple[str, bytes]]:
-    from benchmarks.report.page import page_of
+    from benchmarks.report.page import to_html
 
-    yield path, page_of(report).encode()
+    yield path, to_html(report).encode()
 
 
 def _pictures(directory: str, report: Report) -> Iterator[tuple[str, bytes]]:
@@ -142,3 +151,88 @@ def _read(path: str) -> str:
         raise ConfigError(f"{path}: is not UTF-8", file=path) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}", file=path) from None
+
+
+def check_file(path: str) -> None:
+    """Refuse a file that could not be written.
+
+    Raises:
+        ConfigError: It cannot be, and why.
+    """
+    target = os.path.realpath(path)
+    try:
+        if os.path.isdir(target):
+            raise IsADirectoryError(None, "it is a directory")
+        if _is_special(target):
+            # Opened, never replaced: /dev/null has to stay what it is.
+            if not os.access(target, os.W_OK):
+                raise PermissionError(None, "permission denied")
+            return
+        _try(os.path.dirname(target))
+    except OSError as error:
+        raise write_error(path, error) from None
+
+
+def check_directory(path: str) -> None:
+    """Refuse a directory into which nothing could be written; make it if only that is missing.
+
+    Raises:
+        ConfigError: Nothing can be, and why.
+    """
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(path)
+        _try(path)
+    except OSError as error:
+        raise write_error(path, error) from None
+
+
+def write_error(path: str, error: OSError) -> ConfigError:
+    """What to say of a file that cannot be written."""
+    return ConfigError(f"{path}: cannot be written: {error.strerror}", file=path)
+
+
+def _try(directory: str) -> None:
+    """Write something there: what the permissions say is not all there is to it."""
+    name = _beside(os.path.join(directory, "benchmarks"))
+    os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    os.unlink(name)
+
+
+def _beside(path: str) -> str:
+    directory, name = os.path.split(path)
+    # A name may be as long as names may be.
+    return os.path.join(directory, f".{name[:40]}.{secrets.token_hex(6)}")
+
+
+def _is_special(target: str) -> bool:
+    try:
+        return not stat.S_ISREG(os.stat(target).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def write_atomically(path: str, content: bytes) -> None:
+    """Put something in the place of a file in one step: whoever reads it sees all or nothing.
+
+    A link keeps pointing where it does, and a file keeps its permissions.
+
+    Raises:
+        OSError: It cannot be written; what was there before still is.
+    """
+    target = os.path.realpath(path)
+    if _is_special(target):
+        with open(target, "wb") as file:
+            file.write(content)
+        return
+    beside = _beside(target)
+    try:
+        with open(beside, "xb") as file:
+            file.write(content)
+            with suppress(FileNotFoundError):
+                os.chmod(beside, stat.S_IMODE(os.stat(target).st_mode))
+        os.replace(beside, target)
+    except BaseException:  # Ctrl-C as well
+        with suppress(OSError):
+            os.unlink(beside)
+        raise

@@ -11,19 +11,18 @@ from markupsafe import Markup
 
 from benchmarks.report.document import (
     Report,
-    as_wanted,
-    figures_wanted,
-    how_many_hold,
+    count_met,
+    describe_target,
     machine_in_a_line,
+    target_figures,
 )
-from benchmarks.report.numbers import unit_in_print, words
 from benchmarks.report.pictures import as_svg
-from benchmarks.report.sheets import Sheet, sheets_of
-from benchmarks.report.slugs import distinct, slug
+from benchmarks.report.sheets import Sheet, make_sheets
+from benchmarks.report.text import distinct, format_value, printed_unit, slug
 from benchmarks.results import Chart, Result, Table
 from resilient.cli.output import printable
 
-__all__ = ["page_of"]
+__all__ = ["to_html"]
 
 _HERE = Path(__file__).parent
 
@@ -47,7 +46,7 @@ class _Picture:
 
 
 @frozen
-class _Aim:
+class _Target:
     """A figure that is to be reached, and where it stands."""
 
     anchor: str
@@ -64,11 +63,11 @@ class _Section:
     anchor: str
     tables: tuple[_Sheets, ...]
     pictures: tuple[_Picture, ...]
-    how_many_hold: str
-    aims: tuple[_Aim, ...]
+    count_met: str
+    targets: tuple[_Target, ...]
 
 
-def page_of(report: Report) -> str:
+def to_html(report: Report) -> str:
     """The page."""
     environment = Environment(
         autoescape=True,
@@ -76,7 +75,7 @@ def page_of(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["words"] = words
+    environment.filters["words"] = format_value
     template = environment.from_string((_HERE / "page.html").read_text("utf-8"))
     page = template.render(
         report=report,
@@ -96,19 +95,19 @@ def _sections(report: Report) -> Iterator[_Section]:
         tables = tuple(map(_sheets, result.tables, inner))
         pictures = tuple(map(_picture, result.charts, inner[len(result.tables) :]))
         places = dict(zip(map(id, result.tables), inner, strict=False))
-        aims = tuple(sorted(_aims(result, places), key=lambda aim: aim.holds is not False))
-        yield _Section(result, anchor, tables, pictures, how_many_hold(result), aims)
+        targets = tuple(sorted(_targets(result, places), key=lambda aim: aim.holds is not False))
+        yield _Section(result, anchor, tables, pictures, count_met(result), targets)
 
 
 def _sheets(table: Table, anchor: str) -> _Sheets:
-    return _Sheets(anchor, table.title, tuple(sheets_of(table, unit_in_print)))
+    return _Sheets(anchor, table.title, tuple(make_sheets(table, printed_unit)))
 
 
 def _picture(chart: Chart, anchor: str) -> _Picture:
     return _Picture(anchor, chart, Markup(as_svg(chart, anchor)))
 
 
-def _aims(result: Result, anchors: dict[int, str]) -> Iterator[_Aim]:
-    for table, name, figure in figures_wanted(result):
-        how = as_wanted(figure, unit_in_print)
-        yield _Aim(anchors[id(table)], f"{table.title}: {name}", how, figure.holds)
+def _targets(result: Result, anchors: dict[int, str]) -> Iterator[_Target]:
+    for table, name, figure in target_figures(result):
+        how = describe_target(figure, printed_unit)
+        yield _Target(anchors[id(table)], f"{table.title}: {name}", how, figure.holds)

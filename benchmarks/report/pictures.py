@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.report.axes import set_axes
-from benchmarks.report.drawable import Drawable, drawable
-from benchmarks.report.spans import shade
+from benchmarks.report.plot import PlotData, plot_data, set_axes, shade_spans
 from benchmarks.results import Chart
 from resilient.cli.output import printable
 
@@ -112,7 +110,7 @@ def _drawn(chart: Chart, *, titled: bool) -> Figure:
     if titled:
         title = fill(printable(chart.title), 76)
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-    seen = drawable(chart)
+    seen = plot_data(chart)
     axes.set_xlabel(printable(chart.x_label))
     axes.set_ylabel(printable(chart.y_label))
     if not seen.has_points:
@@ -121,7 +119,7 @@ def _drawn(chart: Chart, *, titled: bool) -> Figure:
     for index, (name, xs, ys) in enumerate(seen.lines):
         _draw(axes, index, name, xs, ys)
     set_axes(axes, seen)
-    shade(axes, seen)
+    shade_spans(axes, seen)
     _add_legend(figure, axes, seen)
     return figure
 
@@ -161,7 +159,7 @@ def _label(name: str) -> str:
     return f" {shown}" if shown.startswith("_") else shown or " "
 
 
-def _add_legend(figure: Figure, axes: Axes, seen: Drawable) -> None:
+def _add_legend(figure: Figure, axes: Axes, seen: PlotData) -> None:
     """Below the axes, where it covers nothing."""
     longest = max(len(_label(name)) for name, _, _ in seen.lines) + 8
     columns = max(1, min(len(seen.lines), _LETTERS_IN_A_ROW // longest))

@@ -7,10 +7,10 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from benchmarks.report.numbers import ABSENT, spread, with_unit
+from benchmarks.report.text import ABSENT, format_quartiles, format_with_unit
 from benchmarks.results import Figure, Table
 
-__all__ = ["Cell", "Sheet", "sheets_of"]
+__all__ = ["Cell", "Sheet", "make_sheets"]
 
 Status = Literal["", "holds", "misses", "absent"]
 
@@ -70,7 +70,7 @@ class _Notes:
 Unit = Callable[[str], str]
 
 
-def sheets_of(table: Table, unit: Unit = str) -> Iterator[Sheet]:
+def make_sheets(table: Table, unit: Unit = str) -> Iterator[Sheet]:
     """A table as text: first its figures, then its comparison, if it has both.
 
     Args:
@@ -89,7 +89,7 @@ def _list(table: Table, unit: Unit) -> Sheet:
     columns: dict[str, list[Cell]] = {
         "": [Cell(each.what) for each in table.figures],
         "measured": [_measured(each, unit) for each in table.figures],
-        "quartiles": [Cell(spread(each), is_number=True) for each in table.figures],
+        "quartiles": [Cell(format_quartiles(each), is_number=True) for each in table.figures],
         "wanted": [Cell(each.wanted) for each in table.figures],
         "holds": [_verdict(each) for each in table.figures],
         "published": [
@@ -110,7 +110,7 @@ def _list(table: Table, unit: Unit) -> Sheet:
 def _measured(figure: Figure, unit: Unit) -> Cell:
     if figure.value is None:
         return Cell(_absent(figure), status="absent", is_number=True)
-    return Cell(with_unit(figure.value, unit(figure.unit)), is_number=True)
+    return Cell(format_with_unit(figure.value, unit(figure.unit)), is_number=True)
 
 
 def _absent(figure: Figure) -> str:
@@ -144,13 +144,13 @@ def _compared(figure: Figure | None, unit: Unit, notes: _Notes) -> Cell:
         return Cell(_NOTHING, is_number=True)
     if figure.value is None:
         return Cell(_absent(figure), status="absent", is_number=True)
-    measured = with_unit(figure.value, unit(figure.unit))
+    measured = format_with_unit(figure.value, unit(figure.unit))
     first = _joined(measured, notes.reference(figure.remark))
     published = figure.published and f"published: {figure.published}"
     wanted = figure.wanted and f"wanted: {figure.wanted}"
     verdict = _verdict(figure)
     details = (
-        spread(figure),
+        format_quartiles(figure),
         _joined(wanted, verdict.text and f"- {verdict.text}"),
         _joined(published, notes.reference(figure.source)),
     )

@@ -3,7 +3,7 @@
     {"format": "resilient-benchmarks", "version": 1,
      "stopped":  why no more was measured, "" at the regular end
      "missing":  [NAME, ...], the benchmarks that therefore found nothing
-     "machine":  {...}, as `benchmarks.machine` has it
+     "machine":  {...}, as `benchmarks.report.document` has it
      "results":  [{...}, ...], the fields of `benchmarks.results`}
 
 A number that JSON does not have is "NaN", "Infinity" or "-Infinity", as text.
@@ -23,7 +23,7 @@ from benchmarks.report.document import Report
 from benchmarks.results import as_json
 from resilient import ConfigError
 
-__all__ = ["read_report", "report_in", "text_of"]
+__all__ = ["parse_report", "read_report", "to_json"]
 
 _FORMAT: Final = "resilient-benchmarks"
 _VERSION: Final = 1
@@ -31,7 +31,7 @@ _VERSION: Final = 1
 _NO_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def text_of(report: Report) -> str:
+def to_json(report: Report) -> str:
     """A report as JSON: ASCII, and nothing that the standard does not know."""
     facts = {
         "format": _FORMAT,
@@ -73,10 +73,10 @@ def read_report(path: str) -> Report:
         OSError: It cannot be read.
     """
     with open(path, "rb") as file:
-        return report_in(file.read(), path)
+        return parse_report(file.read(), path)
 
 
-def report_in(text: bytes, name: str) -> Report:
+def parse_report(text: bytes, name: str) -> Report:
     """The report in a text.
 
     Args:

@@ -19,7 +19,13 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSess
 from aiohttp_retry import ExponentialRetry, RetryClient
 from yarl import URL
 
-from benchmarks.overhead.equal import EQUAL, METHODS, STATUSES, TRANSPORT, Equal
+from benchmarks.overhead.common_settings import (
+    COMMON,
+    IDEMPOTENT_METHODS,
+    RETRY_STATUSES,
+    TRANSPORT_ERRORS,
+    CommonSettings,
+)
 from benchmarks.overhead.wrapper import Fetch, Wrapper
 
 __all__ = ["WRAPPER"]
@@ -43,9 +49,9 @@ class AiohttpRetry(Wrapper):
     lacks = ("full jitter", "budget", "Retry-After", "drained responses", "deadline")
     first_use = "from aiohttp_retry import ExponentialRetry, RetryClient; ExponentialRetry()"
 
-    def around(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
+    def wrap(self, send: ClientHandlerType, common: CommonSettings = COMMON) -> ClientHandlerType:
         """A client of a thin session, which is given the request in the place of a URL."""
-        client = self._around(cast("ClientSession", _Thin(send)), equal)
+        client = self._client(cast("ClientSession", _Thin(send)), common)
 
         async def call(request: ClientRequest) -> ClientResponse:
             # In a tuple, as several URLs are given, it does not ask what they are.
@@ -56,7 +62,7 @@ class AiohttpRetry(Wrapper):
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
         """A client of the session."""
-        client = self._around(session, EQUAL)
+        client = self._client(session, COMMON)
 
         async def fetch(url: URL) -> ClientResponse:
             async with client.get(url) as response:
@@ -66,15 +72,15 @@ class AiohttpRetry(Wrapper):
         yield fetch
 
     @staticmethod
-    def _around(session: ClientSession, equal: Equal) -> RetryClient:
+    def _client(session: ClientSession, common: CommonSettings) -> RetryClient:
         # It doubles before the first wait.
         options = ExponentialRetry(
-            attempts=equal.attempts,
-            start_timeout=equal.base / 2,
-            max_timeout=equal.cap,
-            statuses=set(STATUSES),
-            exceptions=set(TRANSPORT),
-            methods=set(METHODS),
+            attempts=common.attempts,
+            start_timeout=common.base / 2,
+            max_timeout=common.cap,
+            statuses=set(RETRY_STATUSES),
+            exceptions=set(TRANSPORT_ERRORS),
+            methods=set(IDEMPOTENT_METHODS),
             retry_all_server_errors=False,
         )
         return RetryClient(session, retry_options=options)

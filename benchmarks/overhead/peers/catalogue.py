@@ -11,7 +11,7 @@ from attrs import frozen
 
 from benchmarks.overhead.wrapper import Wrapper
 
-__all__ = ["HAND_WRITTEN", "LIBRARIES", "Found", "find_peers"]
+__all__ = ["HAND_WRITTEN", "LIBRARIES", "Peers", "find_peers"]
 
 # By the names of their distributions; a library is imported by the same name.
 LIBRARIES = (
@@ -30,24 +30,24 @@ HAND_WRITTEN = ("hand-written-retry", "hand-written-breaker")
 
 
 @frozen
-class Found:
+class Peers:
     """The peers.
 
     Attributes:
         wrappers: Those that can be measured.
         absent: The names of those that are not installed.
-        unfit: Those that are, and cannot be used as they are here; and why, in a few words.
+        unusable: Those that are, and cannot be used as they are here; and why, in a few words.
     """
 
     wrappers: tuple[Wrapper, ...] = ()
     absent: tuple[str, ...] = ()
-    unfit: tuple[tuple[str, str], ...] = ()
+    unusable: tuple[tuple[str, str], ...] = ()
 
 
-def find_peers(names: tuple[str, ...] = HAND_WRITTEN + LIBRARIES) -> Found:
+def find_peers(names: tuple[str, ...] = HAND_WRITTEN + LIBRARIES) -> Peers:
     """Import the peers that are there."""
     wrappers: list[Wrapper] = []
-    absent, unfit = [], []
+    absent, unusable = [], []
     for name in names:
         module = name.replace("-", "_")
         if name in LIBRARIES and find_spec(module) is None:
@@ -59,15 +59,15 @@ def find_peers(names: tuple[str, ...] = HAND_WRITTEN + LIBRARIES) -> Found:
         except ImportError:  # it is there, and something that it needs is not
             absent.append(name)
         except Exception as error:  # whatever another version of it makes of how it is used here
-            unfit.append((name, f"{type(error).__name__}: {error}"))
+            unusable.append((name, f"{type(error).__name__}: {error}"))
         else:
             wrappers.append(wrapper)
-    return Found(tuple(wrappers), tuple(absent), tuple(unfit))
+    return Peers(tuple(wrappers), tuple(absent), tuple(unusable))
 
 
 async def _try(wrapper: Wrapper) -> None:
     """Make what is to be measured, and use it once if it has a breaker."""
-    wrapper.around(_nothing)
+    wrapper.wrap(_nothing)
     await wrapper.close()
     if wrapper.refusal is not None:
         await wrapper.circuits()("a circuit", (False, True))

@@ -17,9 +17,14 @@ from aiohttp import (
     ClientResponse,
 )
 
-from benchmarks.overhead.equal import EQUAL, FAILURES, TRANSPORT, Equal
+from benchmarks.overhead.common_settings import (
+    COMMON,
+    FAILURE_STATUSES,
+    TRANSPORT_ERRORS,
+    CommonSettings,
+)
 from benchmarks.overhead.peers.hand_written_retry import WRAPPER as RETRY
-from benchmarks.overhead.wrapper import Circuits, Middleware, in_a_dict
+from benchmarks.overhead.wrapper import Circuits, Middleware, circuits_in_dict
 
 __all__ = ["WRAPPER"]
 
@@ -42,14 +47,14 @@ class Circuit:
         if self.open_until and time.monotonic() < self.open_until:
             raise Refused
 
-    def count(self, equal: Equal, *, failed: bool) -> None:
+    def count(self, common: CommonSettings, *, failed: bool) -> None:
         """Count a call."""
         if not failed:
             self.failures, self.open_until = 0, 0.0
             return
         self.failures += 1
-        if self.failures >= equal.in_a_row:
-            self.open_until = time.monotonic() + equal.open_for
+        if self.failures >= common.consecutive_failures:
+            self.open_until = time.monotonic() + common.open_for
 
 
 class HandWrittenBreaker(Middleware):
@@ -60,34 +65,34 @@ class HandWrittenBreaker(Middleware):
     lacks = ("failure rate", "bounded probes", "circuits by origin", *RETRY.lacks)
     refusal = Refused
 
-    def middleware(self, equal: Equal) -> ClientMiddlewareType:
+    def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
         """Make it."""
         circuit = Circuit()
-        retry = RETRY.middleware(equal)
+        retry = RETRY.middleware(common)
 
         def both(request: ClientRequest, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
             async def guarded(request: ClientRequest) -> ClientResponse:
                 circuit.check()
                 try:
                     response = await handler(request)
-                except TRANSPORT:
-                    circuit.count(equal, failed=True)
+                except TRANSPORT_ERRORS:
+                    circuit.count(common, failed=True)
                     raise
-                circuit.count(equal, failed=response.status in FAILURES)
+                circuit.count(common, failed=response.status in FAILURE_STATUSES)
                 return response
 
             return retry(request, guarded)
 
         return both
 
-    def circuits(self, equal: Equal = EQUAL) -> Circuits:
+    def circuits(self, common: CommonSettings = COMMON) -> Circuits:
         """A dict of them."""
 
         async def put(circuit: Circuit, failed: bool) -> None:
             circuit.check()
-            circuit.count(equal, failed=failed)
+            circuit.count(common, failed=failed)
 
-        return in_a_dict(Circuit, put)
+        return circuits_in_dict(Circuit, put)
 
 
 WRAPPER = HandWrittenBreaker()

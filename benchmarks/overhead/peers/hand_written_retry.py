@@ -11,7 +11,12 @@ import random
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
-from benchmarks.overhead.equal import METHODS, STATUSES, TRANSPORT, Equal
+from benchmarks.overhead.common_settings import (
+    IDEMPOTENT_METHODS,
+    RETRY_STATUSES,
+    TRANSPORT_ERRORS,
+    CommonSettings,
+)
 from benchmarks.overhead.wrapper import Middleware
 
 __all__ = ["WRAPPER"]
@@ -24,23 +29,23 @@ class HandWrittenRetry(Middleware):
     parts = "retry"
     lacks = ("budget", "Retry-After", "drained responses", "deadline", "attempt time-out")
 
-    def middleware(self, equal: Equal) -> ClientMiddlewareType:
+    def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
         """Make it."""
 
         async def retry(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
             attempt = 1
             while True:
-                is_last = attempt >= equal.attempts or request.method not in METHODS
+                is_last = attempt >= common.attempts or request.method not in IDEMPOTENT_METHODS
                 try:
                     response = await handler(request)
-                except TRANSPORT:
+                except TRANSPORT_ERRORS:
                     if is_last:
                         raise
                 else:
-                    if is_last or response.status not in STATUSES:
+                    if is_last or response.status not in RETRY_STATUSES:
                         return response
                     response.release()
-                longest = min(equal.cap, equal.base * 2 ** (attempt - 1))
+                longest = min(common.cap, common.base * 2 ** (attempt - 1))
                 await asyncio.sleep(random.uniform(0, longest))
                 attempt += 1
 

@@ -25,7 +25,6 @@ class Settings:
     seed: int = 17
     peers: bool = True
     scenarios: tuple[str, ...] = ("outage",)
-    stories: tuple[str, ...] = ("jitter",)
     policies: tuple[str, ...] = ("none",)
     policy_file: str | None = None
     service: str | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.load.scenarios import SCENARIOS, Scenario, Trouble
+from benchmarks.load.scenarios import SCENARIOS, OutageWindow, Scenario
 from resilient.testing import FaultServer, Period
 from resilient.testing.script.script import choose
 from tests.unit.benchmarks.load.support import scenario
@@ -38,7 +38,7 @@ def test_another_seed_gives_others(name: str) -> None:
 def test_one_that_lasts_longer_has_its_outage_in_proportion() -> None:
     longer = scenario("outage").lasting(44)
     assert longer.seconds == 44
-    assert longer.outage == Trouble(12, 25)
+    assert longer.outage == OutageWindow(12, 25)
     assert scenario("calm").lasting(9).outage is None
 
 

@@ -45,7 +45,7 @@ def test_who_has_changed_what_is_used_is_told_apart(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("stamina.retry", retry)
     found = find_peers(("stamina", "tenacity"))
-    assert found.unfit == (("stamina", "TypeError: no such keyword"),)
+    assert found.unusable == (("stamina", "TypeError: no such keyword"),)
     assert [each.name for each in found.wrappers] == ["tenacity"]
     assert found.absent == ()
 

@@ -1,0 +1,103 @@
+"""What the settings of several benchmarks may be."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from typing import Any, Final, Protocol, TypeVar
+
+from resilient.errors import ConfigError
+from resilient.support.validation import Validator, at_least, check, instance, optional
+
+__all__ = ["FLAG", "SEED", "TEXT", "between", "by_name", "check_names", "command"]
+
+FLAG: Final = instance(bool, "True or False")
+SEED: Final = at_least(0)
+TEXT: Final = optional(check("text", lambda given: isinstance(given, str) and given != ""))
+
+
+def between(least: float, most: float, unit: str = "", *, above: bool = False) -> Validator:
+    """A number from one to another, both included; a whole one if they are.
+
+    Args:
+        least: The least.
+        most: The greatest.
+        unit: What it counts.
+        above: Whether it has to be above the least.
+    """
+    whole = isinstance(least, int)
+    kinds = int if whole else int | float
+    kind = f"{'an integer' if whole else 'a number'}{unit and ' of ' + unit}"
+
+    def holds(given: Any) -> bool:
+        if not isinstance(given, kinds) or isinstance(given, bool):
+            return False
+        return least <= given <= most and not (above and given == least)
+
+    start = f"above {least:.15g}, up to" if above else f"from {least:.15g} to"
+    return check(f"{kind} {start} {most:.15g}", holds)
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+
+
+def by_name(names: Iterable[str], things: Iterable[_N], where: str) -> tuple[_N, ...]:
+    """Those of the names, in their order, each once.
+
+    Args:
+        names: Which.
+        things: Of which.
+        where: What the names were given for.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    known = {each.name: each for each in things}
+    names = tuple(names)
+    check_names(names, known, where)
+    return tuple(known[name] for name in dict.fromkeys(names))
+
+
+def check_names(names: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Refuse names that there are not.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    known = tuple(known)
+    for name in names:
+        if name not in known:
+            raise ConfigError.of(where, name, f"some of {', '.join(known)}")
+
+
+Value = str | float | bool | tuple[str, ...] | None
+
+
+def command(benchmark: str, *arguments: str, **options: Value) -> str:
+    """What to type, to the digit.
+
+    Args:
+        benchmark: Its name.
+        arguments: What stands without an option.
+        options: By the name of the option, with underscores. True is a flag, a tuple is an
+            option for each of its values; of None, False and an empty tuple nothing is said.
+    """
+    words = ["python", "-m", "benchmarks", benchmark, *arguments]
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif isinstance(value, tuple):
+            words += [word for each in value for word in (option, each)]
+        elif value is not None and value is not False:
+            words += [option, value if isinstance(value, str) else _digits(value)]
+    return shlex.join(words)
+
+
+def _digits(value: float) -> str:
+    return repr(value).removesuffix(".0")
