@@ -1,4 +1,4 @@
-"""The benchmarks that there are, and where each has its settings and its measuring."""
+"""List the benchmarks, and run them one after another."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Measure = Callable[[Any, Progress], Iterator[Result]]
 
 @frozen
 class Benchmark:
-    """A benchmark by name; it is imported when it is to run.
+    """A benchmark by name; its modules are imported when it runs.
 
     Attributes:
-        name: That of the command.
-        settings_class: Where the class of its settings is: "module:name".
-        measuring: Where its function `measure(settings, progress)` is.
+        name: The name of its command.
+        settings_class: The class of its settings, as "module:name".
+        measuring: Its function `measure(settings, progress)`, as "module:name".
     """
 
     name: str
@@ -32,19 +32,19 @@ class Benchmark:
     measuring: str
 
     def settings(self, **given: Any) -> Any:
-        """Its settings: what is given, and its own defaults for all else.
+        """Return settings with the given values, and defaults for the rest.
 
         Raises:
-            ConfigError: Something given makes no sense.
+            ConfigError: A value is not allowed.
         """
         return resolve_name(self.settings_class)(**given)
 
     def knows(self, name: str) -> bool:
-        """Whether there is such a setting."""
+        """Tell if the benchmark has a setting of this name."""
         return name in fields_dict(resolve_name(self.settings_class))
 
     def measure(self) -> Measure:
-        """The function that measures."""
+        """Import and return the function that measures."""
         measure: Measure = resolve_name(self.measuring)
         return measure
 
@@ -64,7 +64,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     )
 }
 
-# Distributions whose versions stand in a report.
+# Distributions whose versions a report lists.
 VERSIONS: Final = (
     "aiobreaker",
     "aiohttp-retry",
@@ -82,9 +82,9 @@ class Task:
     """A benchmark that is ready to run.
 
     Attributes:
-        name: Its name.
-        measure: What measures.
-        settings: With which settings.
+        name: The name of the benchmark.
+        measure: The function that measures.
+        settings: The settings to measure with.
     """
 
     name: str
@@ -94,12 +94,12 @@ class Task:
 
 @define
 class RunOutcome:
-    """What came of running benchmarks.
+    """The outcome of running benchmarks.
 
     Attributes:
-        results: What was found. That of a benchmark that did not come to its end is marked.
-        missing: The names of the benchmarks that found nothing.
-        ended_by: What ended the run early: a KeyboardInterrupt, or an error.
+        results: The results. That of a benchmark that did not finish is marked as incomplete.
+        missing: The names of the benchmarks without a result.
+        ended_by: The KeyboardInterrupt or error that ended the run early, or None.
     """
 
     results: list[Result] = field(factory=list)
@@ -108,12 +108,12 @@ class RunOutcome:
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether somebody has stopped it."""
+        """True if Ctrl-C stopped the run."""
         return isinstance(self.ended_by, KeyboardInterrupt)
 
 
 def run_tasks(tasks: tuple[Task, ...], progress: Progress) -> RunOutcome:
-    """RunOutcome benchmarks until all are done, one fails, or Ctrl-C stops them."""
+    """Run benchmarks until all are done, one fails, or Ctrl-C stops them."""
     found = RunOutcome()
     for index, task in enumerate(tasks):
         result: Result | None = None

@@ -1,4 +1,4 @@
-"""What the settings of several benchmarks may be."""
+"""Validate settings, choose things by name, and write the command that repeats a run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ TEXT: Final = optional(check("text", lambda given: isinstance(given, str) and gi
 
 
 def between(least: float, most: float, unit: str = "", *, above: bool = False) -> Validator:
-    """A number from one to another, both included; a whole one if they are.
+    """Return a validator for a number from `least` to `most`, both included.
 
     Args:
-        least: The least.
-        most: The greatest.
-        unit: What it counts.
-        above: Whether it has to be above the least.
+        least: The least number allowed; if it is an integer, the number has to be one.
+        most: The greatest number allowed.
+        unit: The unit, for the error message.
+        above: Require a number above `least`. Default False.
     """
     whole = isinstance(least, int)
     kinds = int if whole else int | float
@@ -47,15 +47,15 @@ _N = TypeVar("_N", bound=_Named)
 
 
 def by_name(names: Iterable[str], things: Iterable[_N], where: str) -> tuple[_N, ...]:
-    """Those of the names, in their order, each once.
+    """Return the things with these names, in the order of the names, each once.
 
     Args:
-        names: Which.
-        things: Of which.
-        where: What the names were given for.
+        names: The names to look up.
+        things: The things to choose from.
+        where: The setting that has the names, for the error message.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: A name is unknown.
     """
     known = {each.name: each for each in things}
     names = tuple(names)
@@ -64,10 +64,10 @@ def by_name(names: Iterable[str], things: Iterable[_N], where: str) -> tuple[_N,
 
 
 def check_names(names: Iterable[str], known: Iterable[str], where: str) -> None:
-    """Refuse names that there are not.
+    """Raise if a name is unknown.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: A name is unknown; the message lists the known ones.
     """
     known = tuple(known)
     for name in names:
@@ -79,13 +79,13 @@ Value = str | float | bool | tuple[str, ...] | None
 
 
 def command(benchmark: str, *arguments: str, **options: Value) -> str:
-    """What to type, to the digit.
+    """Return the command line that repeats a run exactly.
 
     Args:
-        benchmark: Its name.
-        arguments: What stands without an option.
-        options: By the name of the option, with underscores. True is a flag, a tuple is an
-            option for each of its values; of None, False and an empty tuple nothing is said.
+        benchmark: The name of the benchmark.
+        arguments: The positional arguments.
+        options: The values of options, by name with underscores. True becomes a flag, a tuple
+            one option per value; None, False and an empty tuple are left out.
     """
     words = ["python", "-m", "benchmarks", benchmark, *arguments]
     for name, value in options.items():

@@ -1,4 +1,4 @@
-"""The figures that are to be reached, and whether they were."""
+"""Give figures a target, and judge if they meet it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from benchmarks.results import Figure
 
 __all__ = ["TITLE", "at_least", "at_most"]
 
-# Of the table that has them.
+# The title of the table of figures with a target.
 TITLE = "The figures to be reached"
 
 
 def at_most(figure: Figure, limit: float, what: str = "", *, why: str = "") -> Figure:
-    """A figure that is not to be higher.
+    """Return the figure with an upper limit as its target.
 
     Args:
-        figure: The figure.
-        limit: How high it may be, in its unit.
-        what: What to call it where it stands by itself.
-        why: What the limit is made of, or what it means.
+        figure: The figure; without a value it misses the target.
+        limit: The highest value that meets the target, in the unit of the figure.
+        what: A name that is clear outside of the figure's table. Default: its own.
+        why: The meaning of the limit, or its parts.
     """
     holds = figure.value is not None and figure.value <= limit
     return _wanted(figure, f"at most {limit:g}", holds, what, why)
 
 
 def at_least(figure: Figure, limit: float, what: str = "", *, why: str = "") -> Figure:
-    """A figure that is not to be lower; else as `at_most`."""
+    """Return the figure with a lower limit as its target; otherwise as `at_most`."""
     holds = figure.value is not None and figure.value >= limit
     return _wanted(figure, f"at least {limit:g}", holds, what, why)
 

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""The commands and their options. A command imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ __all__ = ["all_outputs", "app", "outputs", "policy_options", "renderings", "run
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+_OUTPUTS = ("json", "html", "png", "markdown", "into")
+
+
 def _together(*options: Decorator) -> Decorator:
-    """Several options at once, in the order in which help shows them."""
+    """Combine several options into one decorator; help shows them in this order."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         return reduce(lambda decorated, option: option(decorated), reversed(options), function)
@@ -65,9 +68,6 @@ policy_options = _together(
     click.option("--policy-file", metavar="FILE", help="Set the policies of a file beside those."),
     click.option("--service", metavar="NAME", help="Only that of one service of the file."),
 )
-
-
-_OUTPUTS = ("json", "html", "png", "markdown", "into")
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -171,10 +171,10 @@ def _measure(name: str, given: dict[str, Any], **more: Any) -> int:
 
 
 def _split(given: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    """What is for a benchmark, and what is for its report."""
+    """Separate the settings of a benchmark from the outputs of its report."""
     from benchmarks.report.outputs import Outputs
 
-    # The settings have defaults of their own for what was not given.
+    # Settings that were not given have defaults of their own.
     settings = {
         key: value
         for key, value in given.items()

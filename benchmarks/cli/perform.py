@@ -1,4 +1,4 @@
-"""What is said of input that makes no sense, in the words in which it was given."""
+"""Carry out a command, from its options to its exit status."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ from resilient.cli.output import FAILED, answer, printable, rendered
 __all__ = ["Refused", "complaint", "measure_all", "measure_one", "show", "write"]
 
 
+# The status that shells report for a command that Ctrl-C ended.
+_INTERRUPTED = 130
+
+
 class Refused(click.ClickException):
-    """Nothing was done, or not all of it, and why."""
+    """The command did nothing, or not all that was asked; the message says why."""
 
     exit_code = FAILED
 
@@ -28,7 +32,7 @@ class Refused(click.ClickException):
 
 
 def complaint(error: ConfigError | OSError) -> str:
-    """A line for each problem; a setting is called by the option that set it."""
+    """Return a line for each problem; a setting has the name of the option that sets it."""
     if isinstance(error, ConfigError):
         return "\n".join(printable(_in_options(each)) for each in error.problems)
     named = error.filename is not None and f"{os.fsdecode(error.filename)}: "
@@ -45,23 +49,19 @@ def _in_options(problem: ConfigError) -> str:
             called = (parameter.metavar or name).strip("[].")
             if isinstance(parameter, click.Option):
                 called = max(parameter.opts, key=len)
-            # That it may be None, too, is of no use to whoever types.
+            # The user cannot type None, so it is no help that it is allowed.
             allowed = (problem.allowed or "").removeprefix("None or ")
             return f"{called} must be {allowed}, not {problem.given}"
     return str(problem)
 
 
-# What a shell reports of a command that Ctrl-C has ended.
-_INTERRUPTED = 130
-
-
 def measure_one(name: str, given: Mapping[str, Any], outputs: Outputs) -> int:
-    """RunOutcome a benchmark with the settings that were given, and return the exit status."""
+    """Run a benchmark with the given settings, and return the exit status."""
     return _measure({name: given}, outputs)
 
 
 def measure_all(given: Mapping[str, Any], outputs: Outputs) -> int:
-    """RunOutcome every benchmark, each with those settings that it knows; the exit status."""
+    """Run every benchmark, each with the settings that it knows, and return the exit status."""
     settings = {
         name: {key: value for key, value in given.items() if benchmark.knows(key)}
         for name, benchmark in BENCHMARKS.items()
@@ -71,7 +71,7 @@ def measure_all(given: Mapping[str, Any], outputs: Outputs) -> int:
 
 def _measure(given: Mapping[str, Mapping[str, Any]], outputs: Outputs) -> int:
     try:
-        # Before anything runs: what is wrong with the last of them, too.
+        # All settings are checked before anything runs.
         tasks = tuple(_task(name, settings) for name, settings in given.items())
         outputs.check()
     except (ConfigError, OSError) as error:
@@ -88,7 +88,7 @@ def _task(name: str, given: Mapping[str, Any]) -> Task:
 
 
 def _deliver(found: RunOutcome, machine: Mapping[str, Any], outputs: Outputs) -> int:
-    """Write and show what was found, however much that is."""
+    """Write and show the results so far, and return the exit status."""
     report = Report(
         machine=machine,
         results=tuple(found.results),
@@ -118,7 +118,7 @@ def _why(error: BaseException | None) -> str:
 
 
 def _judge(error: BaseException | None) -> int:
-    """The status; a line for what somebody can help, and a traceback for a fault of ours."""
+    """Return the status; one line for an error of the user's, a traceback for one of ours."""
     if error is None:
         return 0
     if isinstance(error, ConfigError | OSError):
@@ -127,7 +127,7 @@ def _judge(error: BaseException | None) -> int:
 
 
 def write(report: Report, outputs: Outputs) -> int:
-    """Write the files, saying which are there, and return the exit status."""
+    """Write the files, name each that is written, and return the exit status."""
     try:
         for path in outputs.write(report):
             click.echo(printable(f"wrote {path}"), err=True)
@@ -138,7 +138,7 @@ def write(report: Report, outputs: Outputs) -> int:
 
 
 def show(report: Report, outputs: Outputs) -> None:
-    """Show the tables on the standard output; or the JSON, if that is where it was to go."""
+    """Show the tables on the standard output, or the JSON if it was asked for there."""
     if outputs.json == STANDARD_OUTPUT:
         from benchmarks.report.stored import to_json
 

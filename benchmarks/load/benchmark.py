@@ -1,4 +1,4 @@
-"""Measures the policies in the scenarios, one after the other."""
+"""Measure the policies in the scenarios, one after another."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from benchmarks.results import Result, Table
 
 __all__ = ["measure"]
 
-# Seconds of calls whose figures are thrown away: the first ones import and connect.
+# Seconds of calls whose figures are dropped, since the first calls import and connect.
 _WARM_UP = 0.5
 
 
 def measure(settings: LoadSettings, progress: Progress) -> Iterator[Result]:
-    """Measure; each result holds those before it, and one policy in one scenario more.
+    """Measure; each result adds one policy in one scenario to the one before.
 
     Raises:
         ConfigError: The port is taken; a policy cannot be sent to another process.
@@ -41,8 +41,8 @@ def measure(settings: LoadSettings, progress: Progress) -> Iterator[Result]:
         for scenario in settings.measured:
             for contender in settings.contenders_in(scenario):
                 progress.begin(f"{scenario.name}, {contender.name}", scenario.seconds)
-                told = _CappedProgress(scenario.seconds, progress.advance)
-                done = run(scenario, contender, settings, pool, told)
+                on_progress = _CappedProgress(scenario.seconds, progress.advance)
+                done = run(scenario, contender, settings, pool, on_progress)
                 runs[scenario.name].append(done)
                 left -= 1
                 yield evolve(_result(settings, runs), is_complete=not left)
@@ -50,15 +50,15 @@ def measure(settings: LoadSettings, progress: Progress) -> Iterator[Result]:
 
 @define
 class _CappedProgress:
-    """Tells of so many seconds, and not of those in which the last calls come to their end."""
+    """Reports at most this many seconds, without those in which the last calls end."""
 
     left: float
-    told: Callable[[float], object]
+    report: Callable[[float], object]
 
     def __call__(self, seconds: float) -> None:
         seconds = min(seconds, self.left)
         self.left -= seconds
-        self.told(seconds)
+        self.report(seconds)
 
 
 def _result(settings: LoadSettings, runs: dict[str, list[Run]]) -> Result:

@@ -1,4 +1,9 @@
-"""When calls arrive: whether they are answered or not."""
+"""Make calls when they are due: an open loop.
+
+A loop that waits for an answer before it makes the next call offers a slow server less load,
+and so hides that the server is slow: Gil Tene calls this coordinated omission. Here arrivals
+do not depend on answers, and latency counts from when a call was due.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +17,17 @@ from benchmarks.load.tally import DROPPED, LATE, UNFINISHED, Tally
 __all__ = ["Arrival", "Call", "arrivals", "generate"]
 
 
+# Seconds after which an overdue call is not made, so that a machine that is too slow does not
+# fall behind without end.
+_TOO_LATE = 5.0
+
+
 class Arrival(NamedTuple):
-    """A call that is to be made.
+    """A call to make.
 
     Attributes:
-        offset: When, in seconds from the start.
-        method: How.
+        offset: The time when it is due, in seconds from the start.
+        method: The HTTP method.
     """
 
     offset: float
@@ -27,17 +37,17 @@ class Arrival(NamedTuple):
 def arrivals(
     *, seed: int, worker: int, workers: int, rate: float, seconds: float, posts: float = 0.0
 ) -> Iterator[Arrival]:
-    """The calls of one worker, in order: a Poisson process, the same for the same seed.
+    """Yield the calls of one worker in order: a Poisson process, the same for the same seed.
 
-    What several workers make is again a Poisson process, of all their rates together.
+    All workers together make a Poisson process again, with the whole rate.
 
     Args:
-        seed: Of all workers.
-        worker: Which of them, from 0.
-        workers: How many there are; each has its share of the rate.
-        rate: Calls a second of all of them.
-        seconds: For how long.
-        posts: The share of POSTs.
+        seed: The seed, the same for all workers.
+        worker: The number of the worker, from 0.
+        workers: The number of workers; each has its share of the rate.
+        rate: Calls per second of all workers together.
+        seconds: Seconds during which calls arrive.
+        posts: The share of POSTs, from 0 to 1. Default 0.
     """
     random = Random(f"{seed}/{worker}")
     offset = random.expovariate(rate / workers)
@@ -46,11 +56,7 @@ def arrivals(
         offset += random.expovariate(rate / workers)
 
 
-# Seconds after which a call that is due is not made any more: a machine that is too slow must
-# not take ever longer.
-_TOO_LATE = 5.0
-
-# Makes a call with a method, and tells what became of it: a kind of failure, or None.
+# Makes a call with a method, and returns the kind of failure, or None.
 Call = Callable[[str], Awaitable[str | None]]
 
 
@@ -60,14 +66,14 @@ async def generate(
     """Make calls as they are due.
 
     Args:
-        arrivals: When and how, in order.
-        call: Makes one.
-        start: What arrivals are counted from, in seconds of the event loop's time.
-        most: How many may be in progress; a call that is due beyond that is not made.
-        grace: Seconds for those in progress after the last one was made.
+        arrivals: The calls, in order.
+        call: Makes one call.
+        start: The start that offsets count from, in seconds of the event loop's time.
+        most: Calls that may be in progress; a call beyond that is not made.
+        grace: Seconds that calls in progress get after the last one was made.
 
     Returns:
-        What became of them.
+        The counts.
     """
     loop = asyncio.get_running_loop()
     tally = Tally()
@@ -80,7 +86,7 @@ async def generate(
     try:
         for arrival in arrivals:
             due = start + arrival.offset
-            # Also when it is late: answers are to be read in between.
+            # Sleep also when late, so that answers are read in between.
             await asyncio.sleep(max(due - loop.time(), 0.0))
             lateness = max(loop.time() - due, 0.0)
             tally.arrive(arrival.offset, lateness)

@@ -1,4 +1,4 @@
-"""What was found, in figures: policies side by side, a table for each scenario."""
+"""Make a table for each scenario, with the policies side by side."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["comparison"]
 _MS = 1000.0
 _QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (1.0, "longest"))
 
-# A policy is no quicker than another that is half a bucket behind.
+# Said so that nobody compares policies by less than one slice of time.
 _COARSE = f" The time to recover is told to within {BUCKET:g} s."
 
 _Measure = Callable[[Run], Figure]
 
 
 def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) -> Table:
-    """The policies in a scenario, side by side.
+    """Return a table of the policies in a scenario.
 
     Args:
         scenario: The scenario.
-        names: Of all policies that are measured in it.
-        runs: Those that were measured so far.
+        names: The names of all policies that are measured in it, one column each.
+        runs: The runs measured so far; the other columns stay empty.
     """
     done = {each.contender.name: each for each in runs}
     rows = [
@@ -115,7 +115,7 @@ def _failed(run: Run) -> Latencies:
 
 
 def _none_failed(run: Run) -> str:
-    # Those that were not made failed, and took no time.
+    # Calls that were not made failed without a duration.
     return "none that was made" if run.tally.failures else "none failed"
 
 
@@ -127,7 +127,7 @@ def _latency(
 ) -> tuple[str, _Measure]:
     def measure(run: Run) -> Figure:
         latencies = of(run)
-        # A quantile beyond what the calls can tell would be the longest by another name.
+        # With too few calls a high quantile would be just the longest duration.
         enough = share == 1 or len(latencies) * (1 - share) >= 1
         seconds = latencies.quantile(share) if enough else None
         none = nothing if isinstance(nothing, str) else nothing(run)

@@ -1,4 +1,4 @@
-"""Durations, counted in a histogram that keeps three digits of each (HdrHistogram)."""
+"""Count calls: each worker by itself, then all together. Measure the recovery after an outage."""
 
 from __future__ import annotations
 
@@ -24,38 +24,57 @@ __all__ = [
 
 _MICROSECONDS = 1e6
 
-# Longer ones count as this, in microseconds.
+# The longest duration, in microseconds; longer ones count as this.
 _LONGEST = 3_600_000_000
 _DIGITS = 3
 
 
+# Seconds per slice of time; each slice has counts of its own.
+BUCKET = 0.5
+
+# Kinds of failures that the generator itself causes.
+DROPPED = "not made: too many calls in progress"
+
+LATE = "not made: the machine was too slow"
+
+UNFINISHED = "not over at the end"
+
+# Seconds over which the peak rate of arrivals is taken.
+WINDOW = 1.0
+
+# Calls have recovered when this share succeeds for this many seconds.
+_LASTING = 2.0
+
+_WELL = 0.9
+
+
 class Latencies:
-    """A histogram of seconds. Histograms of several processes add up, without loss."""
+    """A histogram of seconds with three digits (HdrHistogram). Several add up without loss."""
 
     __slots__ = ("_histogram", "_known")
 
     def __init__(self) -> None:
         self._histogram = HdrHistogram(1, _LONGEST, _DIGITS)
-        # Each quantile is looked for once: that takes a while, and results ask again and again.
+        # Quantiles are kept, since they are slow to find and results ask for them repeatedly.
         self._known: dict[float, float] = {}
 
     def __len__(self) -> int:
         return int(self._histogram.get_total_count())
 
     def record(self, seconds: float) -> None:
-        """Count one."""
+        """Count a duration."""
         self._known.clear()
         self._histogram.record_value(min(max(round(seconds * _MICROSECONDS), 1), _LONGEST))
 
     def add(self, other: Latencies) -> None:
-        """Count what another one has counted, too."""
+        """Add the counts of another histogram."""
         self._known.clear()
         self._histogram.add(other._histogram)
 
     def quantile(self, share: float) -> float | None:
-        """The seconds that such a share of them did not exceed; 1 is the longest.
+        """Return the seconds that this share of the durations did not exceed; None without any.
 
-        None if there are none.
+        A share of 1 gives the longest.
         """
         if not len(self):
             return None
@@ -73,30 +92,20 @@ class Latencies:
         self._known = {}
 
 
-# Seconds of which each has a count of its own.
-BUCKET = 0.5
-
-# Kinds of failures that are the generator's own.
-DROPPED = "not made: too many calls in progress"
-LATE = "not made: the machine was too slow"
-UNFINISHED = "not over at the end"
-
-
 @define
 class Tally:
     """Counts of calls.
 
     Attributes:
-        calls: How many were to be made.
-        succeeded: How long those took that ended well: from when they were to arrive, and not
-            from when the generator got round to them.
-        failed: How long the others took, as far as they were made.
-        failures: How many failed, by status or class of exception, or were not made.
-        offered: How many were to arrive in which bucket of time.
-        good: How many ended well in which bucket.
-        lateness: How much later than they were to arrive calls were made.
-        peak: The most that were in progress at once.
-        openings: How often a circuit breaker opened.
+        calls: Calls that were due.
+        succeeded: Durations of the calls that succeeded, counted from when they were due.
+        failed: Durations of the calls that were made and failed, counted likewise.
+        failures: Calls that failed or were not made, by status, class of exception or reason.
+        offered: Calls that were due, by slice of time.
+        good: Calls that succeeded, by slice of time.
+        lateness: Seconds from when calls were due to when they were made.
+        peak: The most calls in progress at once.
+        openings: Times that a circuit opened.
     """
 
     calls: int = 0
@@ -110,13 +119,13 @@ class Tally:
     openings: int = 0
 
     def arrive(self, offset: float, lateness: float) -> None:
-        """Count a call that is due, in seconds from the start."""
+        """Count a call that was due at `offset` and is made `lateness` later, in seconds."""
         self.calls += 1
         self.offered[int(offset // BUCKET)] += 1
         self.lateness.record(lateness)
 
     def end(self, offset: float, ended: float, failure: str | None) -> None:
-        """Count how a call that was due at `offset` ended."""
+        """Count the end of a call that was due at `offset`; `failure` is None for a success."""
         if failure is None:
             self.succeeded.record(ended - offset)
             self.good[int(ended // BUCKET)] += 1
@@ -125,11 +134,11 @@ class Tally:
             self.failures[failure] += 1
 
     def skip(self, reason: str) -> None:
-        """Count a call that was due and not made: it failed, and has taken no time to do so."""
+        """Count a call that was due and not made as a failure without a duration."""
         self.failures[reason] += 1
 
     def add(self, other: Tally) -> None:
-        """Count what another worker has counted, too."""
+        """Add the counts of another worker."""
         self.calls += other.calls
         self.succeeded.add(other.succeeded)
         self.failed.add(other.failed)
@@ -141,21 +150,13 @@ class Tally:
         self.openings += other.openings
 
 
-# Seconds in which the most arrivals are looked for.
-WINDOW = 1.0
-
-# Seconds for which calls have to go on ending well, and which share of them.
-_LASTING = 2.0
-_WELL = 0.9
-
-
 def peak_rate(times: Iterable[float], *, start: float = -math.inf, window: float = WINDOW) -> float:
-    """The most of them within a window of so many seconds, per second.
+    """Return the highest rate per second within any window of time.
 
     Args:
-        times: In order.
-        start: Those before it do not count.
-        window: How long a window is, wherever it begins.
+        times: The times, in order.
+        start: Times before it do not count. Default: all count.
+        window: The length of the window in seconds. Default 1.
     """
     chosen = [each for each in times if each >= start]
     first = most = 0
@@ -169,20 +170,19 @@ def peak_rate(times: Iterable[float], *, start: float = -math.inf, window: float
 def time_to_recover(
     offered: Counter[int], good: Counter[int], *, end: float, until: float
 ) -> float | None:
-    """Seconds from the end of an outage until calls end well as quickly as they arrive.
+    """Return the seconds from the end of an outage until calls succeed as fast as they arrive.
 
-    They do from the first bucket of time on in which nine tenths as many end well as arrive,
-    and in those of the next two seconds, too. Measured to the end of that bucket, less its
-    length, so to within a bucket.
+    They do from the first slice of time on in which nine tenths as many calls succeed as arrive,
+    if the same holds for two seconds. It is accurate to one slice.
 
     Args:
-        offered: Arrivals by bucket.
-        good: Calls that ended well, by bucket.
-        end: When the outage ended, in seconds from the start.
-        until: When the last call arrived.
+        offered: Calls that arrived, by slice.
+        good: Calls that succeeded, by slice.
+        end: The end of the outage, in seconds from the start.
+        until: The time of the last arrival.
 
     Returns:
-        None if they did not, as far as was measured.
+        The seconds, or None if calls did not recover within the measurement.
     """
     whole = range(math.floor(end / BUCKET), math.floor(until / BUCKET))
     well = [good[bucket] >= _WELL * offered[bucket] for bucket in whole]

@@ -1,4 +1,4 @@
-"""What a retry budget and a circuit breaker are for, as figures that are to be reached."""
+"""Compare the measurements with targets for a retry budget and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from benchmarks.targets import TITLE, at_least, at_most
 
 __all__ = ["target_tables"]
 
-# Points of success by which two runs differ at random: which call meets which fault depends
-# on the order in which requests arrive.
+# Percentage points by which the success of two runs differs at random: the order in which
+# requests arrive decides which call meets which fault.
 _RANDOM = 2.0
 
 _MOST_PER_CALL = 1.1
 
 
 def target_tables(runs: Iterable[Run]) -> tuple[Table, ...]:
-    """The figures for which there is an aim, as far as they were measured."""
+    """Return a table of the figures that have a target and were measured; none without any."""
     found: dict[str, dict[str, Run]] = {}
     for each in runs:
         found.setdefault(each.scenario.name, {})[each.contender.name] = each
@@ -74,16 +74,16 @@ def _dead_server(runs: Mapping[str, Run]) -> Iterator[Figure]:
 
 
 def _most_with_a_breaker(run: Run) -> int:
-    """Each worker has a circuit of its own, which cannot open before its minimum of calls."""
+    """Return the requests allowed: each worker's circuit opens after its minimum of calls."""
     breaker = run.contender.policy.breaker
     assert breaker is not None
     circuits = run.workers
-    # What opens again has let probes through.
+    # A circuit that opens again has let its probes through.
     return circuits * breaker.minimum_calls + run.tally.peak + breaker.probes * run.tally.openings
 
 
 def _floor(run: Run) -> float:
-    """The retries that budgets allow however few calls there are."""
+    """Return the retries that the budgets allow however few calls there are."""
     retry = run.contender.policy.retry
     if retry is None or retry.budget is None:
         return 0.0

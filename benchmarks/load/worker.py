@@ -1,4 +1,4 @@
-"""One call under a policy, and what to call what became of it."""
+"""Make calls in a process of its own: the code that a `WorkerPool` runs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ from resilient.testing.server.pipe import Pipe
 __all__ = ["Job", "main", "open_caller"]
 
 
+# Seconds between two checks that the parent is still alive.
+_PARENT_CHECK = 0.5
+
+# Seconds that a call may take beyond its patience.
+GRACE = 1.0
+
+
 @asynccontextmanager
 async def open_caller(
     policy: resilient.Policy,
@@ -30,15 +37,17 @@ async def open_caller(
     read_timeout: float | None,
     connections: int,
 ) -> AsyncIterator[Call]:
-    """Calls to a URL through a session of its own, under a policy whose state is new.
+    """Open a session under a policy, and yield a function that makes one call.
+
+    The function takes a method, and returns the kind of failure or None.
 
     Args:
-        policy: One without any part is aiohttp alone.
-        url: What is called.
-        patience: Seconds for a whole call, attempts and waits included: aiohttp's own limit,
-            so that the policies that have none cannot hang.
-        read_timeout: Seconds without a byte, aiohttp's own, too; None for no limit.
-        connections: How many may be open.
+        policy: The policy; one without any part is aiohttp alone.
+        url: The URL to call.
+        patience: Seconds for a whole call, attempts and waits included. It is aiohttp's own
+            limit, so that policies without a limit cannot hang.
+        read_timeout: Seconds without a byte, also aiohttp's own limit; None for none.
+        connections: Connections that may be open.
     """
     timeout = ClientTimeout(total=patience, sock_read=read_timeout)
     connector = TCPConnector(limit=connections)
@@ -59,37 +68,30 @@ async def open_caller(
 
 
 def _failure_name(error: Exception) -> str:
-    """The status, for one that is an answer of the server's; else the class."""
+    """Return the status if the server answered, else the name of the class."""
     if isinstance(error, resilient.APIError):
         return f"{error.status}"
     return type(error).__name__
 
 
-# Seconds between two looks whether the parent is still there.
-_PARENT_CHECK = 0.5
-
-# Seconds beyond a call's patience in which it has to be over.
-GRACE = 1.0
-
-
 @frozen(kw_only=True)
 class Job:
-    """What a worker is to do.
+    """The job of one worker.
 
     Attributes:
-        policy: Under which the calls are made.
-        url: Where they go.
-        start: When they begin, on the clock that the processes of a machine share.
-        seed: Of the arrivals.
-        worker: Which worker this is, from 0.
-        workers: How many there are.
-        rate: Calls a second of all of them.
-        seconds: For how long.
-        posts: The share of POSTs.
+        policy: The policy of its calls.
+        url: The URL to call.
+        start: The time of the start, on the monotonic clock that all processes share.
+        seed: The seed of the arrivals.
+        worker: The number of this worker, from 0.
+        workers: The number of workers.
+        rate: Calls per second of all workers together.
+        seconds: Seconds during which calls arrive.
+        posts: The share of POSTs, from 0 to 1.
         patience: Seconds for a whole call.
-        read_timeout: Seconds without a byte.
-        connections: How many this worker may open.
-        in_progress: How many calls it may have in progress.
+        read_timeout: Seconds without a byte; None for no limit.
+        connections: Connections that this worker may open.
+        in_progress: Calls that this worker may have in progress.
     """
 
     policy: resilient.Policy
@@ -108,7 +110,7 @@ class Job:
 
 
 def main() -> None:
-    """Carry out jobs until there are no more; None asks whether it is ready for them."""
+    """Carry out jobs until there are no more; None asks if the worker is ready."""
     pipe = Pipe.of_this_process("a policy")
     openings = _OpeningCounter()
     while True:
@@ -156,7 +158,7 @@ async def _run_job(job: Job) -> Tally:
 
 
 async def _exit_with_parent(parent: int) -> None:
-    """Nobody reads the pipe during a run, so nothing else would tell that the parent is gone."""
+    """End this process with its parent: the pipe is not read during a run, so it cannot tell."""
     while os.getppid() == parent:  # noqa: ASYNC110 (no event tells of it)
         await asyncio.sleep(_PARENT_CHECK)
     sys.stderr.flush()
@@ -164,7 +166,7 @@ async def _exit_with_parent(parent: int) -> None:
 
 
 class _OpeningCounter(logging.Handler):
-    """Counts circuits that open, by what is logged of them: listeners cost time."""
+    """Counts circuits that open, from their log records, since listeners would cost time."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -174,7 +176,7 @@ class _OpeningCounter(logging.Handler):
         logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count it, and let nothing else go unheard."""
+        """Count an opening; pass any other record on."""
         fields = getattr(record, "resilient", {})
         if fields.get("event") == "transition":
             self.count += fields.get("after") == "open"

@@ -1,4 +1,4 @@
-"""The worker processes, as the benchmark sees them."""
+"""Start worker processes and give them jobs."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ from resilient.testing.server.worker import Worker
 
 __all__ = ["WorkerPool"]
 
-# Seconds between two words on how far a run is.
+# Seconds between two reports of progress.
 _STEP = 0.25
 
-# Seconds for a process to be ready.
+# Seconds until a process has to be ready.
 _START = 60.0
 
-# Seconds for a process to end by itself.
+# Seconds that a process gets to end by itself.
 _END = 5.0
 
 
 class WorkerPool:
-    """So many processes that make calls, as a context manager; they end with it.
+    """A context manager of processes that make calls; they end with it.
+
+    Args:
+        workers: The number of processes.
 
     Raises:
-        RuntimeError: On entering: one has ended, or was not ready in time.
+        RuntimeError: On entering: a process has ended, or was not ready in time.
     """
 
     def __init__(self, workers: int) -> None:
@@ -59,21 +62,21 @@ class WorkerPool:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The processes."""
+        """The process identifiers."""
         return tuple(each.pid for each in self._processes)
 
     def run_jobs(
-        self, jobs: Sequence[Job], *, timeout: float, told: Callable[[float], object]
+        self, jobs: Sequence[Job], *, timeout: float, on_progress: Callable[[float], object]
     ) -> Tally:
-        """Give each worker its job, and wait for all of them.
+        """Give each worker its job, and wait until all are done.
 
         Args:
-            jobs: One for each worker.
-            timeout: Seconds within which all must be done.
-            told: Told now and then how many more seconds have passed.
+            jobs: One job for each worker.
+            timeout: Seconds within which all have to be done.
+            on_progress: Called now and then with the seconds that have passed since the last time.
 
         Returns:
-            What they have counted, together.
+            The counts of all workers together.
 
         Raises:
             ConfigError: A policy does not pickle.
@@ -90,12 +93,12 @@ class WorkerPool:
                 while not all(each.done() for each in asked):
                     done, _ = wait(asked, _STEP, return_when=FIRST_EXCEPTION)
                     now = time.monotonic()
-                    told(now - last)
+                    on_progress(now - last)
                     last = now
                     for each in done:
                         each.result()
             except BaseException:
-                # The threads wait for answers that nobody wants any more.
+                # This ends the threads, which wait for answers that are not needed any more.
                 for process in self._processes:
                     process.kill()
                 raise
@@ -117,7 +120,7 @@ class WorkerPool:
 def _pickled(job: Job) -> bytes:
     try:
         return pickle.dumps(job)
-    except Exception as error:  # whatever the user's objects raise
+    except Exception as error:  # the user's objects may raise anything
         raise ConfigError(
             f"the policy {job.policy.name!r} has to be sent to another process, "
             f"which cannot be: {error}"

@@ -1,4 +1,4 @@
-"""The whole benchmark, a table at a time."""
+"""The overhead benchmark: measure one part after another."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PARTS = (measure_calls, measure_refusals, measure_sockets, measure_memory, meas
 
 
 def measure(settings: OverheadSettings, progress: Progress) -> Iterator[Result]:
-    """Measure part by part; each result has what the one before it had, and a table more."""
+    """Measure part by part; each result adds a table to the one before."""
     peers = find_peers() if settings.peers else Peers()
     result = _nothing_yet(settings)
     found: list[PartResult] = []
@@ -72,9 +72,9 @@ def _with(result: Result, found: list[PartResult], peers: Peers, *, is_complete:
 
 @contextmanager
 def _logs_discarded() -> Iterator[None]:
-    """What is logged goes nowhere, rather than between the lines of whoever shows progress.
+    """Discard log records, which would appear between the lines of progress.
 
-    Breakers are opened a hundred times, and ours says so each time.
+    Breakers open a hundred times here, and ours logs each opening.
     """
     handler = logging.NullHandler()
     root = logging.getLogger()
@@ -96,5 +96,5 @@ def _call_fixture(runner: asyncio.Runner) -> Iterator[CallFixture]:
 
 
 async def _session() -> ClientSession:
-    # Idle connections stay: one that is dropped in the midst of the rounds changes them.
+    # Idle connections are kept: one that is dropped between rounds would change the figures.
     return ClientSession(connector=TCPConnector(keepalive_timeout=3600))

@@ -1,4 +1,4 @@
-"""The table of what a call costs that goes well, in process."""
+"""Measure the cost of a successful call, in process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PIPELINE = f"resilient: {PIPELINE.name}"
 
 
 def measure_calls(run: RunContext) -> PartResult:
-    """Everybody around a handler that returns at once, and around one that suspends once."""
+    """Measure all wrappers around a handler that returns at once, and one that suspends once."""
     nothing = PassThrough()
     wrappers: dict[str, Wrapper] = {_PIPELINE: PIPELINE}
     wrappers |= {f"resilient: {each.name}": each for each in PARTS}
@@ -81,7 +81,7 @@ def _contenders(
             contenders[f"{name}, suspending"] = turn(wrapper.wrap(fixture.suspending))
         return contenders
 
-    # In the loop: a session that somebody builds belongs to it.
+    # In the event loop, since a session that a wrapper builds belongs to it.
     return run.runner.run(make())
 
 

@@ -1,6 +1,7 @@
 """The settings at which everything is measured: those of the standard pipeline.
 
-Who cannot express one of them has the nearest that there is, and says so.
+A library that cannot express one of them gets the nearest setting that it has, and its `lacks`
+names the difference.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = [
 
 RETRY_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 
-# Those that say something of a server's health.
+# The statuses that count as failures of the server.
 FAILURE_STATUSES: Final = frozenset({500, 502, 503, 504})
 
 # RFC 9110 9.2.2.
@@ -33,18 +34,19 @@ TRANSPORT_ERRORS: Final = (ClientConnectionError, TimeoutError)
 
 @frozen
 class CommonSettings:
-    """Settings that all have in common. Durations are seconds.
+    """The settings that all wrappers share. Durations are seconds.
 
     Attributes:
-        attempts: The first included.
-        base: The longest first wait; the next is twice as long. Full jitter.
-        cap: The longest wait.
-        total: For a whole call.
-        attempt: For an attempt.
-        consecutive_failures: Failures after which a breaker opens that knows no rate: in an outage it
-            opens with the same call as one that waits for a minimum of so many.
-        open_for: How long it stays open.
-        probes: How many calls show that the server is back.
+        attempts: Attempts per call, the first included. Default 3.
+        base: The longest first wait; each further one is twice as long. Full jitter. Default 0.5.
+        cap: The longest wait. Default 20.
+        total: The limit for a call. Default 100.
+        attempt: The limit for an attempt. Default 30.
+        consecutive_failures: Failures in a row that open a breaker without a failure rate.
+            Default 20: in an outage it opens with the same call as one with a rate and this
+            minimum of calls.
+        open_for: Seconds that a breaker stays open. Default 5.
+        probes: Successful probes that close a breaker. Default 3.
     """
 
     attempts: int = 3
@@ -59,5 +61,5 @@ class CommonSettings:
 
 COMMON: Final = CommonSettings()
 
-# A breaker that is opened by failures, at once, and stays open while it is looked at.
+# No waits between attempts, and breakers that stay open while they are measured.
 WITHOUT_WAITS: Final = evolve(COMMON, base=1e-9, cap=1e-9, open_for=3600.0)

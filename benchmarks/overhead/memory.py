@@ -1,4 +1,4 @@
-"""What a breaker keeps for one circuit."""
+"""Measure the memory that a breaker keeps for one circuit."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ _COLUMNS = ("idle", "busy", "for each refusal")
 _CIRCUITS = 500
 _REFUSALS = 200
 
-# One call that went well; and half a minute of a call a second, of which every fourth fails.
+# Per call, True if it fails: one success; and half a minute of a call per second of which every
+# fourth fails.
 IDLE = (False,)
 BUSY = tuple(second % 4 == 0 for second in range(30))
 
 
 def circuit_bytes(wrapper: Wrapper, failures: tuple[bool, ...]) -> float:
-    """Bytes for each of many circuits, with its place in a registry or a dict, without its key."""
+    """Return the bytes per circuit, with its place in a registry or dict, without its key."""
     return asyncio.run(_bytes(wrapper, failures))
 
 
 async def _bytes(wrapper: Wrapper, failures: tuple[bool, ...]) -> float:
     circuits = wrapper.circuits()
     keys = [f"https://{number}.api.example" for number in range(_CIRCUITS)]
-    await circuits("https://first.api.example", failures)  # what is made once
+    await circuits("https://first.api.example", failures)  # creates what is made once
     gc.collect()
     tracemalloc.start()
     try:
@@ -55,10 +56,10 @@ async def _bytes(wrapper: Wrapper, failures: tuple[bool, ...]) -> float:
 
 
 async def refusal_bytes(fixture: CallFixture, wrapper: Wrapper) -> float:
-    """Bytes that stay of each call that its open breaker has refused."""
+    """Return the bytes that remain of each call that an open breaker refused."""
     (request,) = fixture.requests(1)
     call = catching_refusal(wrapper, await open_breaker(wrapper, request))
-    await call(request)  # what is made once
+    await call(request)  # creates what is made once
     gc.collect()
     tracemalloc.start()
     try:
@@ -74,7 +75,7 @@ async def refusal_bytes(fixture: CallFixture, wrapper: Wrapper) -> float:
 
 
 def measure_memory(run: RunContext) -> PartResult:
-    """Everybody who has a breaker."""
+    """Measure all wrappers that have a breaker."""
     wrappers: dict[str, Wrapper] = {_OURS: BREAKER}
     theirs = by_label(each for each in run.peers.wrappers if each.refusal is not None)
     wrappers |= theirs

@@ -1,4 +1,4 @@
-"""What is measured of ours: the whole pipeline, and each middleware alone."""
+"""Wrap our own middlewares for the measurement: the whole pipeline, and each one alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["BREAKER", "PARTS", "PIPELINE", "WRAPPED", "OurMiddleware", "PassThro
 
 
 def policy(common: CommonSettings = COMMON) -> resilient.Policy:
-    """The standard one, with the settings that all have in common."""
+    """Return the standard policy with the common settings."""
     return resilient.Policy(
         total_timeout=common.total,
         attempt_timeout=common.attempt,
@@ -56,7 +56,7 @@ def _breaker(common: CommonSettings) -> resilient.BreakerPolicy:
 
 
 class OurMiddleware(Middleware):
-    """A middleware of ours."""
+    """One of our middlewares."""
 
     def __init__(
         self,
@@ -71,11 +71,11 @@ class OurMiddleware(Middleware):
         self._make = make
 
     def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
-        """A new one."""
+        """Make a new middleware."""
         return self._make(common)
 
     def circuits(self, common: CommonSettings = COMMON) -> Circuits:
-        """Those of a breaker, which is asked as the middleware asks."""
+        """Return the circuits of a breaker, used as the middleware uses them."""
         breaker = resilient.CircuitBreaker(_breaker(common))
 
         async def call(key: str, failures: Sequence[bool]) -> None:
@@ -92,23 +92,23 @@ class OurMiddleware(Middleware):
 
 
 class _Wrapped(OurMiddleware):
-    """The pipeline under a session that somebody else made."""
+    """The pipeline added by `wrap` to a session that exists."""
 
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
-        """What `wrap` makes of the session."""
+        """Yield a fetch through the wrapped session."""
         async with resilient.wrap(session, resilient.Pipeline(policy())) as client:
             yield fetch_with(client)
 
 
 class PassThrough(Middleware):
-    """The least that a middleware can be: what "do nothing" means."""
+    """The cheapest possible middleware, which ratios refer to."""
 
     name = "do nothing"
     parts = ""
 
     def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
-        """One that passes through."""
+        """Make a middleware that passes every request through."""
 
         async def pass_through(
             request: ClientRequest, handler: ClientHandlerType

@@ -1,4 +1,4 @@
-"""What a call costs that an open breaker refuses."""
+"""Measure the cost of a call that an open breaker refuses."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _ROUNDS = 20, 5
 _BREAKER = "resilient: CircuitBreaker alone"
 _PIPELINE = "resilient: whole pipeline"
 
-# A breaker that has not opened after so many failures never will.
+# A breaker that has not opened after this many failures counts as one that never opens.
 _PATIENCE = 200
 
 
 class NeverOpened(RuntimeError):
-    """A breaker goes on letting calls through to a server that only fails."""
+    """A breaker lets calls through to a server that only fails."""
 
 
 class _Refused(Exception):
@@ -48,7 +48,7 @@ async def _raising(_: ClientRequest) -> ClientResponse:
 
 
 async def raise_and_catch(request: ClientRequest) -> None:
-    """The baseline: what it takes to say no at all, in a coroutine."""
+    """Raise and catch an exception in a coroutine: the baseline of every refusal."""
     try:
         await _raising(request)
     except _Refused:
@@ -56,13 +56,13 @@ async def raise_and_catch(request: ClientRequest) -> None:
 
 
 async def open_breaker(wrapper: Wrapper, request: ClientRequest) -> ClientHandlerType:
-    """Calls that are refused: the breaker has seen failures until it opened, for an hour.
+    """Open the breaker of a wrapper with failures, and return a call that it refuses.
 
-    Without the chain that aiohttp builds around a middleware, which is there without a
-    breaker as well.
+    The call goes without the chain that aiohttp builds around a middleware, since that costs the
+    same without a breaker.
 
     Raises:
-        NeverOpened: It has not opened.
+        NeverOpened: The breaker has not opened.
     """
     assert wrapper.refusal is not None
     reached = 0
@@ -70,7 +70,7 @@ async def open_breaker(wrapper: Wrapper, request: ClientRequest) -> ClientHandle
     async def fail(_: ClientRequest) -> ClientResponse:
         nonlocal reached
         reached += 1
-        raise ConnectionTimeoutError  # which all of them take for a failure of the server
+        raise ConnectionTimeoutError  # all of them count it as a failure of the server
 
     call = wrapper.wrap_without_chain(fail, WITHOUT_WAITS)
     for _ in range(_PATIENCE):
@@ -80,7 +80,7 @@ async def open_breaker(wrapper: Wrapper, request: ClientRequest) -> ClientHandle
         except wrapper.refusal:
             if reached == before:
                 return call
-        except Exception:  # of its own making, after the last attempt
+        except Exception:  # the wrapper's own error after the last attempt
             continue
     raise NeverOpened(f"{wrapper.name} has not opened after {_PATIENCE} failures")
 
@@ -88,7 +88,7 @@ async def open_breaker(wrapper: Wrapper, request: ClientRequest) -> ClientHandle
 def catching_refusal(
     wrapper: Wrapper, call: ClientHandlerType
 ) -> Callable[[ClientRequest], Awaitable[object]]:
-    """The call, and the catching of its refusal."""
+    """Return a function that makes the call and catches the refusal."""
     refusal = wrapper.refusal
     assert refusal is not None
 
@@ -102,7 +102,7 @@ def catching_refusal(
 
 
 def measure_refusals(run: RunContext) -> PartResult:
-    """Everybody who has a breaker, each of them opened anew for each turn."""
+    """Measure all wrappers that have a breaker; each turn opens a new one."""
     wrappers: dict[str, Wrapper] = {_BREAKER: BREAKER, _PIPELINE: PIPELINE}
     theirs = by_label(each for each in run.peers.wrappers if each.refusal is not None)
     wrappers |= theirs
@@ -130,7 +130,7 @@ def measure_refusals(run: RunContext) -> PartResult:
 
 def _cost(run: RunContext, wrapper: Wrapper) -> float:
     async def turn() -> float:
-        # Anew for each turn: there is one that keeps something of every refusal.
+        # A new one for each turn, since one library keeps something of every refusal.
         (request,) = run.fixture.requests(1)
         try:
             call = await open_breaker(wrapper, request)

@@ -1,4 +1,4 @@
-"""What all parts of one run have in common, and what each of them finds."""
+"""Share what all parts of a run need, and compare their figures with those of peers."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ Row = tuple[str, tuple[Figure | None, ...]]
 
 @frozen
 class RunContext:
-    """One run.
+    """The context that all parts of one run share.
 
     Attributes:
-        settings: How thoroughly to measure.
-        peers: What to measure beside ours.
-        progress: Whom to tell.
-        runner: Of the event loop, in which everything runs that needs one.
-        bench: What a call in process needs.
+        settings: The settings.
+        peers: The peers to measure.
+        progress: Receives the progress.
+        runner: Runs whatever needs an event loop.
+        fixture: Makes the requests of calls in process.
         order: Draws the order of the turns.
     """
 
@@ -59,7 +59,7 @@ class RunContext:
     def measure_rounds(
         self, what: str, rounds: tuple[int, int], contenders: Mapping[str, Callable[[], _T]]
     ) -> Mapping[str, list[_T]]:
-        """The rounds of a part: so many in a thorough run, and so many in a quick one."""
+        """Measure a part; `rounds` are those of a thorough and of a quick run."""
         number = self.settings.choose(*rounds)
         self.progress.begin(what, number + 1)
         return measure_rounds(contenders, number, self.order, self.progress)
@@ -67,13 +67,13 @@ class RunContext:
 
 @frozen(kw_only=True)
 class PartResult:
-    """What one part found.
+    """The result of one part.
 
     Attributes:
-        table: All of it.
-        wanted: The figures in it that are to be reached, each with a name that stands alone; in
-            the table it stands as any other, so that it counts once.
-        notes: What to know when reading it.
+        table: All figures of the part.
+        wanted: The figures that have a target, each under a name that is clear by itself. The
+            table has them without the target, so that each target counts once.
+        notes: Remarks for the reader.
     """
 
     table: Table
@@ -82,17 +82,17 @@ class PartResult:
 
 
 def by_label(wrappers: Iterable[Wrapper]) -> dict[str, Wrapper]:
-    """By what the rows call them."""
+    """Return the wrappers by the labels of their rows."""
     return {row_label(each): each for each in wrappers}
 
 
 def row_label(wrapper: Wrapper) -> str:
-    """What a row calls it: a comparison is one of like with like, or says what it is of."""
+    """Return the label of a wrapper's row: its name, and the parts that it has."""
     return f"{wrapper.name} ({wrapper.parts})"
 
 
 def absent_rows(found: Peers, columns: int) -> tuple[Row, ...]:
-    """The rows of peers that could not be measured."""
+    """Return rows for the peers that could not be measured."""
     return tuple(
         (
             name,
@@ -116,10 +116,10 @@ def compare_with_peers(
     subject: str = "the whole pipeline",
     higher: bool = False,
 ) -> tuple[str, ...]:
-    """Which peers do better than ours, by how much; or that none does.
+    """Name the peers that do better than ours with their figures, or say that none does.
 
     Args:
-        metric: Name of the figure, as a note goes on after "does better than X".
+        metric: Name of the figure, in words that follow "does better than ...": "when importing".
         ours: Our figure.
         theirs: The figures of peers, by name.
         subject: What `ours` measures.
@@ -142,7 +142,7 @@ def compare_with_peers(
 
 
 def peer_notes(found: Peers) -> tuple[str, ...]:
-    """What each peer cannot do at the settings that all have in common; and who is absent."""
+    """Say what each peer lacks at the common settings, and which peers are absent."""
     notes = tuple(_lacks(each) for each in found.wrappers if each.lacks)
     if found.absent:
         notes += (f"Not installed, and so not measured: {', '.join(found.absent)}.",)

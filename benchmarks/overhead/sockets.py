@@ -1,4 +1,4 @@
-"""Requests a second on a real socket, against aiohttp alone."""
+"""Measure requests per second on a real socket, against aiohttp alone."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ _PIPELINE = "resilient: middlewares=[Pipeline()]"
 _MANY = 64
 _COLUMNS = ("1 caller", "1 caller, by CPU", f"{_MANY} callers", f"{_MANY} callers, by CPU")
 _ROUNDS = 16, 2
-# The share of its time that a client runs which has a core for itself.
+# A client that has a core for itself runs for at least this share of the time.
 _SATURATED = 0.85
-# In a turn, by callers: a twentieth of a second, or a little more.
+# Requests per turn, by callers: they take a twentieth of a second, or a little more.
 _REQUESTS = {1: 100, _MANY: 5 * _MANY}
 
 
 @frozen
 class Speed:
-    """How quickly requests were made.
+    """The speed of requests.
 
     Attributes:
-        per_second: Requests a second.
-        per_cpu_second: Requests for each second of CPU that this process used. On a machine
-            that does other things as well, this is the quieter of the two.
+        per_second: Requests per second.
+        per_cpu_second: Requests per second of CPU time of this process. On a busy machine it
+            varies less.
     """
 
     per_second: float
@@ -54,7 +54,7 @@ class Speed:
 
 
 async def speed(fetch: Fetch, url: URL, callers: int, requests: int) -> Speed:
-    """Let so many callers make requests, each one after the other."""
+    """Let callers make requests concurrently, each one after another, and return the speed."""
     each = max(requests // callers, 1)
 
     async def caller() -> None:
@@ -68,7 +68,7 @@ async def speed(fetch: Fetch, url: URL, callers: int, requests: int) -> Speed:
 
 
 def measure_sockets(run: RunContext) -> PartResult:
-    """Everybody, by the connections of one session where they can."""
+    """Measure all wrappers, over the connections of one session where they can use them."""
     stack = AsyncExitStack()
     fetches = run.runner.run(_open(run, stack))
     try:
@@ -106,7 +106,7 @@ def measure_sockets(run: RunContext) -> PartResult:
         "machine. The server is a process of its own that writes the same answer to every "
         "request, so that the client and not the server is what is measured.",
     )
-    # By CPU, where a neighbour on the machine makes nobody better than he is.
+    # By CPU time, which other processes on the machine do not change.
     ours, *_ = rows[_WRAPPED][1][many + 1 :]
     assert ours is not None
     theirs = {name: rows[name][1][many + 1] for name in by_label(run.peers.wrappers)}
@@ -132,10 +132,10 @@ def _turn(run: RunContext, fetch: Fetch, callers: int) -> Speed:
 
 
 def _about_the_core(per_second: Figure | None, per_cpu_second: Figure | None) -> tuple[str, ...]:
-    """Whether the client was what kept the requests from being more.
+    """Warn if the client was not the bottleneck.
 
-    It is when it has a core for itself and always something to do. If it does not, a wrapper
-    that costs much may show little, or the other way around.
+    It is if it has a core for itself and always work. Otherwise the cost of a wrapper may show
+    too little or too much.
     """
     assert per_second is not None
     assert per_cpu_second is not None

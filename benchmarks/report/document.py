@@ -1,4 +1,4 @@
-"""A report: what benchmarks found in one go, and whether they came to their end."""
+"""A report: the results of one run of benchmarks, and the machine that made them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = [
 
 @frozen(kw_only=True)
 class Report:
-    """Results, and what they were measured with.
+    """Results, and the machine and versions that they were measured with.
 
     Attributes:
-        machine: As `describe_machine` has it.
-        results: In the order in which they were measured; the last may be incomplete.
-        stopped: Why no more was measured, in a line: "interrupted"; "" at the regular end.
-        missing: The names of the benchmarks that therefore found nothing.
+        machine: The facts from `describe_machine`.
+        results: The results, in the order of measurement; the last may be incomplete.
+        stopped: The reason for an early end in a line, such as "interrupted"; "" without one.
+        missing: The names of the benchmarks that have no result because of that.
     """
 
     machine: Mapping[str, Any]
@@ -44,7 +44,7 @@ class Report:
 
 
 def figures_of(table: Table) -> Iterator[tuple[str, Figure]]:
-    """Every figure of a table, and its name: of a comparison, that of the row and of the column."""
+    """Yield each figure of a table with its name; in a comparison, "row, column"."""
     for figure in table.figures:
         yield figure.what, figure
     for name, cells in table.rows:
@@ -54,7 +54,7 @@ def figures_of(table: Table) -> Iterator[tuple[str, Figure]]:
 
 
 def target_figures(result: Result) -> Iterator[tuple[Table, str, Figure]]:
-    """The figures of which something is wanted, with their tables and names."""
+    """Yield the figures that have a target, with their tables and names."""
     for table in result.tables:
         for name, figure in figures_of(table):
             if figure.wanted or figure.holds is not None:
@@ -62,17 +62,17 @@ def target_figures(result: Result) -> Iterator[tuple[Table, str, Figure]]:
 
 
 def count_met(result: Result) -> str:
-    """How many of them are as wanted; "" if none can be judged."""
+    """Say how many figures meet their target; "" if none can be judged."""
     judged = [figure.holds for _, _, figure in target_figures(result) if figure.holds is not None]
     return f"{sum(judged)} of {len(judged)} figures are as wanted" if judged else ""
 
 
 def describe_target(figure: Figure, unit: Callable[[str], str] = str) -> str:
-    """What a figure is, and is to be: "4.61 us, wanted at most 4 us".
+    """Return a figure and its target in words: "4.61 us, wanted at most 4 us".
 
     Args:
         figure: The figure.
-        unit: How a unit is written.
+        unit: Writes a unit. Default: as it is.
     """
     if figure.value is None:
         value = figure.remark or ABSENT
@@ -82,7 +82,7 @@ def describe_target(figure: Figure, unit: Callable[[str], str] = str) -> str:
 
 
 def machine_in_a_line(machine: Mapping[str, Any]) -> str:
-    """What everybody asks for first: "CPython 3.13.1, Linux x86_64, 2 cores, 2026-05-04"."""
+    """Return the main facts: "CPython 3.13.1, Linux x86_64, 2 cores, load 0.5, 2026-05-04"."""
     cores, load = machine.get("cores"), machine.get("load")
     parts = [
         machine.get("python"),
@@ -95,7 +95,7 @@ def machine_in_a_line(machine: Mapping[str, Any]) -> str:
 
 
 def versions_in_a_line(machine: Mapping[str, Any]) -> str:
-    """What was installed: "aiohttp 3.12.15, attrs 25.1.0, hyx absent"."""
+    """Return the versions installed: "aiohttp 3.12.15, attrs 25.1.0, hyx absent"."""
     versions: Mapping[str, Any] = machine.get("versions") or {}
     return ", ".join(f"{name} {version or 'absent'}" for name, version in versions.items())
 
@@ -104,10 +104,10 @@ _ALWAYS = ("aiohttp", "attrs", "backoff", "resilient-aiohttp", "yarl")
 
 
 def describe_machine(packages: Iterable[str] = ()) -> dict[str, Any]:
-    """What a figure depends on, by name; nothing that tells whose machine it is.
+    """Return the facts that figures depend on, by name; nothing that identifies the machine.
 
     Args:
-        packages: Distributions whose versions count, besides our own and what it is built on.
+        packages: Distributions whose versions are listed, besides ours and its dependencies.
     """
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,13 @@
-"""A report as Markdown, for READMEs."""
+"""Write a report as Markdown, or insert its tables into a document such as a README.
+
+Comments in lines of their own mark the place for all tables of a result,
+
+    <!-- benchmarks:overhead -->
+    <!-- /benchmarks:overhead -->
+
+or for one table, named by its title in small letters with hyphens:
+benchmarks:overhead/on-a-socket.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +23,18 @@ from resilient.cli.output import printable
 
 __all__ = ["insert_tables", "markdown_blocks", "to_markdown"]
 
-# In an address nothing is special, but for what ends it.
+# In an address no character is special, except those that end it.
 _SPECIAL = re.compile(r"(https?://[^\s|`]+)|([\\`*_\[\]|~#])")
 _STRONG = ("misses",)
 
 _INTERRUPTED = "**Interrupted: this is what was measured until then.**"
 
 
+_MARK = re.compile(r"<!-- *(?P<end>/?)benchmarks:(?P<key>[^\s>]+) *-->")
+
+
 def to_markdown(report: Report) -> str:
-    """All tables, with the machine and the date."""
+    """Return all tables as Markdown, with the machine and the date."""
     parts = ["# Benchmarks", _conditions(report)]
     if report.stopped:
         missing = f"; nothing of {', '.join(report.missing)}" if report.missing else ""
@@ -90,7 +102,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _text(text: str) -> str:
-    """Text that means nothing to Markdown but itself, in one line."""
+    """Escape text for Markdown, in one line."""
     line = printable(" ".join(text.splitlines()))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(lambda found: found[1] or f"\\{found[2]}", line)
@@ -104,31 +116,28 @@ def _code(text: str) -> str:
 
 
 def markdown_blocks(report: Report) -> Iterator[tuple[str, str]]:
-    """What may be inserted somewhere, by name: all of a result, and each of its tables."""
+    """Yield the blocks that can be inserted, by name: each result, and each of its tables."""
     conditions = _conditions(report)
     for result in report.results:
         yield result.name, "\n\n".join([*_result(result), conditions])
         for table in result.tables:
-            # Many of them may stand in one document: what the command says is not said again.
+            # Short, since one document may have many: the parameters are in the command.
             parts = [*_table(table), *([] if result.is_complete else [_INTERRUPTED])]
             parts.append(f"By {_code(result.command)}. {conditions}")
             yield f"{result.name}/{slug(table.title)}", "\n\n".join(parts)
 
 
-_MARK = re.compile(r"<!-- *(?P<end>/?)benchmarks:(?P<key>[^\s>]+) *-->")
-
-
 def insert_tables(document: str, report: Report, name: str) -> str:
-    """A document with the tables of a report between its marks; all else in it stays as it is.
+    """Return the document with the tables of a report between its marks, otherwise unchanged.
 
     Args:
-        document: The text.
-        report: What to insert; results for which it has no marks are left out.
-        name: What an error calls the document.
+        document: The text of the document.
+        report: The report; results for which the document has no marks are left out.
+        name: The name of the document for error messages.
 
     Raises:
-        ConfigError: There is no mark for any of the results, one that is not closed, or one for
-            a table that a result does not have.
+        ConfigError: There is no mark for any of the results, a mark is not closed, or a mark names
+            a table that the result does not have.
     """
     blocks = dict(markdown_blocks(report))
     ours = {result.name for result in report.results}
@@ -149,7 +158,7 @@ def insert_tables(document: str, report: Report, name: str) -> str:
 
 
 def _places(document: str, name: str) -> Iterator[tuple[int, int, str]]:
-    """What stands between each pair of marks: where it begins and ends, and the key."""
+    """Yield the beginning and the end of the text between each pair of marks, and its name."""
     begun: re.Match[str] | None = None
     for mark in _MARK.finditer(document):
         key, ends = mark["key"], bool(mark["end"])

@@ -1,4 +1,4 @@
-"""Where a report goes, besides the terminal."""
+"""Write a report to files, each whole or not at all, and check beforehand that it can be."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _PAGES = ("jinja2", *_DRAWING)
 
 @frozen(kw_only=True)
 class Outputs:
-    """Paths of files to write; None for what nobody asked for.
+    """The paths of files to write; None, the default, for those not asked for.
 
     Attributes:
-        json: Everything, for a program; "-" for the standard output, which is not written here.
-        html: A page.
+        json: The file for all figures; "-" is the standard output, which is not written here.
+        html: The file for a page.
         png: The directory for the charts.
-        markdown: The tables.
-        into: A document that has marks for the tables.
+        markdown: The file for the tables.
+        into: A document with marks for the tables.
     """
 
     json: str | None = None
@@ -51,15 +51,15 @@ class Outputs:
 
     @property
     def any_requested(self) -> bool:
-        """Whether there is anything to write."""
+        """True if there is anything to write."""
         return any((self.json, self.html, self.png, self.markdown, self.into))
 
     def check(self) -> None:
-        """Find out whether all can be written, before anybody has measured for minutes.
+        """Check that all files can be written, before minutes of measurement.
 
         Raises:
-            ConfigError: One of them cannot be.
-            ModuleNotFoundError: A library that is needed for one of them is not there.
+            ConfigError: A file cannot be written.
+            ModuleNotFoundError: A library that a file needs is not installed.
         """
         files = [
             each
@@ -77,15 +77,16 @@ class Outputs:
             check_directory(self.png)
         needed = _PAGES if self.html else _DRAWING if self.png else ()
         for name in needed:
-            # Not imported: a benchmark would have all that in its memory.
+            # Found and not imported, since a benchmark would have it all in its memory.
             if find_spec(name) is None:
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     def write(self, report: Report) -> Iterator[str]:
-        """Write what was asked for, the quickest first; the paths, as soon as each is there.
+        """Write the files, the quickest first, and yield the path of each when it is written.
 
         Raises:
-            ConfigError: At the end: all that could not be written, or has no place for the tables.
+            ConfigError: At the end: the files that could not be written, or have no place for the
+                tables.
         """
         problems = []
         for asked_for, files in (
@@ -143,7 +144,7 @@ def _pictures(directory: str, report: Report) -> Iterator[tuple[str, bytes]]:
 
 
 def _read(path: str) -> str:
-    """A document to the letter, line ends included."""
+    """Read a document with its line ends unchanged."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             return file.read()
@@ -154,17 +155,17 @@ def _read(path: str) -> str:
 
 
 def check_file(path: str) -> None:
-    """Refuse a file that could not be written.
+    """Raise if a file cannot be written.
 
     Raises:
-        ConfigError: It cannot be, and why.
+        ConfigError: The file cannot be written; the message says why.
     """
     target = os.path.realpath(path)
     try:
         if os.path.isdir(target):
             raise IsADirectoryError(None, "it is a directory")
         if _is_special(target):
-            # Opened, never replaced: /dev/null has to stay what it is.
+            # A special file such as /dev/null is written to, never replaced.
             if not os.access(target, os.W_OK):
                 raise PermissionError(None, "permission denied")
             return
@@ -174,10 +175,10 @@ def check_file(path: str) -> None:
 
 
 def check_directory(path: str) -> None:
-    """Refuse a directory into which nothing could be written; make it if only that is missing.
+    """Make a directory if it is missing, and raise if nothing can be written into it.
 
     Raises:
-        ConfigError: Nothing can be, and why.
+        ConfigError: Nothing can be written there; the message says why.
     """
     try:
         with suppress(FileExistsError):
@@ -188,12 +189,12 @@ def check_directory(path: str) -> None:
 
 
 def write_error(path: str, error: OSError) -> ConfigError:
-    """What to say of a file that cannot be written."""
+    """Return the error for a file that cannot be written."""
     return ConfigError(f"{path}: cannot be written: {error.strerror}", file=path)
 
 
 def _try(directory: str) -> None:
-    """Write something there: what the permissions say is not all there is to it."""
+    """Write a file and delete it, since permissions alone do not tell if that is possible."""
     name = _beside(os.path.join(directory, "benchmarks"))
     os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     os.unlink(name)
@@ -201,7 +202,7 @@ def _try(directory: str) -> None:
 
 def _beside(path: str) -> str:
     directory, name = os.path.split(path)
-    # A name may be as long as names may be.
+    # The name may already be as long as the file system allows.
     return os.path.join(directory, f".{name[:40]}.{secrets.token_hex(6)}")
 
 
@@ -213,12 +214,12 @@ def _is_special(target: str) -> bool:
 
 
 def write_atomically(path: str, content: bytes) -> None:
-    """Put something in the place of a file in one step: whoever reads it sees all or nothing.
+    """Replace a file in one step, so that readers see the old content or the new.
 
-    A link keeps pointing where it does, and a file keeps its permissions.
+    A link keeps its target, and a file its permissions.
 
     Raises:
-        OSError: It cannot be written; what was there before still is.
+        OSError: The file cannot be written; its old content is kept.
     """
     target = os.path.realpath(path)
     if _is_special(target):

@@ -1,4 +1,4 @@
-"""A report as a page: one file, which needs no other, no script, and no connection."""
+"""Write a report as a page in one file, which needs no other file, script or connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HERE = Path(__file__).parent
 
 @frozen
 class _Sheets:
-    """A table in its place."""
+    """A table, and its anchor in the page."""
 
     anchor: str
     title: str
@@ -38,7 +38,7 @@ class _Sheets:
 
 @frozen
 class _Picture:
-    """A chart in its place."""
+    """A chart, and its anchor in the page."""
 
     anchor: str
     chart: Chart
@@ -47,7 +47,7 @@ class _Picture:
 
 @frozen
 class _Target:
-    """A figure that is to be reached, and where it stands."""
+    """A figure with a target, and the anchor of its table."""
 
     anchor: str
     name: str
@@ -57,7 +57,7 @@ class _Target:
 
 @frozen
 class _Section:
-    """A result, with its tables and charts made ready."""
+    """A result with its tables and charts prepared for the template."""
 
     result: Result
     anchor: str
@@ -68,7 +68,7 @@ class _Section:
 
 
 def to_html(report: Report) -> str:
-    """The page."""
+    """Return the page as HTML."""
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -83,7 +83,7 @@ def to_html(report: Report) -> str:
         machine=machine_in_a_line(report.machine),
         style=Markup((_HERE / "page.css").read_text("utf-8")),
     )
-    # Whatever somebody called something can be encoded, and controls nothing.
+    # Names come from users: control characters and lone surrogates are escaped.
     return "\n".join(map(printable, page.split("\n")))
 
 

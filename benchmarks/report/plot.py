@@ -1,4 +1,7 @@
-"""What of a chart can be drawn: an axis knows no infinity, and a logarithmic one no zero."""
+"""Prepare a chart for drawing: its points, its axes with round ticks, its shaded spans.
+
+Points that cannot be drawn are left out: infinities, and zero on a logarithmic axis.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +21,32 @@ if TYPE_CHECKING:
 
 __all__ = ["PlotData", "plot_data", "set_axes", "shade_spans"]
 
-# Beyond this the margins of axes overflow.
+# Beyond these the margins of axes overflow.
 _LARGEST = 1e100
 _SMALLEST = 1e-100
 
 
+_TICKS = 7
+
+# With fewer powers of ten than these, there are ticks between them.
+_FEW_DECADES = 3
+
+_LETTER = 0.0105  # of the width of the axes
+
+_ROW = 0.065  # of their height
+
+_LONGEST = 40
+
+
 @frozen
 class PlotData:
-    """A chart without what cannot be drawn.
+    """The part of a chart that can be drawn.
 
     Attributes:
-        lines: Names, and points; a gap in a line is a NaN in its ys.
+        lines: Names, xs and ys; a gap in a line is a NaN in its ys.
         spans: Stretches of the x axis.
-        x_is_log: Whether the x axis is logarithmic.
-        y_is_log: The same of the y axis.
+        x_is_log: True if the x axis is logarithmic.
+        y_is_log: True if the y axis is logarithmic.
     """
 
     lines: tuple[tuple[str, list[float], list[float]], ...]
@@ -41,19 +56,19 @@ class PlotData:
 
     @property
     def has_points(self) -> bool:
-        """Whether there is anything to see at all."""
+        """True if there is any point to draw."""
         return any(not math.isnan(y) for _, _, ys in self.lines for y in ys)
 
     @property
     def x_range(self) -> tuple[float, float]:
-        """The least and the greatest of what is on the x axis."""
+        """The least and the greatest value on the x axis."""
         return _range(
             [x for _, xs, ys in self.lines for x, y in zip(xs, ys, strict=True) if y == y]
         )
 
     @property
     def y_range(self) -> tuple[float, float]:
-        """The same of the y axis."""
+        """The least and the greatest value on the y axis."""
         return _range([y for _, _, ys in self.lines for y in ys if y == y])
 
 
@@ -62,7 +77,7 @@ def _range(values: list[float]) -> tuple[float, float]:
 
 
 def plot_data(chart: Chart) -> PlotData:
-    """What of a chart can be drawn."""
+    """Return the part of a chart that can be drawn."""
     x_is_log, y_is_log = chart.x_scale == "log", chart.y_scale == "log"
     return PlotData(
         tuple((each.name, *_points(each, x_is_log, y_is_log)) for each in chart.lines),
@@ -87,11 +102,6 @@ def _is_drawn(value: float, is_log: bool) -> bool:
     return -_LARGEST < value < _LARGEST
 
 
-_TICKS = 7
-# For fewer powers of ten than these, ticks between them are wanted.
-_FEW_DECADES = 3
-
-
 def set_axes(axes: Axes, seen: PlotData) -> None:
     """Scale the axes, and put ticks on them."""
     if seen.x_is_log:
@@ -102,7 +112,7 @@ def set_axes(axes: Axes, seen: PlotData) -> None:
     _tick(axes.yaxis, seen.y_is_log, *seen.y_range)
     low, high = seen.y_range
     if not seen.y_is_log and low >= 0:
-        # How large something is shows only above zero.
+        # From zero on, so that lengths can be compared.
         axes.set_ylim(bottom=0, top=None if high > 0 else 1)
 
 
@@ -124,19 +134,14 @@ def _locator(is_log: bool, low: float, high: float) -> Locator:
 
 
 def _label(value: float) -> str:
-    """All digits of a tick: 0.25 beside 0.5; not the third that a measurement has."""
+    """Write a tick with all its digits, such as 0.25 beside 0.5, and no further ones."""
     if value and (abs(value) >= 1e9 or abs(value) < 1e-4):
         return format_number(value)
     return f"{value:,.10f}".rstrip("0").rstrip(".")
 
 
-_LETTER = 0.0105  # of the width of the axes
-_ROW = 0.065  # of their height
-_LONGEST = 40
-
-
 def shade_spans(axes: Axes, seen: PlotData) -> None:
-    """Shade what can be seen of the spans. A name that would meet another goes a row higher."""
+    """Shade the visible spans; a name that would overlap another goes a row higher."""
     if not seen.spans:
         return
     least, most = axes.get_xlim()

@@ -1,4 +1,4 @@
-"""A report on a terminal."""
+"""Show a report on a terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STYLES = {"": "", "holds": "green", "misses": "bold red", "absent": "dim"}
 
 
 def render_report(report: Report) -> Iterator[RenderableType]:
-    """Everything but the charts."""
+    """Yield everything but the charts, ready to print."""
     yield text(machine_in_a_line(report.machine))
     yield text(versions_in_a_line(report.machine), style="dim")
     for result in report.results:

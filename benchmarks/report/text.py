@@ -1,4 +1,4 @@
-"""Numbers in words: no more digits than a measurement has, and units behind them."""
+"""Write numbers with the digits that a measurement has, units, values, and names of files."""
 
 from __future__ import annotations
 
@@ -24,15 +24,18 @@ __all__ = [
 
 ABSENT: Final = "absent"
 
-# From here on nobody counts the digits.
+# From here on, and below the next, numbers have an exponent.
 _MANY = 1e12
 _FEW = 1e-3
 
 _IN_PRINT = {"us": "µs", "x": "×"}
 
 
+_LONGEST = 80
+
+
 def format_number(value: float) -> str:
-    """A number with three significant digits, all of them if it is a whole one.
+    """Write a number with three significant digits, a whole number with all of them.
 
     >>> [format_number(each) for each in (1234567, 12345.6, 3.14159, 0.00012)]
     ['1,234,567', '12,346', '3.14', '1.20e-4']
@@ -51,23 +54,23 @@ def format_number(value: float) -> str:
 
 
 def format_with_unit(value: float, unit: str) -> str:
-    """A number and its unit: "2.10x", "8.20%", "12.0 us"."""
+    """Write a number and its unit: "2.10x", "8.20%", "12.0 us"."""
     return f"{format_number(value)}{unit_suffix(unit)}"
 
 
 def unit_suffix(unit: str) -> str:
-    """A unit as it stands behind a number."""
+    """Return a unit as it follows a number, with a space where one belongs."""
     attached = unit in ("", "x", "×", "%")
     return f"{'' if attached else ' '}{unit}"
 
 
 def printed_unit(unit: str) -> str:
-    """A unit for pages, which have more signs than some terminals."""
+    """Return a unit for pages, which can show signs that some terminals cannot."""
     return _IN_PRINT.get(unit, unit)
 
 
 def format_quartiles(figure: Figure) -> str:
-    """The quartiles; nothing where a figure has none."""
+    """Write the quartiles of a figure; "" if it has none."""
     low, high = figure.low, figure.high
     if low is None or high is None:
         return ""
@@ -75,7 +78,7 @@ def format_quartiles(figure: Figure) -> str:
 
 
 def format_value(value: Any) -> str:
-    """The value of a parameter: as JSON has it, or nearly."""
+    """Write the value of a parameter, much as in JSON."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -89,17 +92,14 @@ def format_value(value: Any) -> str:
     return str(value)
 
 
-_LONGEST = 80
-
-
 def slug(*parts: str) -> str:
-    """Lower-case ASCII letters and digits, with hyphens between words."""
+    """Return a name in lower-case ASCII letters and digits, with hyphens between words."""
     text = unicodedata.normalize("NFKD", " ".join(parts)).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", text.lower())[:_LONGEST].strip("-") or "untitled"
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """The names in their order, with a number behind those that were there before."""
+    """Return the names in order; a repeated one gets a number at its end."""
     taken: set[str] = set()
     given = []
     for name in names:

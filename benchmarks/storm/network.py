@@ -1,4 +1,4 @@
-"""Real responses, cheaply: each kind is parsed once, then copied."""
+"""Simulate the network and the server behind it, in memory: the end of a chain of middlewares."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ from resilient.testing.server.received import Received
 __all__ = ["Held", "Network", "Replies", "Stalled"]
 
 
-class Replies:
-    """Responses as aiohttp makes them of a reply, without doing it each time.
+_NO_QUERY: MultiDictProxy[str] = MultiDictProxy(MultiDict())
 
-    The first of a kind, which is a status and headers, comes from aiohttp's own parser and
-    is read to its end; the others are copies of it with nothing left to read. So status and
-    headers are real, bodies are empty, and what the parsing costs is left out.
+_NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+
+
+class Replies:
+    """Makes real responses cheaply: each kind is parsed once, then copied.
+
+    A kind is a status and headers. Its first response comes from aiohttp's own parser and is read
+    to the end; the others are copies with nothing left to read. So status and headers are real,
+    bodies are empty, and parsing takes no time.
     """
 
     def __init__(self) -> None:
@@ -31,8 +36,8 @@ class Replies:
         self._parsing = asyncio.Lock()
 
     async def parse(self, request: ClientRequest, reply: Reply) -> ClientResponse:
-        """A response of a kind of which there may be none yet."""
-        # Of many who ask for the first one at once, one makes it.
+        """Return a response for a reply, parsing it if it is the first of its kind."""
+        # Many may ask for the first one at once; only one of them makes it.
         async with self._parsing:
             copy = self.copy(reply)
             if copy is None:
@@ -44,22 +49,18 @@ class Replies:
             return copy
 
     def copy(self, reply: Reply) -> ClientResponse | None:
-        """Another response of its kind, or None if there is no first one yet."""
+        """Return a copy of the first response of this kind, or None if there is none yet."""
         found = self._parsed.get((reply.status, reply.headers))
         if found is None:
             return None
         response = ClientResponse.__new__(ClientResponse)
-        # Not copy.copy, which is ten times slower.
+        # copy.copy would be ten times slower.
         response.__dict__.update(found.__dict__)
         return response
 
 
-_NO_QUERY: MultiDictProxy[str] = MultiDictProxy(MultiDict())
-_NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
-
-
 def received_at(now: float) -> Received:
-    """A request whose head is in; of what is in it nothing but the time matters here."""
+    """Return a request as a server sees it; only its time matters here."""
     return Received(
         method="GET",
         target="/",
@@ -78,21 +79,21 @@ def received_at(now: float) -> Received:
 
 @frozen
 class Held(Chooser):
-    """A network that holds what is sent within a period, and delivers it all at its end.
+    """A network that holds all requests of a period, and delivers them at its end.
 
-    That is what TCP makes of a switch that is down for a while: everything is sent again,
-    also what nobody waits for any more.
+    TCP does this when a switch is down for a while: everything is sent again, also requests that
+    no client waits for any more.
 
     Attributes:
-        period: When; counted from the start.
-        then: What is behind it.
+        period: The period, counted from the start.
+        then: The server behind the network.
     """
 
     period: Period
     then: Answer
 
     def __call__(self, received: Received) -> Answer:
-        """The answer for a request."""
+        """Return the answer for a request."""
         now = received.time
         if not self.period.covers(now):
             return self.then
@@ -103,14 +104,14 @@ class Held(Chooser):
 
 @frozen
 class Stalled(Chooser):
-    """A server that stalls for a while, and then fails all that it was sent, at once.
+    """A server that holds all requests of a period, and fails them all at its end.
 
-    So does one that hangs, until somebody restarts it.
+    A server that hangs until it is restarted does this.
 
     Attributes:
-        period: When; counted from the start.
-        then: What answers before and after.
-        failure: What comes at the end of the period.
+        period: The period, counted from the start.
+        then: Answers before and after the period.
+        failure: The answer at the end of the period. Default 503.
     """
 
     period: Period
@@ -118,7 +119,7 @@ class Stalled(Chooser):
     failure: Reply = Reply(503)  # noqa: RUF009 (a frozen value)
 
     def __call__(self, received: Received) -> Answer:
-        """The answer for a request."""
+        """Return the answer for a request."""
         now = received.time
         if not self.period.covers(now):
             return self.then
@@ -127,14 +128,13 @@ class Stalled(Chooser):
 
 @define(eq=False)
 class Network:
-    """The handler at the end of the chain: counts what arrives, and answers when it is time.
+    """The handler at the end of the chain: counts arrivals, and answers when it is time.
 
-    A client that gives up is not noticed: the server has taken its request in by then, and
-    works on it.
+    A client that gives up changes nothing: the server has its request by then and works on it.
 
     Attributes:
-        server: What answers, and after how long: any chooser of `resilient.testing`.
-        tally: What has arrived.
+        server: Chooses the answer and its delay: any chooser of `resilient.testing`.
+        tally: Counts the requests that arrive.
     """
 
     server: Answer
@@ -142,13 +142,13 @@ class Network:
     _replies: Replies = field(factory=Replies, init=False)
 
     async def __call__(self, request: ClientRequest) -> ClientResponse:
-        """Answer a request."""
+        """Count and answer a request."""
         now = asyncio.get_running_loop().time()
         seconds, reply = choose(self.server, received_at(now))
         assert isinstance(reply, Reply), "storms are made of replies"
         self.tally.arrived(now, seconds)
         response = self._replies.copy(reply) or await self._replies.parse(request, reply)
-        # As aiohttp does when it has sent the request: that is how a middleware can tell.
+        # aiohttp sets it when it has sent the request, and middlewares look at it.
         request.response = response
         await asyncio.sleep(seconds)
         return response

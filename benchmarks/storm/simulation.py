@@ -84,7 +84,7 @@ class _FirstOnly(logging.Filter):
         self._said: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is new."""
+        """Pass the record if its message is new."""
         message = record.getMessage()
         is_new = message not in self._said
         self._said.add(message)
@@ -93,17 +93,17 @@ class _FirstOnly(logging.Filter):
 
 @define(eq=False)
 class Process:
-    """One process of the clients': a chain of middlewares, and its requests.
+    """A client process: a chain of middlewares, and requests that go through it.
 
-    A request that is over is used again for a later call. To the middlewares it is as new:
-    what they keep on it they take along when the call is over.
+    A request is used again for a later call. It is as good as new, since middlewares remove from
+    it whatever they kept there when the call ends.
 
     Attributes:
-        session: What the requests belong to.
-        middleware: The chain.
-        handler: What it ends in.
-        tally: What becomes of the calls is counted here.
-        method: Of the requests.
+        session: The session that the requests belong to.
+        middleware: The chain of middlewares.
+        handler: The handler at the end of the chain.
+        tally: Counts the calls.
+        method: The method of the requests. Default GET.
     """
 
     session: aiohttp.ClientSession

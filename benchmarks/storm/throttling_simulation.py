@@ -23,6 +23,9 @@ __all__ = ["BUDGET", "MIDDLEWARES", "NO_BUDGET", "GrpcThrottle", "fail_at_random
 _POLICY = RetryPolicy(max_attempts=3, budget=None, backoff=Backoff(base=0.1, cap=1.0))
 
 
+NO_BUDGET, BUDGET = "no budget", "our budget"
+
+
 class GrpcThrottle(RetryBudget):
     """Allows retries while failures are rare enough against successes.
 
@@ -100,7 +103,6 @@ def _grpc(random: Random) -> ClientMiddlewareType:
     return Pipeline.of(Retry(_POLICY, budget=throttle, clock=clock), throttle)
 
 
-NO_BUDGET, BUDGET = "no budget", "our budget"
 MIDDLEWARES: dict[str, _MiddlewareFactory] = {
     NO_BUDGET: _retry(None),
     BUDGET: _retry(BudgetPolicy()),

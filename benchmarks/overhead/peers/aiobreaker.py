@@ -1,7 +1,7 @@
 """aiobreaker: a circuit breaker as a decorator.
 
 https://github.com/arlyon/aiobreaker. It opens after failures in a row, for a fixed time, and
-then lets everybody through. It knows exceptions alone: statuses that are failures become
+then lets all calls through. It knows exceptions alone: statuses that are failures become
 exceptions in the decorated function. A rate of failures, a number of probes and a time that
 grows cannot be expressed, and there is no registry: a circuit by origin is the user's own dict.
 """
@@ -42,13 +42,13 @@ class Aiobreaker(Decorator):
     def decorate(
         self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a breaker."""
         decorated: Callable[[_T], Awaitable[ClientResponse]]
         decorated = self._breaker(common)(raise_for_statuses(function, FAILURE_STATUSES))
         return decorated
 
     def circuits(self, common: CommonSettings = COMMON) -> Circuits:
-        """A dict of them."""
+        """Return a dict of breakers."""
 
         async def failing() -> None:
             raise ConnectionError

@@ -32,7 +32,7 @@ __all__ = ["WRAPPER"]
 
 
 class _Thin:
-    """As much of a session as it needs, around a handler."""
+    """The part of a session that the library needs, around a handler."""
 
     def __init__(self, send: ClientHandlerType) -> None:
         self._send = send
@@ -50,18 +50,18 @@ class AiohttpRetry(Wrapper):
     first_use = "from aiohttp_retry import ExponentialRetry, RetryClient; ExponentialRetry()"
 
     def wrap(self, send: ClientHandlerType, common: CommonSettings = COMMON) -> ClientHandlerType:
-        """A client of a thin session, which is given the request in the place of a URL."""
+        """Return a client of a thin session, which gets the request in the place of a URL."""
         client = self._client(cast("ClientSession", _Thin(send)), common)
 
         async def call(request: ClientRequest) -> ClientResponse:
-            # In a tuple, as several URLs are given, it does not ask what they are.
+            # In a tuple, which is for several URLs, it is not checked to be a URL.
             return await client.get((request,))  # type: ignore[arg-type]  # see above
 
         return call
 
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
-        """A client of the session."""
+        """Yield a fetch through a client of the session."""
         client = self._client(session, COMMON)
 
         async def fetch(url: URL) -> ClientResponse:
@@ -73,7 +73,7 @@ class AiohttpRetry(Wrapper):
 
     @staticmethod
     def _client(session: ClientSession, common: CommonSettings) -> RetryClient:
-        # It doubles before the first wait.
+        # The library doubles the wait before the first one.
         options = ExponentialRetry(
             attempts=common.attempts,
             start_timeout=common.base / 2,

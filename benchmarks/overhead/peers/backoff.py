@@ -1,4 +1,4 @@
-"""backoff: its decorator, not the wait generators that are used here too.
+"""backoff: its decorator, not the wait generators, which our own retry uses.
 
 https://github.com/litl/backoff, which is archived. It counts attempts, has full jitter and a
 cap, and stops after a time, if an attempt ends. It knows exceptions, or a predicate of
@@ -39,7 +39,7 @@ class Backoff(Decorator):
     def decorate(
         self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a retry."""
         retry = backoff.on_exception(
             backoff.expo,
             (ClientResponseError, *TRANSPORT_ERRORS),

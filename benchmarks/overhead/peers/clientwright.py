@@ -31,7 +31,7 @@ __all__ = ["WRAPPER"]
 
 
 class Clientwright(Middleware):
-    """What `clientwright.build` makes."""
+    """The middleware of a session that `clientwright.build` makes."""
 
     name = "clientwright"
     parts = "deadline, retry, breaker, attempt time-out"
@@ -46,7 +46,7 @@ class Clientwright(Middleware):
         self._built: list[ClientSession] = []
 
     def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
-        """That of a session."""
+        """Take the middleware of a session that the library builds."""
         session = self._build(common)
         self._built.append(session)
         (middleware,) = session._middlewares
@@ -54,12 +54,12 @@ class Clientwright(Middleware):
 
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
-        """A session of its own."""
+        """Yield a fetch through a session of its own."""
         async with self._build(COMMON) as built:
             yield fetch_with(built)
 
     def circuits(self, common: CommonSettings = COMMON) -> Circuits:
-        """Its registry, which is asked as its engine asks."""
+        """Return its registry of circuits, used as its engine uses it."""
         config = clientwright.CircuitBreakerConfig(
             fail_threshold=common.consecutive_failures,
             recovery_timeout=common.open_for,

@@ -1,8 +1,8 @@
-"""A retry and a breaker as somebody writes them in an hour: the floor for both.
+"""A retry and a breaker as people write them in an hour: the least cost of both.
 
-The breaker counts failures in a row, which random failures open for nothing; it has one
-circuit for all servers, and lets everybody through when its time is up. For the rest it is
-the hand-written retry.
+The breaker counts failures in a row, so that random failures open it for nothing; it has one
+circuit for all servers, and lets all calls through when its time is up. The retry is the
+hand-written one.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ __all__ = ["WRAPPER"]
 
 
 class Refused(Exception):
-    """The circuit is open. (Not one of aiohttp's errors: it is not to be retried.)"""
+    """The circuit is open. (It is no error of aiohttp's, so that it is not retried.)"""
 
 
 class Circuit:
-    """Failures in a row, and until when nothing goes out."""
+    """Counts failures in a row, and keeps the time until which calls are refused."""
 
     __slots__ = ("failures", "open_until")
 
@@ -43,12 +43,12 @@ class Circuit:
         self.open_until = 0.0
 
     def check(self) -> None:
-        """Refuse, while it is open."""
+        """Raise while the circuit is open."""
         if self.open_until and time.monotonic() < self.open_until:
             raise Refused
 
     def count(self, common: CommonSettings, *, failed: bool) -> None:
-        """Count a call."""
+        """Count a call; open after enough failures in a row."""
         if not failed:
             self.failures, self.open_until = 0, 0.0
             return
@@ -66,7 +66,7 @@ class HandWrittenBreaker(Middleware):
     refusal = Refused
 
     def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
-        """Make it."""
+        """Make a new middleware."""
         circuit = Circuit()
         retry = RETRY.middleware(common)
 
@@ -86,7 +86,7 @@ class HandWrittenBreaker(Middleware):
         return both
 
     def circuits(self, common: CommonSettings = COMMON) -> Circuits:
-        """A dict of them."""
+        """Return a dict of circuits."""
 
         async def put(circuit: Circuit, failed: bool) -> None:
             circuit.check()

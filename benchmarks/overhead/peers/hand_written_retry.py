@@ -1,7 +1,7 @@
-"""A retry as somebody writes it in ten minutes, as a middleware: the floor for a retry.
+"""A retry as people write it in ten minutes, as a middleware: the least cost of a retry.
 
-It has no budget, and leaves Retry-After, the body, the connection of the response that it
-drops, and aiohttp's own second attempt to chance.
+It has no budget, and ignores Retry-After, the body, the connection of the response that it
+drops, and aiohttp's own second attempt.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class HandWrittenRetry(Middleware):
     lacks = ("budget", "Retry-After", "drained responses", "deadline", "attempt time-out")
 
     def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
-        """Make it."""
+        """Make a new middleware."""
 
         async def retry(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
             attempt = 1

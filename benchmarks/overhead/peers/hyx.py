@@ -2,7 +2,7 @@
 
 https://github.com/roma-glushko/hyx. The retry counts what follows the first attempt, has full
 jitter and a cap; its backoff is one iterator for all calls, which other calls move on. The
-breaker opens after failures in a row, for a fixed time, and then lets everybody through. Both
+breaker opens after failures in a row, for a fixed time, and then lets all calls through. Both
 know exceptions alone: statuses become exceptions in the decorated function, 429 among them,
 which the breaker then takes for a failure too. Its time-out, which is a decorator as well, is
 left out, as no other retry library here has one.
@@ -56,7 +56,7 @@ class Hyx(Decorator):
     def decorate(
         self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a retry around a breaker."""
         again = retry(
             on=_ERRORS,
             attempts=common.attempts - 1,
@@ -68,7 +68,7 @@ class Hyx(Decorator):
         return decorated
 
     def circuits(self, common: CommonSettings = COMMON) -> Circuits:
-        """A dict of them."""
+        """Return a dict of breakers."""
 
         async def put(breaker: consecutive_breaker, failed: bool) -> None:
             with suppress(TimeoutError):

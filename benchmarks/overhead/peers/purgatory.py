@@ -1,7 +1,7 @@
 """purgatory: a circuit breaker as a decorator, with a registry of circuits by name.
 
 https://github.com/mardiros/purgatory. It opens after failures in a row, for a fixed time, and
-then lets everybody through. It knows exceptions alone: statuses that are failures become
+then lets all calls through. It knows exceptions alone: statuses that are failures become
 exceptions in the decorated function. A rate of failures, a number of probes and a time that
 grows cannot be expressed.
 """
@@ -36,13 +36,13 @@ class Purgatory(Decorator):
     def decorate(
         self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a breaker."""
         decorated: Callable[[_T], Awaitable[ClientResponse]]
         decorated = self._factory(common)("api")(raise_for_statuses(function, FAILURE_STATUSES))
         return decorated
 
     def circuits(self, common: CommonSettings = COMMON) -> Circuits:
-        """Those of a factory."""
+        """Return the breakers of a factory."""
         factory = self._factory(common)
 
         async def call(key: str, failures: Sequence[bool]) -> None:

@@ -41,7 +41,7 @@ class Stamina(Decorator):
     def decorate(
         self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a retry."""
         retry = stamina.retry(
             on=(ClientResponseError, *TRANSPORT_ERRORS),
             attempts=common.attempts,

@@ -39,7 +39,7 @@ class Tenacity(Decorator):
     def decorate(
         self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a retry."""
         retry = tenacity.retry(
             retry=tenacity.retry_if_exception_type((ClientResponseError, *TRANSPORT_ERRORS)),
             stop=tenacity.stop_after_attempt(common.attempts)
