@@ -12,7 +12,6 @@ __all__ = ["all_outputs", "app", "outputs", "policy_options", "renderings", "run
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-
 _OUTPUTS = ("json", "html", "png", "markdown", "into")
 
 

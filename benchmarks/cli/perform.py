@@ -17,7 +17,6 @@ from resilient.cli.output import FAILED, answer, printable, rendered
 
 __all__ = ["Refused", "complaint", "measure_all", "measure_one", "show", "write"]
 
-
 # The status that shells report for a command that Ctrl-C ended.
 _INTERRUPTED = 130
 

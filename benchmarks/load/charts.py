@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.load.run import Run
 from benchmarks.load.scenarios import Scenario
-from benchmarks.load.tally import BUCKET
+from benchmarks.recovery import BUCKET
 from benchmarks.results import Chart, Line, Span
 
 __all__ = ["charts"]

@@ -16,7 +16,6 @@ from benchmarks.load.tally import DROPPED, LATE, UNFINISHED, Tally
 
 __all__ = ["Arrival", "Call", "arrivals", "generate"]
 
-
 # Seconds after which an overdue call is not made, so that a machine that is too slow does not
 # fall behind without end.
 _TOO_LATE = 5.0

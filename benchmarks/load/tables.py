@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.load.run import Run
 from benchmarks.load.scenarios import Scenario
-from benchmarks.load.tally import BUCKET, WINDOW, Latencies, peak_rate, time_to_recover
+from benchmarks.load.tally import Latencies
+from benchmarks.recovery import BUCKET, WINDOW, peak_rate, time_to_recover
 from benchmarks.results import Figure, Table
 
 __all__ = ["comparison"]

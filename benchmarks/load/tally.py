@@ -1,25 +1,21 @@
-"""Count calls: each worker by itself, then all together. Measure the recovery after an outage."""
+"""Count calls: each worker by itself, then all together."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 from attrs import define, field
 from hdrh.histogram import HdrHistogram
 
+from benchmarks.recovery import BUCKET
+
 __all__ = [
-    "BUCKET",
     "DROPPED",
     "LATE",
     "UNFINISHED",
-    "WINDOW",
     "Latencies",
     "Tally",
-    "peak_rate",
-    "time_to_recover",
 ]
 
 _MICROSECONDS = 1e6
@@ -29,23 +25,10 @@ _LONGEST = 3_600_000_000
 _DIGITS = 3
 
 
-# Seconds per slice of time; each slice has counts of its own.
-BUCKET = 0.5
-
 # Kinds of failures that the generator itself causes.
 DROPPED = "not made: too many calls in progress"
-
 LATE = "not made: the machine was too slow"
-
 UNFINISHED = "not over at the end"
-
-# Seconds over which the peak rate of arrivals is taken.
-WINDOW = 1.0
-
-# Calls have recovered when this share succeeds for this many seconds.
-_LASTING = 2.0
-
-_WELL = 0.9
 
 
 class Latencies:
@@ -148,46 +131,3 @@ class Tally:
         self.lateness.add(other.lateness)
         self.peak += other.peak
         self.openings += other.openings
-
-
-def peak_rate(times: Iterable[float], *, start: float = -math.inf, window: float = WINDOW) -> float:
-    """Return the highest rate per second within any window of time.
-
-    Args:
-        times: The times, in order.
-        start: Times before it do not count. Default: all count.
-        window: The length of the window in seconds. Default 1.
-    """
-    chosen = [each for each in times if each >= start]
-    first = most = 0
-    for last, time in enumerate(chosen):
-        while chosen[first] <= time - window:
-            first += 1
-        most = max(most, last - first + 1)
-    return most / window
-
-
-def time_to_recover(
-    offered: Counter[int], good: Counter[int], *, end: float, until: float
-) -> float | None:
-    """Return the seconds from the end of an outage until calls succeed as fast as they arrive.
-
-    They do from the first slice of time on in which nine tenths as many calls succeed as arrive,
-    if the same holds for two seconds. It is accurate to one slice.
-
-    Args:
-        offered: Calls that arrived, by slice.
-        good: Calls that succeeded, by slice.
-        end: The end of the outage, in seconds from the start.
-        until: The time of the last arrival.
-
-    Returns:
-        The seconds, or None if calls did not recover within the measurement.
-    """
-    whole = range(math.floor(end / BUCKET), math.floor(until / BUCKET))
-    well = [good[bucket] >= _WELL * offered[bucket] for bucket in whole]
-    lasting = round(_LASTING / BUCKET)
-    for place, bucket in enumerate(whole):
-        if len(well) - place >= lasting and all(well[place : place + lasting]):
-            return max(bucket * BUCKET - end, 0.0)
-    return None

@@ -20,7 +20,6 @@ from resilient.testing.server.pipe import Pipe
 
 __all__ = ["Job", "main", "open_caller"]
 
-
 # Seconds between two checks that the parent is still alive.
 _PARENT_CHECK = 0.5
 

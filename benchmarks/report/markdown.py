@@ -26,10 +26,7 @@ __all__ = ["insert_tables", "markdown_blocks", "to_markdown"]
 # In an address no character is special, except those that end it.
 _SPECIAL = re.compile(r"(https?://[^\s|`]+)|([\\`*_\[\]|~#])")
 _STRONG = ("misses",)
-
 _INTERRUPTED = "**Interrupted: this is what was measured until then.**"
-
-
 _MARK = re.compile(r"<!-- *(?P<end>/?)benchmarks:(?P<key>[^\s>]+) *-->")
 
 

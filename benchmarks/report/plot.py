@@ -24,17 +24,12 @@ __all__ = ["PlotData", "plot_data", "set_axes", "shade_spans"]
 # Beyond these the margins of axes overflow.
 _LARGEST = 1e100
 _SMALLEST = 1e-100
-
-
 _TICKS = 7
 
 # With fewer powers of ten than these, there are ticks between them.
 _FEW_DECADES = 3
-
 _LETTER = 0.0105  # of the width of the axes
-
 _ROW = 0.065  # of their height
-
 _LONGEST = 40
 
 

@@ -27,10 +27,7 @@ ABSENT: Final = "absent"
 # From here on, and below the next, numbers have an exponent.
 _MANY = 1e12
 _FEW = 1e-3
-
 _IN_PRINT = {"us": "µs", "x": "×"}
-
-
 _LONGEST = 80
 
 

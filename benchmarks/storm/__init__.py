@@ -8,4 +8,7 @@ network and the server behind it are simulated.
 results, and where the simulation is long a second one (`crowd_simulation`, ...). They share
 `simulation` (processes, arrivals, virtual time), `network` (the server and the way to it) and
 `tally` (counts over time).
+
+`trouble_simulation` is more general: any arrivals, a server made of `trouble_server` and the
+choosers of `resilient.testing`, several policies, and the measures that compare them.
 """

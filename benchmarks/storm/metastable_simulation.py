@@ -145,7 +145,12 @@ def run(setup: Setup, *, until: float, seed: int) -> Tally:
             Process(session, pipeline, network, tally)
             for pipeline in pipelines(setup.policy, setup.processes, random)
         ]
-        await arrive_at_random(processes, rate=setup.offered, until=until, random=random)
+        await arrive_at_random(
+            lambda: random.choice(processes).call(),
+            rate=setup.offered,
+            until=until,
+            random=random,
+        )
 
     simulate(main)
     return tally

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import math
 
-from aiohttp import ClientRequest, ClientResponse
+from aiohttp import (
+    ClientConnectorError,
+    ClientOSError,
+    ClientRequest,
+    ClientResponse,
+    ServerDisconnectedError,
+    SocketTimeoutError,
+)
 from attrs import define, evolve, field, frozen
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
 from benchmarks.storm.tally import Tally
 from resilient.testing.handler.responses import make_response
-from resilient.testing.script.faults import Reply
+from resilient.testing.script.faults import Disconnect, Hang, Reply, Reset
 from resilient.testing.script.outage import Period
 from resilient.testing.script.script import Answer, Chooser, Delayed, choose
 from resilient.testing.server.received import Received
 
 __all__ = ["Held", "Network", "Replies", "Stalled"]
 
-
 _NO_QUERY: MultiDictProxy[str] = MultiDictProxy(MultiDict())
 
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+
+# The response of a request that was sent and gets no answer.
+_SENT = Reply(200)
 
 
 class Replies:
@@ -59,12 +70,12 @@ class Replies:
         return response
 
 
-def received_at(now: float) -> Received:
-    """Return a request as a server sees it; only its time matters here."""
+def received_at(now: float, method: str = "GET", path: str = "/") -> Received:
+    """Return a request as a server sees it; its headers do not matter here."""
     return Received(
-        method="GET",
-        target="/",
-        path="/",
+        method=method,
+        target=path,
+        path=path,
         query=_NO_QUERY,
         headers=_NO_HEADERS,
         time=now,
@@ -133,22 +144,49 @@ class Network:
     A client that gives up changes nothing: the server has its request by then and works on it.
 
     Attributes:
-        server: Chooses the answer and its delay: any chooser of `resilient.testing`.
-        tally: Counts the requests that arrive.
+        server: Chooses the answer and its delay: any chooser of `resilient.testing`, and the
+            steps Reply, Reset, Disconnect and Hang.
+        tally: Counts the requests that arrive, those whose connection is refused included.
+        offline: The periods in which connections are refused. Default: none.
+        read_timeout: Seconds without an answer after which aiohttp itself (its `sock_read`)
+            ends an attempt; None, the default, for no limit.
     """
 
     server: Answer
     tally: Tally
+    offline: tuple[Period, ...] = ()
+    read_timeout: float | None = None
     _replies: Replies = field(factory=Replies, init=False)
 
     async def __call__(self, request: ClientRequest) -> ClientResponse:
-        """Count and answer a request."""
+        """Count and answer a request, or raise as aiohttp would."""
         now = asyncio.get_running_loop().time()
-        seconds, reply = choose(self.server, received_at(now))
-        assert isinstance(reply, Reply), "storms are made of replies"
+        if any(period.covers(now) for period in self.offline):
+            self.tally.arrived(now)
+            await asyncio.sleep(0)
+            refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
+            raise ClientConnectorError(request.connection_key, refused)
+        received = received_at(now, request.method, request.url.path)
+        seconds, step = choose(self.server, received)
+        assert isinstance(step, Reply | Reset | Disconnect | Hang), "storms have no other steps"
         self.tally.arrived(now, seconds)
+        reply = step if isinstance(step, Reply) else _SENT
         response = self._replies.copy(reply) or await self._replies.parse(request, reply)
         # aiohttp sets it when it has sent the request, and middlewares look at it.
         request.response = response
-        await asyncio.sleep(seconds)
+        if isinstance(step, Hang):
+            seconds += math.inf if step.seconds is None else step.seconds
+        await self._wait(seconds)
+        if isinstance(step, Reset):
+            raise ClientOSError(errno.ECONNRESET, "Connection reset by peer")
+        if not isinstance(step, Reply):
+            raise ServerDisconnectedError
         return response
+
+    async def _wait(self, seconds: float) -> None:
+        if self.read_timeout is not None and seconds > self.read_timeout:
+            await asyncio.sleep(self.read_timeout)
+            raise SocketTimeoutError("Timeout on reading data from socket")
+        if seconds == math.inf:
+            await asyncio.Event().wait()
+        await asyncio.sleep(seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from random import Random
 from typing import Any, TypeVar
@@ -28,7 +28,8 @@ __all__ = [
     "simulate",
 ]
 
-_URL = URL("http://api.example/meetings")
+_ORIGIN = URL("http://api.example")
+_PATH = "/meetings"
 
 # Seconds that calls under way get when no more begin.
 GRACE = 60.0
@@ -111,66 +112,74 @@ class Process:
     handler: ClientHandlerType
     tally: Tally
     method: str = "GET"
-    _idle: list[ClientRequest] = field(factory=list, init=False)
+    _idle: dict[str, list[ClientRequest]] = field(factory=dict, init=False)
 
-    async def call(self) -> bool:
+    async def call(self, path: str = _PATH) -> bool:
         """Make a call, count it, and return True if it succeeded."""
         loop = asyncio.get_running_loop()
-        request = self._idle.pop() if self._idle else self._new_request(loop)
+        idle = self._idle.setdefault(path, [])
+        request = idle.pop() if idle else self._new_request(path, loop)
         well = refused = False
         try:
             response = await self.middleware(request, self.handler)
             well = response.status < 400
         except (ResilientError, aiohttp.ClientError, TimeoutError) as error:
             refused = isinstance(error, CircuitOpenError)
-        self._idle.append(request)
+        idle.append(request)
         self.tally.ended(loop.time(), well=well, refused=refused)
         return well
 
-    def _new_request(self, loop: asyncio.AbstractEventLoop) -> ClientRequest:
-        return ClientRequest(self.method, _URL, loop=loop, session=self.session)
+    def _new_request(self, path: str, loop: asyncio.AbstractEventLoop) -> ClientRequest:
+        url = _ORIGIN.with_path(path)
+        return ClientRequest(self.method, url, loop=loop, session=self.session)
 
 
 async def arrive_at_random(
-    processes: list[Process], *, rate: float, until: float, random: Random
+    call: Callable[[], Coroutine[Any, Any, bool]],
+    *,
+    rate: float,
+    until: float,
+    random: Random,
+    grace: float = GRACE,
 ) -> None:
     """Make calls that do not wait for one another, then wait for the last of them.
 
     They arrive as a Poisson process, however slowly answers come.
 
     Args:
-        processes: Each call is made in one of these, at random.
+        call: Makes one call.
         rate: Calls per second that begin.
-        until: The time after which none begins; calls under way get `GRACE` seconds more.
-        random: Draws the times and the processes.
+        until: The time after which none begins.
+        random: Draws the times.
+        grace: Seconds that calls under way then get. Default 60.
     """
     loop = asyncio.get_running_loop()
     # The event loop alone would not keep the tasks alive.
     calls: set[asyncio.Task[bool]] = set()
 
-    def forget(call: asyncio.Task[bool]) -> None:
+    def forget(task: asyncio.Task[bool]) -> None:
         # A task that failed is kept, so that its error is raised at the end.
-        if call.cancelled() or call.exception() is None:
-            calls.discard(call)
+        if task.cancelled() or task.exception() is None:
+            calls.discard(task)
 
     while True:
         await asyncio.sleep(random.expovariate(rate))
         if loop.time() >= until:
             break
-        call = loop.create_task(random.choice(processes).call())
-        calls.add(call)
-        call.add_done_callback(forget)
-    await finish(calls, until)
+        task = loop.create_task(call())
+        calls.add(task)
+        task.add_done_callback(forget)
+    await finish(calls, until, grace)
 
 
-async def finish(tasks: Iterable[asyncio.Task[Any]], until: float) -> None:
-    """Wait for tasks until `GRACE` seconds after `until`, then cancel the rest.
+async def finish(tasks: Iterable[asyncio.Task[Any]], until: float, grace: float = GRACE) -> None:
+    """Wait for tasks until `grace` seconds after `until`, then cancel the rest.
 
     Some policies retry for ever.
     """
     tasks = set(tasks)
     if tasks:
-        seconds = until + GRACE - asyncio.get_running_loop().time()
+        seconds = until + grace - asyncio.get_running_loop().time()
         done, left = await asyncio.wait(tasks, timeout=max(0.0, seconds))
         for task in left:
             task.cancel()

@@ -35,7 +35,7 @@ def test_arrivals_do_not_wait_for_answers() -> None:
 
     async def main(session: aiohttp.ClientSession) -> float:
         process = Process(session, pass_through, Network(BrownOut(0.2), tally), tally)
-        await arrive_at_random([process], rate=50.0, until=4.0, random=random_for(1, "arrivals"))
+        await arrive_at_random(process.call, rate=50.0, until=4.0, random=random_for(1, "arrivals"))
         return asyncio.get_running_loop().time()
 
     ended = simulate(main)
@@ -51,7 +51,7 @@ def test_calls_that_never_end_are_ended() -> None:
 
     async def main(session: aiohttp.ClientSession) -> float:
         process = Process(session, pass_through, Network(BrownOut(1e6), tally), tally)
-        await arrive_at_random([process], rate=5.0, until=4.0, random=random_for(1, "ends"))
+        await arrive_at_random(process.call, rate=5.0, until=4.0, random=random_for(1, "ends"))
         return asyncio.get_running_loop().time()
 
     assert simulate(main) == pytest.approx(4.0 + GRACE)
@@ -68,7 +68,9 @@ def test_what_goes_wrong_in_a_call_comes_out(at_random: bool) -> None:
         tally = Tally()
         process = Process(session, broken, Network(Reply(200), tally), tally)
         if at_random:
-            await arrive_at_random([process], rate=5.0, until=4.0, random=random_for(1, "broken"))
+            await arrive_at_random(
+                process.call, rate=5.0, until=4.0, random=random_for(1, "broken")
+            )
         else:
             await finish([asyncio.ensure_future(process.call())], 1.0)
 
