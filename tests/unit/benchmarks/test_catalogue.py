@@ -1,4 +1,4 @@
-"""Running benchmarks: whatever ends them, what they found is kept."""
+"""Benchmarks run one after another; what they found is kept whatever ends them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes after an outage."""
+"""The peak after an outage, and the time to recover."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures made of several measurements of the same."""
+"""Figures that are made of several measurements."""
 
 from __future__ import annotations
 

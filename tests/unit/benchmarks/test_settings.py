@@ -1,4 +1,4 @@
-"""Things chosen by name."""
+"""Things that are chosen by name."""
 
 from __future__ import annotations
 

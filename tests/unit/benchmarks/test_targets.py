@@ -1,4 +1,4 @@
-"""What is wanted of a figure, in words, and whether it is so."""
+"""Targets of figures: their words, and if they are met."""
 
 from __future__ import annotations
 

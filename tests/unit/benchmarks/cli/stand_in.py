@@ -19,7 +19,7 @@ __all__ = ["BENCHMARKS", "Settings", "measure"]
 
 @frozen(kw_only=True)
 class Settings:
-    """Those of all benchmarks, with defaults of their own."""
+    """The settings of all benchmarks, with other defaults."""
 
     quick: bool = False
     seed: int = 17
@@ -37,7 +37,7 @@ class Settings:
 
 @frozen(kw_only=True)
 class Quick:
-    """Those of a benchmark in which nothing is random."""
+    """The settings of a benchmark in which nothing is random."""
 
     quick: bool = False
 

@@ -1,4 +1,4 @@
-"""What a result says how to run it again is a command line that does."""
+"""The command line in a result repeats its run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _policy_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    """What the command line would have run."""
+    """Return the settings that the command line would have run."""
     ran: list[tuple[str, Any]] = []
 
     def note(tasks: Mapping[str, Mapping[str, Any]], outputs: object) -> int:

@@ -1,4 +1,4 @@
-"""What is said of what was measured."""
+"""Tables, charts, notes and targets that are made of measurements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When calls arrive."""
+"""Calls that arrive and are made when they are due."""
 
 from __future__ import annotations
 

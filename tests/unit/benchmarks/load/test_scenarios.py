@@ -1,4 +1,4 @@
-"""The troubles that a service can be in."""
+"""The scenarios of the load benchmark."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.testing.support import request_at
 
 
 def row(each: Scenario, seed: int, count: int = 200) -> list[Any]:
-    """What a server of this scenario answers, one request each 10 ms."""
+    """Return the answers of the server of a scenario, to a request every 10 ms."""
     then = each.server(seed)["then"]
     return [choose(then, request_at(number / 100)) for number in range(count)]
 

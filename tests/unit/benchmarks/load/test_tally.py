@@ -1,4 +1,4 @@
-"""What is counted of calls, and how counts come together."""
+"""Counts of calls, and their sums."""
 
 from __future__ import annotations
 

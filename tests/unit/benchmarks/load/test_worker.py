@@ -1,4 +1,4 @@
-"""One call under a policy, over a socket, and what to call what became of it."""
+"""One call under a policy, over a socket, and the name of its failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT_ONCE = RetryPolicy(backoff=Backoff(base=0.0001, cap=0.0001))
 
 
 async def became(policy: Policy, *steps: Any, calls: int = 1, **options: Any) -> list[str | None]:
-    """What became of so many calls, one after the other, and of requests at the server."""
+    """Make calls one after another; return their failures and the requests at the server."""
     given = {"patience": 10.0, "read_timeout": None, "connections": 10} | options
     async with FaultServer(*steps) as server, open_caller(policy, server.url, **given) as call:
         kinds = [await call("GET") for _ in range(calls)]

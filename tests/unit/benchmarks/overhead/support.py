@@ -87,7 +87,7 @@ async def calls_of(wrapper: Wrapper, common: CommonSettings = COMMON) -> AsyncIt
 async def outcomes_of(
     wrapper: Wrapper, *outcomes: Outcome, method: str = "GET"
 ) -> tuple[int, int | Exception]:
-    """How often the handler was called in one call, and what came of it."""
+    """Make one call; return the number of times that the handler was called, and the outcome."""
     async with calls_of(wrapper) as calls:
         result = await calls.make(*outcomes, method=method)
     return calls.reached, result

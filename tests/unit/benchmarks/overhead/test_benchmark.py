@@ -1,4 +1,4 @@
-"""The whole benchmark, with as little to do as there can be."""
+"""The whole overhead benchmark, with as little work as possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which peers are there."""
+"""Peers that are installed, absent or unusable."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import pytest
 import benchmarks.overhead.peers
 from benchmarks.overhead.peers import catalogue
 from benchmarks.overhead.peers.catalogue import HAND_WRITTEN, LIBRARIES, find_peers
+
+# Of backoff, which would count as unusable if a warning were an error.
+pytestmark = pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction':DeprecationWarning")
 
 
 def test_every_file_of_a_peer_is_in_the_catalogue() -> None:

@@ -1,4 +1,4 @@
-"""What each part of the benchmark measures with."""
+"""The measuring functions of each part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured does what it is measured for, at the settings that all have in common."""
+"""Each wrapper behaves as its parts say, at the common settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interleaved rounds, and what is made of them."""
+"""Interleaved rounds, and figures that are made of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of the figures comes from the figures."""
+"""Notes that compare figures, and rows of absent peers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables for READMEs."""
+"""Tables as Markdown, and their places in a document."""
 
 from __future__ import annotations
 

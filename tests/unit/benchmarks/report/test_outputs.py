@@ -1,4 +1,4 @@
-"""Where a report goes."""
+"""Files that a report is written to, whole or not at all."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ VOID = {"meta", "br", "img", "link", "hr", "input"}
 
 
 class Seen(HTMLParser):
-    """What a page consists of."""
+    """Collects the elements of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

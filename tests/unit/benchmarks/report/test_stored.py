@@ -1,4 +1,4 @@
-"""Reports in JSON, and back."""
+"""Reports written as JSON, and read."""
 
 from __future__ import annotations
 

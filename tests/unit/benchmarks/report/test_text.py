@@ -1,4 +1,4 @@
-"""Numbers in words."""
+"""Numbers, units and names as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row that many clients want to change at once."""
+"""A row that many clients change at once."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Responses that are parsed once and copied."""
+"""The network and the server behind it, and responses that are parsed once and copied."""
 
 import asyncio
 from typing import Any

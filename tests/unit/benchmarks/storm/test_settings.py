@@ -1,4 +1,4 @@
-"""What a storm can be run with, and what makes no sense."""
+"""Settings of the storm benchmark, and those that are refused."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Processes and those who call through them."""
+"""Processes, and calls through them."""
 
 import asyncio
 import logging
