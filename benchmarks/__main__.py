@@ -1,4 +1,4 @@
-"""The door to the benchmarks: `python -m benchmarks`."""
+"""Run the command line of the benchmarks: `python -m benchmarks`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _EXTRAS = {
 
 
 def main() -> int:
-    """Run the command line; say in one line what to install if its libraries are missing.
+    """Run the command line; if a library is missing, say in one line what to install.
 
     Returns:
-        The exit status; 130 is what a shell says of a command that Ctrl-C has ended.
+        The exit status; 130 after Ctrl-C, as shells do.
     """
     try:
         from benchmarks.cli.app import app

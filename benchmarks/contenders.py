@@ -1,4 +1,4 @@
-"""The policies that load and storms set side by side."""
+"""The policies that the load and storm benchmarks compare."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _RETRY = evolve(_NOTHING, name="retry", retry=RetryPolicy(budget=None))
 
 @frozen
 class Contender:
-    """A policy, and what to call it.
+    """A policy under a name.
 
     Attributes:
-        name: In one word.
-        what: What is in it, in a few.
-        policy: None of its parts are there in "none", which is aiohttp alone.
+        name: The name, in one word.
+        what: The parts of the policy in a few words.
+        policy: The policy. That of "none" has no parts: aiohttp alone.
     """
 
     name: str
@@ -43,14 +43,18 @@ STANDARD = (
 
 
 def from_file(path: str, service: str | None = None) -> tuple[Contender, ...]:
-    """The policies of a file of services, or that of one service of it.
+    """Return the policies of a file of services, or that of one service.
 
-    Where a service is, and which URLs it covers, does not matter here: its policy is put under
-    calls to a server of the benchmark. They are called "NAME (file)": a service may have the name
-    of one of the standard policies, and is another one all the same.
+    The URLs that a service covers do not matter: its policy is applied to calls to a server of
+    the benchmark. The names become "NAME (file)", since a service may have the name of one of
+    the standard policies.
+
+    Args:
+        path: The file of services.
+        service: The name of the only service to use; None, the default, for all.
 
     Raises:
-        ConfigError: What is wrong with the file, or that it has no such service.
+        ConfigError: The file is wrong, or has no such service.
     """
     configuration = read_configuration(path)
     policies = {each.name: each.policy for each in configuration.services}
@@ -65,10 +69,10 @@ def from_file(path: str, service: str | None = None) -> tuple[Contender, ...]:
 
 
 def from_file_if_any(path: str | None, service: str | None) -> tuple[Contender, ...]:
-    """The same of a file that need not be given.
+    """Return the policies of a file as `from_file` does, or none without a file.
 
     Raises:
-        ConfigError: As `from_file`; or there is a service without a file.
+        ConfigError: As `from_file`, or a service was named without a file.
     """
     if path is not None:
         return from_file(path, service)

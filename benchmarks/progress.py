@@ -1,8 +1,8 @@
-"""What a benchmark tells while it runs, and to whom.
+"""Report the progress of a benchmark while it runs.
 
 A benchmark is a function `measure(settings, progress)` that yields a `Result` each time it
-has found more: each is whole in itself and holds what the one before it held, so that whoever
-stops in between keeps what was measured so far.
+has found more. Each result contains everything found so far, so that nothing is lost if the
+benchmark is stopped in between.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ __all__ = ["Progress", "Silent"]
 
 
 class Progress(Protocol):
-    """Told how far a benchmark is."""
+    """Receives the progress of a benchmark."""
 
     def begin(self, what: str, steps: float | None = None) -> None:
-        """Another part begins, of so many steps; None if nobody can tell."""
+        """Begin another part with this number of steps; None if the number is unknown."""
 
     def advance(self, steps: float = 1) -> None:
-        """So many more steps of the part are done."""
+        """Report that this many more steps of the part are done."""
 
 
 class Silent:
-    """A progress that nobody looks at."""
+    """A progress that shows nothing."""
 
     def begin(self, what: str, steps: float | None = None) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def advance(self, steps: float = 1) -> None:
-        """Say nothing."""
+        """Do nothing."""

@@ -1,17 +1,28 @@
-"""What a benchmark finds: figures, charts, and under which conditions.
+"""The results of a benchmark: figures, tables, charts, and the conditions.
 
-Plain values, which know nothing of how they were measured or how they are shown. They
-become JSON, lines on a terminal, and pages by way of `benchmarks.report`.
+These are plain values, independent of how they were measured and how they are shown.
+`benchmarks.report` makes JSON, lines on a terminal and pages of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import asdict, field, frozen
 
-__all__ = ["Chart", "Figure", "Line", "Result", "Span", "Table", "as_json"]
+__all__ = [
+    "Chart",
+    "Figure",
+    "Line",
+    "Result",
+    "ScenarioResult",
+    "Span",
+    "Table",
+    "as_json",
+    "median_of",
+]
 
 
 @frozen(kw_only=True)
@@ -19,17 +30,17 @@ class Figure:
     """One measured figure.
 
     Attributes:
-        what: What was measured.
-        value: The median, or the count; None where there is none, as the remark says.
-        low: The first quartile; None for a figure that has no spread.
-        high: The third quartile.
+        what: The name of the figure.
+        value: The median, or the count; None if there is none, and then `remark` says why.
+        low: The first quartile; None for a figure without a spread.
+        high: The third quartile; None for a figure without a spread.
         unit: "x", "us", "%", "requests/s", ...; "" for counts.
-        wanted: What it is to be, in words: "at most 10".
-        holds: Whether it is so; None where nothing is wanted.
-        published: The figure that the source gives, if there is one.
+        wanted: The target in words, "at most 10"; "" without a target.
+        holds: True if the target is met; None without a target, or if that cannot be told.
+        published: The figure that the source gives; "" without one.
         source: Where that was published.
-        remark: What to know when reading it; of a value that there is not, what stands in its
-            place: "not within the run", "absent: not installed".
+        remark: A remark for the reader. Without a value, the words in its place: "not within the
+            run", "absent: not installed".
     """
 
     what: str
@@ -46,14 +57,14 @@ class Figure:
 
 @frozen(kw_only=True)
 class Table:
-    """Figures of a kind, one below the other; or side by side, one row for each thing compared.
+    """A list of figures, or a comparison with one row for each thing compared, or both.
 
     Attributes:
-        title: What it is about.
-        figures: Its rows, where each has a name of its own.
-        columns: The names of columns, for a comparison.
-        rows: For a comparison: a name, and a figure or None for each column.
-        remark: What to know when reading it.
+        title: The title.
+        figures: The figures of the list, each with a name of its own.
+        columns: The column names of the comparison.
+        rows: The rows of the comparison: a name, and a figure or None for each column.
+        remark: A remark for the reader.
     """
 
     title: str
@@ -78,7 +89,7 @@ class Line:
 
 @frozen(kw_only=True)
 class Span:
-    """A stretch of the x axis to shade: an outage."""
+    """A stretch of the x axis to shade, for example an outage."""
 
     start: float
     end: float
@@ -100,20 +111,29 @@ class Chart:
 
 
 @frozen(kw_only=True)
+class ScenarioResult:
+    """The part of a result that one scenario adds."""
+
+    tables: tuple[Table, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
 class Result:
-    """What one benchmark found.
+    """The result of one benchmark.
 
     Attributes:
         name: "overhead", "load" or "storm".
-        title: In words.
-        summary: What was done, in a sentence or two.
-        command: What runs it again.
-        seed: Of everything random in it; None if nothing is.
-        parameters: Under which conditions, by name.
-        tables: What was measured.
-        charts: And how it went.
-        notes: What to know when reading it: what is absent, where a peer is better.
-        is_complete: False if it was interrupted.
+        title: The title.
+        summary: A description of the measurement in a sentence or two.
+        command: The command line that repeats it.
+        seed: The seed of everything random in it; None if nothing is random.
+        parameters: The conditions, by name.
+        tables: The figures.
+        charts: The charts.
+        notes: Remarks for the reader, such as what is absent and where a peer is better.
+        is_complete: False if the benchmark was interrupted.
     """
 
     name: str
@@ -129,5 +149,19 @@ class Result:
 
 
 def as_json(results: Iterable[Result], machine: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything, in the form in which JSON has it."""
+    """Return the results and the machine as plain values for JSON."""
     return {"machine": dict(machine), "results": [asdict(each) for each in results]}
+
+
+def median_of(what: str, values: Sequence[float], **more: Any) -> Figure:
+    """Return a figure with the median of some values, and their quartiles if there are two or more.
+
+    Args:
+        what: The name of the figure.
+        values: At least one value.
+        more: Further fields of the figure.
+    """
+    if len(values) < 2:
+        return Figure(what=what, value=values[0], **more)
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Figure(what=what, value=middle, low=low, high=high, **more)

@@ -1,22 +1,72 @@
-"""The commands. What a command needs is imported when it runs."""
+"""The commands and their options. A command imports what it needs when it runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import click
 
-from benchmarks.cli.options import (
-    all_outputs,
-    outputs,
-    policy_options,
-    renderings,
-    run_options,
-)
+__all__ = ["all_outputs", "app", "outputs", "policy_options", "renderings", "run_options"]
 
-__all__ = ["app"]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _OUTPUTS = ("json", "html", "png", "markdown", "into")
+
+
+def _together(*options: Decorator) -> Decorator:
+    """Combine several options into one decorator; help shows them in this order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        return reduce(lambda decorated, option: option(decorated), reversed(options), function)
+
+    return decorate
+
+
+def _html(default: str | None = None) -> Decorator:
+    return click.option(
+        "--html",
+        metavar="FILE",
+        default=default,
+        show_default=bool(default),
+        help="Write a page: tables and charts in one file.",
+    )
+
+
+def _json(default: str | None = None) -> Decorator:
+    return click.option(
+        "--json",
+        metavar="FILE",
+        default=default,
+        show_default=bool(default),
+        help='Write every figure for a program; "-" is the standard output.',
+    )
+
+
+_png = click.option("--png", metavar="DIR", help="Write each chart into a directory.")
+_markdown = click.option("--markdown", metavar="FILE", help="Write the tables for a README.")
+_into = click.option(
+    "--into",
+    metavar="FILE",
+    help="Replace what a file has between <!-- benchmarks:NAME --> and <!-- /benchmarks:NAME -->.",
+)
+
+outputs = _together(_json(), _html(), _png, _markdown)
+all_outputs = _together(
+    _json("benchmarks-report.json"), _html("benchmarks-report.html"), _png, _markdown
+)
+renderings = _together(_html(), _png, _markdown, _into)
+
+run_options = _together(
+    click.option("--quick", is_flag=True, help="Less of everything: a look, not a measurement."),
+    click.option("--seed", type=int, metavar="N", help="Of everything random."),
+)
+
+policy_options = _together(
+    click.option("--policy-file", metavar="FILE", help="Set the policies of a file beside those."),
+    click.option("--service", metavar="NAME", help="Only that of one service of the file."),
+)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,7 +126,7 @@ def load(**given: Any) -> int:
 
 
 @app.command()
-@click.argument("stories", metavar="[STORY]...", nargs=-1)
+@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
 @run_options
 @policy_options
 @click.option("--clients", type=int, metavar="N", help="How many there are in the crowd.")
@@ -85,7 +135,8 @@ def load(**given: Any) -> int:
 def storm(**given: Any) -> int:
     """Let thousands of clients storm a server in virtual time.
 
-    Stories: jitter, throttling, metastable, crowd and rate-limit; all are told if none are named.
+    Scenarios: jitter, throttling, metastable, crowd and rate-limit; all are measured if none are
+    named.
     """
     return _measure("storm", given)
 
@@ -95,8 +146,7 @@ def storm(**given: Any) -> int:
 @renderings
 def report(results: str, **given: Any) -> int:
     """Show what --json has written earlier; on the terminal, or as what is asked for."""
-    from benchmarks.cli.complaints import Refused
-    from benchmarks.cli.perform import show, write
+    from benchmarks.cli.perform import Refused, show, write
     from benchmarks.report.stored import read_report
     from resilient import ConfigError
 
@@ -106,7 +156,7 @@ def report(results: str, **given: Any) -> int:
         wanted.check()
     except (ConfigError, OSError) as error:
         raise Refused(error) from None
-    if wanted.are_asked_for:
+    if wanted.any_requested:
         return write(found, wanted)
     show(found, wanted)
     return 0
@@ -120,10 +170,10 @@ def _measure(name: str, given: dict[str, Any], **more: Any) -> int:
 
 
 def _split(given: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    """What is for a benchmark, and what is for its report."""
+    """Separate the settings of a benchmark from the outputs of its report."""
     from benchmarks.report.outputs import Outputs
 
-    # The settings have defaults of their own for what was not given.
+    # Settings that were not given have defaults of their own.
     settings = {
         key: value
         for key, value in given.items()

@@ -1,35 +1,66 @@
-"""A command that measures, from its options to its exit status."""
+"""Carry out a command, from its options to its exit status."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from benchmarks.catalogue import BENCHMARKS, VERSIONS
-from benchmarks.cli.complaints import Refused, complaint
+from benchmarks.catalogue import BENCHMARKS, VERSIONS, RunOutcome, Task, run_tasks
 from benchmarks.cli.progress import shown_progress
-from benchmarks.machine import describe_machine
-from benchmarks.report.document import Report
+from benchmarks.report.document import Report, describe_machine
 from benchmarks.report.outputs import STANDARD_OUTPUT, Outputs
-from benchmarks.running import Run, Task, run
 from resilient import ConfigError
 from resilient.cli.output import FAILED, answer, printable, rendered
 
-__all__ = ["measure_all", "measure_one", "show", "write"]
+__all__ = ["Refused", "complaint", "measure_all", "measure_one", "show", "write"]
 
-# What a shell reports of a command that Ctrl-C has ended.
+# The status that shells report for a command that Ctrl-C ended.
 _INTERRUPTED = 130
 
 
+class Refused(click.ClickException):
+    """The command did nothing, or not all that was asked; the message says why."""
+
+    exit_code = FAILED
+
+    def __init__(self, error: ConfigError | OSError) -> None:
+        super().__init__(complaint(error))
+
+
+def complaint(error: ConfigError | OSError) -> str:
+    """Return a line for each problem; a setting has the name of the option that sets it."""
+    if isinstance(error, ConfigError):
+        return "\n".join(printable(_in_options(each)) for each in error.problems)
+    named = error.filename is not None and f"{os.fsdecode(error.filename)}: "
+    return printable(f"{named or ''}{error.strerror or error}")
+
+
+def _in_options(problem: ConfigError) -> str:
+    owner, _, name = (problem.where or "").rpartition(".")
+    context = click.get_current_context(silent=True)
+    if context is None or problem.file is not None or not (not owner or owner.endswith("Settings")):
+        return str(problem)
+    for parameter in context.command.params:
+        if parameter.name == name:
+            called = (parameter.metavar or name).strip("[].")
+            if isinstance(parameter, click.Option):
+                called = max(parameter.opts, key=len)
+            # The user cannot type None, so it is no help that it is allowed.
+            allowed = (problem.allowed or "").removeprefix("None or ")
+            return f"{called} must be {allowed}, not {problem.given}"
+    return str(problem)
+
+
 def measure_one(name: str, given: Mapping[str, Any], outputs: Outputs) -> int:
-    """Run a benchmark with the settings that were given, and return the exit status."""
+    """Run a benchmark with the given settings, and return the exit status."""
     return _measure({name: given}, outputs)
 
 
 def measure_all(given: Mapping[str, Any], outputs: Outputs) -> int:
-    """Run every benchmark, each with those settings that it knows; the exit status."""
+    """Run every benchmark, each with the settings that it knows, and return the exit status."""
     settings = {
         name: {key: value for key, value in given.items() if benchmark.knows(key)}
         for name, benchmark in BENCHMARKS.items()
@@ -39,14 +70,14 @@ def measure_all(given: Mapping[str, Any], outputs: Outputs) -> int:
 
 def _measure(given: Mapping[str, Mapping[str, Any]], outputs: Outputs) -> int:
     try:
-        # Before anything runs: what is wrong with the last of them, too.
+        # All settings are checked before anything runs.
         tasks = tuple(_task(name, settings) for name, settings in given.items())
         outputs.check()
     except (ConfigError, OSError) as error:
         raise Refused(error) from None
     machine = describe_machine(VERSIONS)
     with shown_progress() as progress:
-        found = run(tasks, progress)
+        found = run_tasks(tasks, progress)
     return _deliver(found, machine, outputs)
 
 
@@ -55,8 +86,8 @@ def _task(name: str, given: Mapping[str, Any]) -> Task:
     return Task(name, benchmark.measure(), benchmark.settings(**given))
 
 
-def _deliver(found: Run, machine: Mapping[str, Any], outputs: Outputs) -> int:
-    """Write and show what was found, however much that is."""
+def _deliver(found: RunOutcome, machine: Mapping[str, Any], outputs: Outputs) -> int:
+    """Write and show the results so far, and return the exit status."""
     report = Report(
         machine=machine,
         results=tuple(found.results),
@@ -86,7 +117,7 @@ def _why(error: BaseException | None) -> str:
 
 
 def _judge(error: BaseException | None) -> int:
-    """The status; a line for what somebody can help, and a traceback for a fault of ours."""
+    """Return the status; one line for an error of the user's, a traceback for one of ours."""
     if error is None:
         return 0
     if isinstance(error, ConfigError | OSError):
@@ -95,7 +126,7 @@ def _judge(error: BaseException | None) -> int:
 
 
 def write(report: Report, outputs: Outputs) -> int:
-    """Write the files, saying which are there, and return the exit status."""
+    """Write the files, name each that is written, and return the exit status."""
     try:
         for path in outputs.write(report):
             click.echo(printable(f"wrote {path}"), err=True)
@@ -106,12 +137,12 @@ def write(report: Report, outputs: Outputs) -> int:
 
 
 def show(report: Report, outputs: Outputs) -> None:
-    """Show the tables on the standard output; or the JSON, if that is where it was to go."""
+    """Show the tables on the standard output, or the JSON if it was asked for there."""
     if outputs.json == STANDARD_OUTPUT:
-        from benchmarks.report.stored import text_of
+        from benchmarks.report.stored import to_json
 
-        answer([text_of(report).rstrip("\n")])
+        answer([to_json(report).rstrip("\n")])
     else:
-        from benchmarks.report.terminal import shown
+        from benchmarks.report.terminal import render_report
 
-        answer(rendered(shown(report)))
+        answer(rendered(render_report(report)))

@@ -1,4 +1,4 @@
-"""How far a benchmark is, on the standard error."""
+"""Show the progress of a benchmark on the standard error."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _BETWEEN_REFRESHES = 0.1
 
 @contextmanager
 def shown_progress() -> Iterator[Progress]:
-    """A bar on a terminal; a line for each part in a file, or a pipe."""
+    """Show a bar on a terminal, and a line for each part in a file or a pipe."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield _Lines()
         return
-    # No thread redraws it: that would be measured too.
+    # No thread redraws the bar, since its time would be measured too.
     bars = Bars(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -43,7 +43,7 @@ def shown_progress() -> Iterator[Progress]:
         TimeElapsedColumn(),
         console=Console(stderr=True),
         auto_refresh=False,
-        # rich does not give back a standard output that there is not: the bar's would stay.
+        # Without a standard output rich could not restore it, and would leave the bar's.
         redirect_stdout=sys.stdout is not None,
         transient=True,
     )
@@ -52,7 +52,7 @@ def shown_progress() -> Iterator[Progress]:
 
 
 class _Lines:
-    """Says which part begins."""
+    """Prints the name of each part as it begins."""
 
     def begin(self, what: str, steps: float | None = None) -> None:
         click.echo(printable(what), err=True)
@@ -63,7 +63,7 @@ class _Lines:
 
 @define
 class _Bar:
-    """One bar, for the part that is being measured."""
+    """Shows one bar, for the part that is being measured."""
 
     _bars: Bars
     _part: TaskID | None = field(default=None, init=False)

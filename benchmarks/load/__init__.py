@@ -1,13 +1,12 @@
-"""What policies do to calls, and to the service called, when the service is in trouble.
+"""Measure what policies do to calls, and to the server, while the server is in trouble.
 
-Real sockets on loopback. A server with seeded faults in a process of its own; calls from
-several worker processes that do not wait for one another; the same arrivals and the same row
-of faults for each policy, one policy after the other, each with a server and sessions of its
-own.
+It uses real sockets on loopback. A server with seeded faults runs in a process of its own;
+several worker processes make calls that do not wait for one another. Each policy gets the same
+arrivals and the same sequence of faults, one policy after another, with a new server and new
+sessions.
 
-`settings` says what to measure and `benchmark` measures it. `scenarios` has the troubles;
-`run` is one policy in one of them; `crew` and `remote` are the two sides of the workers,
-which come by their calls in `arrivals`, make them in `generator` by way of `caller`, and count
-them in a `tally` and its `latencies`. `recovery` looks at what came after an outage; `tables`,
-`charts` and `notes` say what was found, and `aims` how far it is what it should be.
+`settings` chooses what to measure and `benchmark` measures it. `scenarios` lists the kinds of
+trouble, and `run` measures one policy in one of them. `worker_pool` starts the processes, and
+`worker` is the code that runs in them: `generator` makes the calls when they are due, and
+`tally` counts them. `tables`, `charts` and `notes` show the results, and `targets` judges them.
 """

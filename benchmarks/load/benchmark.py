@@ -1,4 +1,4 @@
-"""Measures the policies in the scenarios, one after the other."""
+"""Measure the policies in the scenarios, one after another."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from itertools import chain
 from attrs import define, evolve
 
 from benchmarks.contenders import STANDARD
-from benchmarks.load.aims import aims
 from benchmarks.load.charts import charts
-from benchmarks.load.crew import Crew
 from benchmarks.load.notes import notes
 from benchmarks.load.run import Run, run
 from benchmarks.load.scenarios import SCENARIOS, Scenario
 from benchmarks.load.settings import LoadSettings
 from benchmarks.load.tables import comparison
+from benchmarks.load.targets import target_tables
+from benchmarks.load.worker_pool import WorkerPool
 from benchmarks.progress import Progress, Silent
 from benchmarks.results import Result, Table
 
 __all__ = ["measure"]
 
-# Seconds of calls whose figures are thrown away: the first ones import and connect.
+# Seconds of calls whose figures are dropped, since the first calls import and connect.
 _WARM_UP = 0.5
 
 
 def measure(settings: LoadSettings, progress: Progress) -> Iterator[Result]:
-    """Measure; each result holds those before it, and one policy in one scenario more.
+    """Measure; each result adds one policy in one scenario to the one before.
 
     Raises:
         ConfigError: The port is taken; a policy cannot be sent to another process.
@@ -34,31 +34,31 @@ def measure(settings: LoadSettings, progress: Progress) -> Iterator[Result]:
     """
     runs: dict[str, list[Run]] = {each.name: [] for each in settings.measured}
     left = sum(len(settings.contenders_in(each)) for each in settings.measured)
-    with Crew(settings.workers) as crew:
+    with WorkerPool(settings.workers) as pool:
         progress.begin("starting")
         calm = next(each for each in SCENARIOS if each.name == "calm")
-        run(calm.lasting(_WARM_UP), STANDARD[-1], settings, crew, Silent().advance)
+        run(calm.lasting(_WARM_UP), STANDARD[-1], settings, pool, Silent().advance)
         for scenario in settings.measured:
             for contender in settings.contenders_in(scenario):
                 progress.begin(f"{scenario.name}, {contender.name}", scenario.seconds)
-                told = _UpTo(scenario.seconds, progress.advance)
-                done = run(scenario, contender, settings, crew, told)
+                on_progress = _CappedProgress(scenario.seconds, progress.advance)
+                done = run(scenario, contender, settings, pool, on_progress)
                 runs[scenario.name].append(done)
                 left -= 1
                 yield evolve(_result(settings, runs), is_complete=not left)
 
 
 @define
-class _UpTo:
-    """Tells of so many seconds, and not of those in which the last calls come to their end."""
+class _CappedProgress:
+    """Reports at most this many seconds, without those in which the last calls end."""
 
     left: float
-    told: Callable[[float], object]
+    report: Callable[[float], object]
 
     def __call__(self, seconds: float) -> None:
         seconds = min(seconds, self.left)
         self.left -= seconds
-        self.told(seconds)
+        self.report(seconds)
 
 
 def _result(settings: LoadSettings, runs: dict[str, list[Run]]) -> Result:
@@ -86,7 +86,7 @@ def _result(settings: LoadSettings, runs: dict[str, list[Run]]) -> Result:
         },
         tables=(
             *(_comparison(settings, each, runs[each.name]) for each in measured),
-            *aims(every),
+            *target_tables(every),
         ),
         charts=tuple(chain.from_iterable(charts(each, runs[each.name]) for each in measured)),
         notes=notes(every),

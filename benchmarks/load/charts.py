@@ -1,4 +1,4 @@
-"""What was found, in pictures."""
+"""Make the charts of a scenario."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.load.run import Run
 from benchmarks.load.scenarios import Scenario
-from benchmarks.load.tally import BUCKET
+from benchmarks.recovery import BUCKET
 from benchmarks.results import Chart, Line, Span
 
 __all__ = ["charts"]
 
-# How many calls there are for each that takes longer: 1 for the shortest latency, 10 for the
-# ninth decile, 100 for the 99th percentile.
+# One call in this many takes longer: 1 for the shortest latency, 10 for the ninth decile, 100
+# for the 99th percentile.
 _NINES = tuple(round(10 ** (step / 8), 6) for step in range(41))
 
 
 def charts(scenario: Scenario, runs: Sequence[Run]) -> tuple[Chart, ...]:
-    """Those of a scenario."""
+    """Return the charts of a scenario."""
     over_time = (_goodput(scenario, runs), _arrivals(scenario, runs))
     latencies = (_latencies(scenario, runs),) if any(each.successes for each in runs) else ()
     return (*(over_time if scenario.over_time else ()), *latencies)
@@ -57,7 +57,7 @@ def _arrivals(scenario: Scenario, runs: Iterable[Run]) -> Chart:
 
 
 def _over_time(counts: Counter[int], scenario: Scenario, name: str) -> Line:
-    """Counts by bucket, as rates, each in the middle of its bucket."""
+    """Return a line of rates from counts, each point in the middle of its slice."""
     last = max([int(scenario.seconds / BUCKET) - 1, *(k for k, count in counts.items() if count)])
     buckets = range(last + 1)
     return Line(

@@ -1,4 +1,4 @@
-"""What to know when reading the figures."""
+"""Write the remarks that a reader of the figures needs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from benchmarks.load.tally import DROPPED, LATE
 
 __all__ = ["notes"]
 
-# Seconds by which the generator may be late before it is said.
+# Seconds by which the generator may be late without a note.
 _LATE = 0.02
 
-# What the pipeline is more than; by how much less of it has to be better before it is said.
+# The policies with fewer parts than the pipeline, and the differences in success (percentage
+# points) and latency (factor) from which on a note says that one of them is better.
 _LESS = ("none", "retry", "retry+breaker")
 _POINTS = 1.0
 _TIMES = 1.25
 
-# The part of an outage that an open circuit may outlive it by before it is said.
+# The share of an outage up to which the open time of a circuit needs no note.
 _MUCH = 0.25
 
 _ALWAYS = (
@@ -33,7 +34,7 @@ _ALWAYS = (
 
 
 def notes(runs: Iterable[Run]) -> tuple[str, ...]:
-    """All that there is to say about what was measured so far."""
+    """Return the notes on the runs measured so far."""
     runs = tuple(runs)
     return (
         *_ALWAYS,
@@ -65,7 +66,7 @@ def _of_the_generator(runs: Iterable[Run]) -> Iterator[str]:
 
 
 def _of_breakers(runs: Iterable[Run]) -> Iterator[str]:
-    """What a run that is short tells of breakers, for better and for worse."""
+    """Say where a short run shows breakers better or worse than they are."""
     for run in runs:
         outage, breaker = run.scenario.outage, run.contender.policy.breaker
         if outage is None or breaker is None:
@@ -93,7 +94,7 @@ def _of_breakers(runs: Iterable[Run]) -> Iterator[str]:
 
 
 def _where_less_is_better(runs: Sequence[Run]) -> Iterator[str]:
-    """Where the whole pipeline does worse than less of it: nobody is to find that out alone."""
+    """Say where a policy with fewer parts does better than the whole pipeline."""
     for run in runs:
         if run.contender.name != "pipeline":
             continue
@@ -115,8 +116,10 @@ def _where_less_is_better(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _price(run: Run) -> str:
-    """What succeeds, and what it costs the server."""
-    return f"{run.contender.name} ({run.success:.1f} %, {run.hits_per_call:.2f} requests a call)"
+    """Return the success of a run and its requests per call, in words."""
+    return (
+        f"{run.contender.name} ({run.success:.1f} %, {run.requests_per_call:.2f} requests a call)"
+    )
 
 
 def _quicker(other: Run, run: Run) -> Iterator[str]:

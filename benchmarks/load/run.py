@@ -1,4 +1,4 @@
-"""One policy in one scenario: a server, calls, and what both of them have seen."""
+"""Measure one policy in one scenario: start a server, make calls, collect the counts of both."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from attrs import frozen
 
 from benchmarks.contenders import Contender
-from benchmarks.load.crew import Crew
-from benchmarks.load.remote import GRACE, Order
 from benchmarks.load.scenarios import Scenario
 from benchmarks.load.settings import LoadSettings
 from benchmarks.load.tally import Tally
+from benchmarks.load.worker import GRACE, Job
+from benchmarks.load.worker_pool import WorkerPool
 from resilient.errors import ConfigError
 from resilient.testing import FaultServerProcess
 
@@ -23,33 +23,33 @@ if sys.platform != "win32":
 
 __all__ = ["Run", "run"]
 
-# Seconds for orders to reach the workers before the first call.
+# Seconds for jobs to reach the workers before the first call.
 _LEAD = 0.2
 
-# Seconds beyond what a run takes at most, after which something is wrong with it.
+# Seconds beyond the longest time of a run after which it counts as failed.
 _SLACK = 20.0
 
-# Connections that all workers together may open, if the server may have as many files, and
-# some for other things.
+# Connections that all workers together may open, if the limit of open files allows them, and
+# open files that are left for other purposes.
 _CONNECTIONS = 800
 _OTHER_FILES = 50
 
-# Calls that may be in progress, most of which wait for a retry and have no connection.
+# Calls that may be in progress; most of them wait for a retry and have no connection.
 _IN_PROGRESS = 8_000
 
 
 @frozen
 class Run:
-    """What was seen of a policy in a scenario.
+    """The measurements of one policy in one scenario.
 
     Attributes:
         scenario: The scenario.
         contender: The policy.
-        workers: How many processes made calls, each with a pipeline of its own.
-        tally: What became of the calls.
+        workers: Processes that made calls, each with a pipeline of its own.
+        tally: The counts of the calls.
         hits: Requests that reached the server.
-        arrivals: When they did, in seconds from the start, in order.
-        connections: How many all workers together might have open; None if nobody counted.
+        arrivals: The times at which they did, in seconds from the start, in order.
+        connections: Connections that all workers together might open; None if unknown.
     """
 
     scenario: Scenario
@@ -62,17 +62,17 @@ class Run:
 
     @property
     def successes(self) -> int:
-        """Calls that ended well."""
+        """Calls that succeeded."""
         return len(self.tally.succeeded)
 
     @property
     def success(self) -> float:
-        """Their share of the calls, in per cent."""
+        """The share of calls that succeeded, in percent."""
         return 100 * self.successes / max(self.tally.calls, 1)
 
     @property
-    def hits_per_call(self) -> float:
-        """Requests that reached the server for each call."""
+    def requests_per_call(self) -> float:
+        """Requests that reached the server per call."""
         return self.hits / max(self.tally.calls, 1)
 
 
@@ -80,58 +80,58 @@ def run(
     scenario: Scenario,
     contender: Contender,
     settings: LoadSettings,
-    crew: Crew,
-    told: Callable[[float], object],
+    pool: WorkerPool,
+    on_progress: Callable[[float], object],
 ) -> Run:
-    """Measure one.
+    """Measure one policy in one scenario.
 
     Args:
-        scenario: The trouble.
+        scenario: The scenario.
         contender: The policy.
-        settings: The seed, the port and the patience.
-        crew: Who makes the calls.
-        told: Told now and then how many more seconds have passed.
+        settings: The seed, the port and the patience to use.
+        pool: The processes that make the calls.
+        on_progress: Called now and then with the seconds that have passed since the last time.
 
     Raises:
         ConfigError: The port is taken; a policy cannot be sent to the workers.
         RuntimeError: A process has ended, or took too long.
     """
-    connections = max(_connections() // crew.workers, 1)
+    connections = max(_connections() // pool.workers, 1)
     server = FaultServerProcess(**scenario.server(settings.seed), port=settings.port, record=True)
     with ExitStack() as stack:
         _start(server, settings.port)
         stack.push(server)
         start = time.monotonic() + _LEAD
-        orders = [
-            Order(
+        jobs = [
+            Job(
                 policy=contender.policy,
                 url=server.url,
                 start=start,
                 seed=settings.seed,
                 worker=worker,
-                workers=crew.workers,
+                workers=pool.workers,
                 rate=scenario.rate,
                 seconds=scenario.seconds,
                 posts=scenario.posts,
                 patience=settings.patience,
                 read_timeout=scenario.read_timeout,
                 connections=connections,
-                in_progress=max(_IN_PROGRESS // crew.workers, 1),
+                in_progress=max(_IN_PROGRESS // pool.workers, 1),
             )
-            for worker in range(crew.workers)
+            for worker in range(pool.workers)
         ]
         limit = _LEAD + scenario.seconds + settings.patience + GRACE + _SLACK
-        tally = crew.carry_out(orders, timeout=limit, told=told)
+        tally = pool.run_jobs(jobs, timeout=limit, on_progress=on_progress)
         hits = server.stats().hits
         arrivals = sorted(each.time - start for each in server.requests())
     return Run(
         scenario,
         contender,
-        crew.workers,
+        pool.workers,
         tally,
         hits,
         tuple(arrivals),
-        connections=connections * crew.workers,
+        connections=connections * pool.workers,
     )
 
 

@@ -1,4 +1,4 @@
-"""The troubles that a service can be in, by name."""
+"""The kinds of trouble that a service can be in, by name."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from resilient.testing import (
 )
 from resilient.testing.script.script import Answer
 
-__all__ = ["SCENARIOS", "Scenario", "Trouble"]
+__all__ = ["SCENARIOS", "OutageWindow", "Scenario"]
 
 _OK = Reply(json={})
 
-# From when to when. A breaker weighs the failures of its window against what went well in it: with
-# less before the outage every one would open at once. The outage is so long that the standard
-# one opens in it as well, and what comes after it so long that it is seen to close.
+# Start and end in seconds. A breaker weighs the failures in its window against the successes
+# there: with less time before the outage every breaker would open at once. The outage is long
+# enough for the standard breaker to open, and the rest long enough to see it close.
 _OUTAGE = (6.0, 12.5)
 
-# What a breaker adds and takes is seen beside the same policy without one.
+# To show the effect of a breaker, the same policy is measured without one.
 _NO_BREAKER = Contender(
     "no breaker",
     "the standard pipeline without its breaker",
@@ -42,47 +42,49 @@ _NO_BREAKER = Contender(
 
 
 @frozen
-class Trouble:
-    """An outage: from when to when, in seconds from the first call.
+class OutageWindow:
+    """The time of an outage, in seconds from the first call.
 
     Attributes:
-        start: When it begins.
-        end: When it ends.
-        during: The server's answer in it; None if it refuses connections.
+        start: The beginning.
+        end: The end.
+        during: The server's answer during the outage, by default a 503; None to refuse
+            connections.
     """
 
     start: float
     end: float
     during: Answer | None = field(default=Reply(503))
 
-    def scaled(self, factor: float) -> Trouble:
-        """The same in a run that is so many times as long."""
+    def scaled(self, factor: float) -> OutageWindow:
+        """Return the outage of a run that is this many times as long."""
         return evolve(self, start=self.start * factor, end=self.end * factor)
 
     @property
     def period(self) -> Period:
-        """As the server counts it."""
+        """The same time, counted as the server does."""
         return Period(self.start, self.end, since="first_request")
 
 
 @frozen(kw_only=True)
 class Scenario:
-    """A server, and how it is called.
+    """A server, and the calls to it.
 
     Attributes:
-        name: In a word.
-        what: In a sentence.
-        faults: The server's answer, from a seed; outside of an outage, if there is one.
-        rate: Calls a second that arrive, on average.
-        seconds: For how long they arrive.
-        outage: When the server is out.
-        posts: The share of the calls that are POSTs; the others are GETs.
-        read_timeout: Seconds without a byte from the server after which aiohttp itself gives
-            an attempt up (its `sock_read`), under every policy alike; None for no such limit.
-        over_time: Whether goodput and arrivals over time are worth a picture.
-        also: Policies that are set beside the standard pipeline here.
-        by_default: Whether it is measured unless others are asked for.
-        in_quick: And in a quick run.
+        name: The name, in a word.
+        what: A description in a sentence.
+        faults: Makes the server's answer from a seed; it holds outside of the outage. Default:
+            200 to everything.
+        rate: Calls per second that arrive, on average. Default 200.
+        seconds: Seconds during which calls arrive. Default 4.
+        outage: The outage of the server, or None, the default.
+        posts: The share of POSTs among the calls; the others are GETs. Default 0.
+        read_timeout: Seconds without a byte from the server after which aiohttp itself (its
+            `sock_read`) ends an attempt, under every policy; None, the default, for no limit.
+        over_time: Draw goodput and arrivals over time. Default False.
+        also: Further policies that are compared with the standard pipeline here.
+        by_default: Measure it if no scenarios are named. Default True.
+        in_quick: Measure it in a quick run. Default False.
     """
 
     name: str
@@ -90,7 +92,7 @@ class Scenario:
     faults: Callable[[int], Answer] = lambda seed: _OK
     rate: float = field(default=200.0, validator=positive("calls a second"))
     seconds: float = field(default=4.0, validator=positive())
-    outage: Trouble | None = None
+    outage: OutageWindow | None = None
     posts: float = 0.0
     read_timeout: float | None = field(default=None, validator=optional(positive()))
     over_time: bool = False
@@ -100,7 +102,7 @@ class Scenario:
 
     @property
     def conditions(self) -> str:
-        """How it is called, and when the outage is, in words."""
+        """The rate, the length and the outage, in words."""
         parts = [f"{self.rate:g} calls/s for {self.seconds:.3g} s"]
         if self.outage is not None:
             parts.append(f"an outage from {self.outage.start:.3g} to {self.outage.end:.3g} s")
@@ -111,13 +113,13 @@ class Scenario:
         return ", ".join(parts)
 
     def lasting(self, seconds: float) -> Scenario:
-        """The same for so long, the outage in proportion."""
+        """Return the scenario stretched to this many seconds, the outage in proportion."""
         factor = seconds / self.seconds
         outage = None if self.outage is None else self.outage.scaled(factor)
         return evolve(self, seconds=seconds, outage=outage)
 
     def server(self, seed: int) -> dict[str, Any]:
-        """What `FaultServerProcess` is to be given."""
+        """Return the arguments for `FaultServerProcess`."""
         answer = self.faults(seed)
         if self.outage is None:
             return {"then": answer}
@@ -179,7 +181,7 @@ SCENARIOS = (
         what="All is well; then every request gets a 503; then all is well again.",
         rate=100,
         seconds=22,
-        outage=Trouble(*_OUTAGE),
+        outage=OutageWindow(*_OUTAGE),
         over_time=True,
         in_quick=True,
     ),
@@ -188,7 +190,7 @@ SCENARIOS = (
         what="All is well; then connections are dropped and refused; then all is well again.",
         rate=100,
         seconds=22,
-        outage=Trouble(*_OUTAGE, during=None),
+        outage=OutageWindow(*_OUTAGE, during=None),
         over_time=True,
         by_default=False,
     ),

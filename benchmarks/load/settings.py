@@ -1,4 +1,4 @@
-"""What to measure, and for how long."""
+"""The settings of the load benchmark."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ from functools import cached_property
 
 from attrs import evolve, field, frozen
 
-from benchmarks.choice import chosen
-from benchmarks.command import command
 from benchmarks.contenders import STANDARD, Contender, from_file_if_any
-from benchmarks.fields import FLAG, SEED, TEXT, between
 from benchmarks.load.scenarios import SCENARIOS, Scenario
+from benchmarks.settings import FLAG, SEED, TEXT, between, by_name, command
 from resilient.errors import ConfigError
 from resilient.support.validation import as_tuple, each, optional, positive
 
 __all__ = ["LoadSettings"]
 
-# The calls of a run; each leaves a record of each of its requests in memory.
+# Calls in one run at most; each of their requests leaves a record in memory.
 _MOST_CALLS = 50_000
 
-# How much shorter a quick run is.
+# A quick run takes this share of the time.
 _QUICK = 0.25
 
 _PATIENCE = 10.0
 
-# Seconds that a run, and a call in it, may take at most: whoever mistypes is not to wait for years.
+# Seconds that a run, and a call in it, may take at most, so that a mistyped number is refused.
 _LONGEST = 3600.0
 _MOST_PATIENT = 600.0
 
@@ -34,18 +32,19 @@ class LoadSettings:
     """The settings of the load benchmark. Durations are seconds.
 
     Attributes:
-        scenarios: By name; those of the table that are measured by default if none are named.
-        policies: By name; all of the standard ones if none are named.
-        policy_file: A file of services whose policies are measured besides.
-        service: Only this service of the file.
-        rate: Calls a second, in the place of each scenario's own.
-        seconds: How long calls arrive, in the place of each scenario's own time; outages are
-            stretched with it.
-        workers: Processes that make calls.
-        port: Of the server; 0 for a free one.
-        seed: Of arrivals and faults.
-        patience: For a whole call; aiohttp's own limit, the same for all.
-        quick: Fewer scenarios, for a shorter time.
+        scenarios: The names of scenarios; by default those that are measured by default.
+        policies: The names of standard policies; by default all.
+        policy_file: A file of services whose policies are measured too. Default None.
+        service: The only service of the file to use; None, the default, for all.
+        rate: Calls per second; None, the default, for each scenario's own rate.
+        seconds: Seconds during which calls arrive, at most 3600; outages are stretched with
+            them. None, the default, for each scenario's own time.
+        workers: Processes that make calls, from 1 to 64. Default 2.
+        port: The port of the server; 0, the default, for a free one.
+        seed: The seed of arrivals and faults. Default 1.
+        patience: The limit for a whole call, at most 600: aiohttp's own, the same under every
+            policy. Default 10.
+        quick: Measure fewer scenarios for a shorter time. Default False.
     """
 
     scenarios: tuple[str, ...] = field(
@@ -69,27 +68,27 @@ class LoadSettings:
     quick: bool = field(default=False, validator=FLAG)
 
     def __attrs_post_init__(self) -> None:
-        # What is wrong with a name is said at once.
+        # Unknown names are refused at once.
         _ = self.measured, self.contenders
 
     @cached_property
     def measured(self) -> tuple[Scenario, ...]:
-        """The scenarios, as long as they are to last."""
+        """The scenarios to measure, with their final rates and lengths."""
         if self.scenarios:
-            picked = chosen(self.scenarios, SCENARIOS, "scenarios")
+            picked = by_name(self.scenarios, SCENARIOS, "scenarios")
         else:
             picked = tuple(
                 each for each in SCENARIOS if (each.in_quick if self.quick else each.by_default)
             )
-        return tuple(self._fitted(each) for each in picked)
+        return tuple(self._adjusted(each) for each in picked)
 
     @cached_property
     def contenders(self) -> tuple[Contender, ...]:
-        """The policies that are measured in every scenario."""
-        standard = chosen(self.policies, STANDARD, "policies") if self.policies else STANDARD
+        """The policies to measure in every scenario."""
+        standard = by_name(self.policies, STANDARD, "policies") if self.policies else STANDARD
         return (*standard, *from_file_if_any(self.policy_file, self.service))
 
-    def _fitted(self, scenario: Scenario) -> Scenario:
+    def _adjusted(self, scenario: Scenario) -> Scenario:
         rate = self.rate or scenario.rate
         seconds = self.seconds or scenario.seconds * (_QUICK if self.quick else 1)
         if rate * seconds > _MOST_CALLS:
@@ -100,13 +99,13 @@ class LoadSettings:
         return evolve(scenario.lasting(seconds), rate=rate)
 
     def contenders_in(self, scenario: Scenario) -> tuple[Contender, ...]:
-        """Whom a scenario is about; those of its own go with the standard pipeline."""
+        """Return the policies to measure in a scenario; its own are added to the pipeline."""
         has_pipeline = any(each.name == "pipeline" for each in self.contenders)
         return (*self.contenders, *(scenario.also if has_pipeline else ()))
 
     @property
     def command(self) -> str:
-        """What runs it again."""
+        """The command line that runs the benchmark with these settings again."""
         return command(
             "load",
             *self.scenarios,

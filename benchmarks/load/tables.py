@@ -1,15 +1,14 @@
-"""What was found, in figures: policies side by side, a table for each scenario."""
+"""Make a table for each scenario, with the policies side by side."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from benchmarks.load.latencies import Latencies
-from benchmarks.load.recovery import WINDOW, peak_rate, time_to_recover
 from benchmarks.load.run import Run
 from benchmarks.load.scenarios import Scenario
-from benchmarks.load.tally import BUCKET
+from benchmarks.load.tally import Latencies
+from benchmarks.recovery import BUCKET, WINDOW, peak_rate, time_to_recover
 from benchmarks.results import Figure, Table
 
 __all__ = ["comparison"]
@@ -17,19 +16,19 @@ __all__ = ["comparison"]
 _MS = 1000.0
 _QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (1.0, "longest"))
 
-# A policy is no quicker than another that is half a bucket behind.
+# Said so that nobody compares policies by less than one slice of time.
 _COARSE = f" The time to recover is told to within {BUCKET:g} s."
 
 _Measure = Callable[[Run], Figure]
 
 
 def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) -> Table:
-    """The policies in a scenario, side by side.
+    """Return a table of the policies in a scenario.
 
     Args:
         scenario: The scenario.
-        names: Of all policies that are measured in it.
-        runs: Those that were measured so far.
+        names: The names of all policies that are measured in it, one column each.
+        runs: The runs measured so far; the other columns stay empty.
     """
     done = {each.contender.name: each for each in runs}
     rows = [
@@ -53,7 +52,7 @@ def comparison(scenario: Scenario, names: Sequence[str], runs: Iterable[Run]) ->
 def _always() -> Iterable[tuple[str, _Measure]]:
     yield _row("goodput", "calls/s", lambda run: run.successes / run.scenario.seconds)
     yield _row("succeeded", "%", lambda run: run.success)
-    yield _row("requests per call", "", lambda run: run.hits_per_call)
+    yield _row("requests per call", "", lambda run: run.requests_per_call)
     for share, name in _QUANTILES:
         yield _latency(f"latency of what succeeded, {name}", share, _succeeded, "none succeeded")
     yield _latency("latency of what failed, p50", 0.5, _failed, _none_failed)
@@ -117,7 +116,7 @@ def _failed(run: Run) -> Latencies:
 
 
 def _none_failed(run: Run) -> str:
-    # Those that were not made failed, and took no time.
+    # Calls that were not made failed without a duration.
     return "none that was made" if run.tally.failures else "none failed"
 
 
@@ -129,7 +128,7 @@ def _latency(
 ) -> tuple[str, _Measure]:
     def measure(run: Run) -> Figure:
         latencies = of(run)
-        # A quantile beyond what the calls can tell would be the longest by another name.
+        # With too few calls a high quantile would be just the longest duration.
         enough = share == 1 or len(latencies) * (1 - share) >= 1
         seconds = latencies.quantile(share) if enough else None
         none = nothing if isinstance(nothing, str) else nothing(run)

@@ -1,5 +1,6 @@
-"""What the middlewares cost, beside what people use instead.
+"""Measure what the middlewares cost, beside what people use instead.
 
-`benchmark.py` puts it together: each other module measures one thing. What is measured are the
-wrappers of `ours.py` and of `peers/`, a file for each library, all at the settings of `equal.py`.
+`benchmark` puts the parts together; `calls`, `refusals`, `sockets`, `memory` and `imports`
+measure one thing each. They measure the wrappers of `ours` and of `peers`, a file for each
+library, all at the settings of `common_settings`.
 """

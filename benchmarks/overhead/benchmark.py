@@ -1,4 +1,4 @@
-"""The whole benchmark, a table at a time."""
+"""The overhead benchmark: measure one part after another."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from yarl import URL
 
 from benchmarks.overhead.calls import measure_calls
 from benchmarks.overhead.imports import measure_imports
-from benchmarks.overhead.in_process import Bench, bench
+from benchmarks.overhead.in_process import CallFixture, make_call_fixture
 from benchmarks.overhead.memory import measure_memory
-from benchmarks.overhead.notes import about_peers
-from benchmarks.overhead.peers.catalogue import Found, find_peers
+from benchmarks.overhead.peers.catalogue import Peers, find_peers
 from benchmarks.overhead.refusals import measure_refusals
-from benchmarks.overhead.run import Part, Run
-from benchmarks.overhead.server import answering
+from benchmarks.overhead.run import PartResult, RunContext, peer_notes
+from benchmarks.overhead.server import running_server
 from benchmarks.overhead.settings import OverheadSettings
 from benchmarks.overhead.sockets import measure_sockets
 from benchmarks.progress import Progress
 from benchmarks.results import Result, Table
-from benchmarks.wanted import TITLE
+from benchmarks.targets import TITLE
 
 __all__ = ["measure"]
 
@@ -32,12 +31,12 @@ _PARTS = (measure_calls, measure_refusals, measure_sockets, measure_memory, meas
 
 
 def measure(settings: OverheadSettings, progress: Progress) -> Iterator[Result]:
-    """Measure part by part; each result has what the one before it had, and a table more."""
-    peers = find_peers() if settings.peers else Found()
+    """Measure part by part; each result adds a table to the one before."""
+    peers = find_peers() if settings.peers else Peers()
     result = _nothing_yet(settings)
-    found: list[Part] = []
-    with _quietly(), asyncio.Runner() as runner, _bench(runner) as the_bench:
-        run = Run(settings, peers, progress, runner, the_bench)
+    found: list[PartResult] = []
+    with _logs_discarded(), asyncio.Runner() as runner, _call_fixture(runner) as fixture:
+        run = RunContext(settings, peers, progress, runner, fixture)
         for part in _PARTS:
             found.append(part(run))
             yield _with(result, found, peers, is_complete=len(found) == len(_PARTS))
@@ -57,7 +56,7 @@ def _nothing_yet(settings: OverheadSettings) -> Result:
     )
 
 
-def _with(result: Result, found: list[Part], peers: Found, *, is_complete: bool) -> Result:
+def _with(result: Result, found: list[PartResult], peers: Peers, *, is_complete: bool) -> Result:
     wanted = Table(
         title=TITLE,
         figures=tuple(figure for part in found for figure in part.wanted),
@@ -66,16 +65,16 @@ def _with(result: Result, found: list[Part], peers: Found, *, is_complete: bool)
     return evolve(
         result,
         tables=(wanted, *(part.table for part in found)),
-        notes=(*notes, *about_peers(peers)),
+        notes=(*notes, *peer_notes(peers)),
         is_complete=is_complete,
     )
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """What is logged goes nowhere, rather than between the lines of whoever shows progress.
+def _logs_discarded() -> Iterator[None]:
+    """Discard log records, which would appear between the lines of progress.
 
-    Breakers are opened a hundred times, and ours says so each time.
+    Breakers open a hundred times here, and ours logs each opening.
     """
     handler = logging.NullHandler()
     root = logging.getLogger()
@@ -87,15 +86,15 @@ def _quietly() -> Iterator[None]:
 
 
 @contextmanager
-def _bench(runner: asyncio.Runner) -> Iterator[Bench]:
-    with answering() as url:
+def _call_fixture(runner: asyncio.Runner) -> Iterator[CallFixture]:
+    with running_server() as url:
         session = runner.run(_session())
         try:
-            yield runner.run(bench(session, URL(url)))
+            yield runner.run(make_call_fixture(session, URL(url)))
         finally:
             runner.run(session.close())
 
 
 async def _session() -> ClientSession:
-    # Idle connections stay: one that is dropped in the midst of the rounds changes them.
+    # Idle connections are kept: one that is dropped between rounds would change the figures.
     return ClientSession(connector=TCPConnector(keepalive_timeout=3600))

@@ -1,4 +1,4 @@
-"""The table of what a call costs that goes well, in process."""
+"""Measure the cost of a successful call, in process."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from functools import partial
 from aiohttp import ClientHandlerType
 
 from benchmarks.overhead.in_process import cost_of
-from benchmarks.overhead.notes import where_better
-from benchmarks.overhead.ours import PARTS, PIPELINE, Nothing
+from benchmarks.overhead.ours import PARTS, PIPELINE, PassThrough
 from benchmarks.overhead.rounds import added, ratio
-from benchmarks.overhead.run import Part, Run, absent_rows, named
+from benchmarks.overhead.run import (
+    PartResult,
+    RunContext,
+    absent_rows,
+    by_label,
+    compare_with_peers,
+)
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Table
-from benchmarks.wanted import at_most
+from benchmarks.targets import at_most
 
 __all__ = ["measure_calls"]
 
@@ -23,14 +28,14 @@ _ROUNDS = 20, 5
 _PIPELINE = f"resilient: {PIPELINE.name}"
 
 
-def measure_calls(run: Run) -> Part:
-    """Everybody around a handler that returns at once, and around one that suspends once."""
-    nothing = Nothing()
+def measure_calls(run: RunContext) -> PartResult:
+    """Measure all wrappers around a handler that returns at once, and one that suspends once."""
+    nothing = PassThrough()
     wrappers: dict[str, Wrapper] = {_PIPELINE: PIPELINE}
     wrappers |= {f"resilient: {each.name}": each for each in PARTS}
-    wrappers |= named(run.peers.wrappers)
+    wrappers |= by_label(run.peers.wrappers)
     try:
-        taken = run.compete("calls in process", _ROUNDS, _contenders(run, wrappers, nothing))
+        taken = run.measure_rounds("calls in process", _ROUNDS, _contenders(run, wrappers, nothing))
     finally:
         for wrapper in wrappers.values():
             run.runner.run(wrapper.close())
@@ -54,31 +59,31 @@ def measure_calls(run: Run) -> Part:
         "around the handler without that chain. Each request is new, and its session has a "
         "connection to the server in its pool, as under load.",
     )
-    better = where_better(
+    better = compare_with_peers(
         "around a handler that returns at once",
         once,
-        {name: rows[name][0] for name in named(run.peers.wrappers)},
+        {name: rows[name][0] for name in by_label(run.peers.wrappers)},
     )
-    return Part(table=table, wanted=(once, more), notes=better)
+    return PartResult(table=table, wanted=(once, more), notes=better)
 
 
 def _contenders(
-    run: Run, wrappers: dict[str, Wrapper], nothing: Wrapper
+    run: RunContext, wrappers: dict[str, Wrapper], nothing: Wrapper
 ) -> dict[str, partial[float]]:
     def turn(call: ClientHandlerType) -> partial[float]:
         return partial(_cost, run, call)
 
     async def make() -> dict[str, partial[float]]:
-        bench = run.bench
+        fixture = run.fixture
         contenders = {}
         for name, wrapper in {"nothing": nothing, **wrappers}.items():
-            contenders[name] = turn(wrapper.around(bench.at_once))
-            contenders[f"{name}, suspending"] = turn(wrapper.around(bench.suspending))
+            contenders[name] = turn(wrapper.wrap(fixture.at_once))
+            contenders[f"{name}, suspending"] = turn(wrapper.wrap(fixture.suspending))
         return contenders
 
-    # In the loop: a session that somebody builds belongs to it.
+    # In the event loop, since a session that a wrapper builds belongs to it.
     return run.runner.run(make())
 
 
-def _cost(run: Run, call: ClientHandlerType) -> float:
-    return run.runner.run(cost_of(run.bench, call, _CALLS))
+def _cost(run: RunContext, call: ClientHandlerType) -> float:
+    return run.runner.run(cost_of(run.fixture, call, _CALLS))

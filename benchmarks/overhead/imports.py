@@ -1,4 +1,4 @@
-"""What an import adds to that of aiohttp, in a new interpreter."""
+"""Measure what importing a library adds to `import aiohttp`, in a new interpreter."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from functools import partial
 
 from attrs import frozen
 
-from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import PIPELINE
 from benchmarks.overhead.rounds import median
-from benchmarks.overhead.run import Part, Run, absent_rows, label
+from benchmarks.overhead.run import (
+    PartResult,
+    RunContext,
+    absent_rows,
+    compare_with_peers,
+    row_label,
+)
 from benchmarks.results import Figure, Table
-from benchmarks.wanted import at_most
+from benchmarks.targets import at_most
 
 __all__ = ["Import", "import_time", "measure_imports"]
 
@@ -22,10 +27,10 @@ _NAMES = "resilient: import resilient"
 _OURS = "resilient: a pipeline made"
 _ROUNDS = 5, 1
 
-# With it, the modules of a checkout would be compiled anew by each interpreter.
+# With this variable each interpreter would compile the modules of a checkout again.
 _UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
 
-# The interpreter's own time, not the clock's: what other processes take is no cost of it.
+# CPU time of the interpreter, so that other processes do not count.
 _PROGRAM = """
 from time import process_time
 began = process_time()
@@ -38,11 +43,11 @@ print(between - began, process_time() - between)
 
 @frozen
 class Import:
-    """Seconds of CPU.
+    """The cost of an import, in seconds of CPU time.
 
     Attributes:
-        aiohttp: For `import aiohttp`.
-        added: For what came after it.
+        aiohttp: The time for `import aiohttp`.
+        added: The time for the code after it.
     """
 
     aiohttp: float
@@ -50,31 +55,31 @@ class Import:
 
     @property
     def percent(self) -> float:
-        """How much was added."""
+        """The added time in percent of that of aiohttp."""
         return self.added / self.aiohttp * 100
 
 
 def import_time(code: str) -> Import:
-    """Import aiohttp, and then run some code that imports something else."""
+    """Import aiohttp in a new interpreter, then run the code, and return the times of both."""
     program = _PROGRAM.format(code=code)
     said = subprocess.check_output(
         [sys.executable, "-W", "ignore", "-c", program],
         timeout=60,
-        # Installed packages are compiled; a checkout is by whoever imports it first.
+        # Installed packages are compiled; a checkout is compiled by the first import.
         env={name: value for name, value in os.environ.items() if name != _UNCOMPILED},
-        # Out of reach of Ctrl-C, of which it would show a traceback; it is ended all the same.
+        # Ctrl-C does not reach it, since it would print a traceback; it is ended all the same.
         start_new_session=True,
     )
     aiohttp, added = map(float, said.split())
     return Import(aiohttp, added)
 
 
-def measure_imports(run: Run) -> Part:
-    """Everybody, each in an interpreter of its own for each turn."""
+def measure_imports(run: RunContext) -> PartResult:
+    """Measure all wrappers, each turn in a new interpreter."""
     codes = {_NAMES: "import resilient", _OURS: PIPELINE.first_use}
-    theirs = {label(each): each.first_use for each in run.peers.wrappers if each.first_use}
+    theirs = {row_label(each): each.first_use for each in run.peers.wrappers if each.first_use}
     codes |= theirs
-    taken = run.compete(
+    taken = run.measure_rounds(
         "imports", _ROUNDS, {name: partial(import_time, code) for name, code in codes.items()}
     )
     rows: dict[str, tuple[Figure | None, ...]] = {}
@@ -93,5 +98,5 @@ def measure_imports(run: Run) -> Part:
         "call: `import resilient` alone imports next to nothing yet, for names are imported "
         "when they are first used.",
     )
-    notes = where_better("when importing", added, {name: rows[name][0] for name in theirs})
-    return Part(table=table, wanted=(added,), notes=notes)
+    notes = compare_with_peers("when importing", added, {name: rows[name][0] for name in theirs})
+    return PartResult(table=table, wanted=(added,), notes=notes)

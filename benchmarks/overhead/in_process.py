@@ -1,4 +1,4 @@
-"""What a call costs around a handler, with no socket."""
+"""Time calls around a handler, without a socket."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from aiohttp import ClientRequest, ClientResponse, ClientSession
 from attrs import frozen
 from yarl import URL
 
-__all__ = ["Bench", "bench", "cost_of"]
+__all__ = ["CallFixture", "cost_of", "make_call_fixture"]
 
-# Requests are made ahead, so many at a time: enough for the clock not to show, few enough to
-# stay in the cache as the one request of a real call does.
+# Requests that are made ahead: enough to hide the cost of the clock, few enough to stay in the
+# cache as the one request of a real call does.
 _AT_A_TIME = 50
 
 
 @frozen
-class Bench:
-    """What a call needs.
+class CallFixture:
+    """The session, URL and response that timed calls use.
 
     Attributes:
-        session: One that has a connection to the server of `url` in its pool. A session
-            under load has, and a middleware that looks at the pool finds it there.
-        url: What the requests are for.
-        response: What handlers return; it is read.
+        session: A session with a connection to the server of `url` in its pool, as under load,
+            so that a middleware that looks at the pool finds one.
+        url: The URL of the requests.
+        response: The response that the handlers return; it has been read.
     """
 
     session: ClientSession
@@ -34,39 +34,43 @@ class Bench:
     response: ClientResponse
 
     async def at_once(self, request: ClientRequest) -> ClientResponse:
-        """A handler that returns without a wait."""
+        """Handle a request without suspending."""
         return self.response
 
     async def suspending(self, request: ClientRequest) -> ClientResponse:
-        """A handler that lets the event loop go round once, as any real one does at least."""
+        """Handle a request and suspend once, as any real handler does at least."""
         await asyncio.sleep(0)
         return self.response
 
     def requests(self, count: int) -> list[ClientRequest]:
-        """New requests. (A call leaves things on its request, so that none is used twice.)"""
+        """Return new requests; none is used twice, since a call leaves attributes on it."""
         loop = asyncio.get_running_loop()
         return [
             ClientRequest("GET", self.url, loop=loop, session=self.session) for _ in range(count)
         ]
 
 
-async def bench(session: ClientSession, url: URL) -> Bench:
-    """Make a call, which leaves its connection in the pool."""
+async def make_call_fixture(session: ClientSession, url: URL) -> CallFixture:
+    """Make a call, which leaves its connection in the pool, and return the fixture."""
     async with session.get(url) as response:
         await response.read()
-    return Bench(session, url, response)
+    return CallFixture(session, url, response)
 
 
 async def cost_of(
-    bench: Bench, call: Callable[[ClientRequest], Awaitable[object]], calls: int
+    fixture: CallFixture, call: Callable[[ClientRequest], Awaitable[object]], calls: int
 ) -> float:
-    """Seconds of this thread's time for one call: the median of batches of about so many in all.
+    """Return the seconds of this thread's CPU time for one call, as the median of batches.
 
-    Not of the clock's: nothing here waits for anything, and what other processes take is no
-    cost of the call.
+    Nothing here waits, so CPU time is the cost of the call without that of other processes.
+
+    Args:
+        fixture: Makes the requests.
+        call: The call to time.
+        calls: The approximate number of calls in all batches together.
     """
     batches = max(calls // _AT_A_TIME, 1)
-    taken = [await _timed(call, bench.requests(_AT_A_TIME)) for _ in range(batches)]
+    taken = [await _timed(call, fixture.requests(_AT_A_TIME)) for _ in range(batches)]
     return median(taken) / _AT_A_TIME
 
 

@@ -1,4 +1,4 @@
-"""What a breaker keeps for one circuit."""
+"""Measure the memory that a breaker keeps for one circuit."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import asyncio
 import gc
 import tracemalloc
 
-from benchmarks.overhead.in_process import Bench
-from benchmarks.overhead.notes import where_better
+from benchmarks.overhead.in_process import CallFixture
 from benchmarks.overhead.ours import BREAKER
-from benchmarks.overhead.refusals import open_breaker, refused
-from benchmarks.overhead.run import Part, Run, absent_rows, named
+from benchmarks.overhead.refusals import catching_refusal, open_breaker
+from benchmarks.overhead.run import (
+    PartResult,
+    RunContext,
+    absent_rows,
+    by_label,
+    compare_with_peers,
+)
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Figure, Table
-from benchmarks.wanted import at_most
+from benchmarks.targets import at_most
 
 __all__ = ["BUSY", "IDLE", "circuit_bytes", "measure_memory"]
 
@@ -22,20 +27,21 @@ _COLUMNS = ("idle", "busy", "for each refusal")
 _CIRCUITS = 500
 _REFUSALS = 200
 
-# One call that went well; and half a minute of a call a second, of which every fourth fails.
+# Per call, True if it fails: one success; and half a minute of a call per second of which every
+# fourth fails.
 IDLE = (False,)
 BUSY = tuple(second % 4 == 0 for second in range(30))
 
 
 def circuit_bytes(wrapper: Wrapper, failures: tuple[bool, ...]) -> float:
-    """Bytes for each of many circuits, with its place in a registry or a dict, without its key."""
+    """Return the bytes per circuit, with its place in a registry or dict, without its key."""
     return asyncio.run(_bytes(wrapper, failures))
 
 
 async def _bytes(wrapper: Wrapper, failures: tuple[bool, ...]) -> float:
     circuits = wrapper.circuits()
     keys = [f"https://{number}.api.example" for number in range(_CIRCUITS)]
-    await circuits("https://first.api.example", failures)  # what is made once
+    await circuits("https://first.api.example", failures)  # creates what is made once
     gc.collect()
     tracemalloc.start()
     try:
@@ -49,11 +55,11 @@ async def _bytes(wrapper: Wrapper, failures: tuple[bool, ...]) -> float:
     return (after - before) / _CIRCUITS
 
 
-async def refusal_bytes(bench: Bench, wrapper: Wrapper) -> float:
-    """Bytes that stay of each call that its open breaker has refused."""
-    (request,) = bench.requests(1)
-    call = refused(wrapper, await open_breaker(wrapper, request))
-    await call(request)  # what is made once
+async def refusal_bytes(fixture: CallFixture, wrapper: Wrapper) -> float:
+    """Return the bytes that remain of each call that an open breaker refused."""
+    (request,) = fixture.requests(1)
+    call = catching_refusal(wrapper, await open_breaker(wrapper, request))
+    await call(request)  # creates what is made once
     gc.collect()
     tracemalloc.start()
     try:
@@ -68,10 +74,10 @@ async def refusal_bytes(bench: Bench, wrapper: Wrapper) -> float:
     return (after - before) / _REFUSALS
 
 
-def measure_memory(run: Run) -> Part:
-    """Everybody who has a breaker."""
+def measure_memory(run: RunContext) -> PartResult:
+    """Measure all wrappers that have a breaker."""
     wrappers: dict[str, Wrapper] = {_OURS: BREAKER}
-    theirs = named(each for each in run.peers.wrappers if each.refusal is not None)
+    theirs = by_label(each for each in run.peers.wrappers if each.refusal is not None)
     wrappers |= theirs
     run.progress.begin("memory of a circuit", len(wrappers))
     rows: dict[str, tuple[Figure | None, ...]] = {}
@@ -79,7 +85,7 @@ def measure_memory(run: Run) -> Part:
         values = (
             circuit_bytes(wrapper, IDLE),
             circuit_bytes(wrapper, BUSY),
-            run.runner.run(refusal_bytes(run.bench, wrapper)),
+            run.runner.run(refusal_bytes(run.fixture, wrapper)),
         )
         rows[name] = tuple(Figure(what=name, value=round(each), unit="bytes") for each in values)
         run.progress.advance()
@@ -95,10 +101,10 @@ def measure_memory(run: Run) -> Part:
         "its key. Idle: after one call that went well. Busy: after half a minute of a call a "
         "second, of which every fourth failed. And what stays of each call that was refused.",
     )
-    notes = where_better(
+    notes = compare_with_peers(
         "in bytes of an idle circuit",
         idle,
         {name: rows[name][0] for name in theirs},
-        than="our breaker",
+        subject="our breaker",
     )
-    return Part(table=table, wanted=(idle, busy), notes=notes)
+    return PartResult(table=table, wanted=(idle, busy), notes=notes)

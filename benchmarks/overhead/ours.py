@@ -1,4 +1,4 @@
-"""What is measured of ours: the whole pipeline, and each middleware alone."""
+"""Wrap our own middlewares for the measurement: the whole pipeline, and each one alone."""
 
 from __future__ import annotations
 
@@ -14,50 +14,55 @@ from aiohttp import (
 )
 
 import resilient
-from benchmarks.overhead.equal import EQUAL, FAILURES, STATUSES, Equal
-from benchmarks.overhead.wrapper import Circuits, Fetch, Middleware, fetching
+from benchmarks.overhead.common_settings import (
+    COMMON,
+    FAILURE_STATUSES,
+    RETRY_STATUSES,
+    CommonSettings,
+)
+from benchmarks.overhead.wrapper import Circuits, Fetch, Middleware, fetch_with
 from resilient.core.outcome import Verdict
 
-__all__ = ["BREAKER", "PARTS", "PIPELINE", "WRAPPED", "Nothing", "Ours", "policy"]
+__all__ = ["BREAKER", "PARTS", "PIPELINE", "WRAPPED", "OurMiddleware", "PassThrough", "policy"]
 
 
-def policy(equal: Equal = EQUAL) -> resilient.Policy:
-    """The standard one, with the settings that all have in common."""
+def policy(common: CommonSettings = COMMON) -> resilient.Policy:
+    """Return the standard policy with the common settings."""
     return resilient.Policy(
-        total_timeout=equal.total,
-        attempt_timeout=equal.attempt,
-        retry=_retry(equal),
-        breaker=_breaker(equal),
+        total_timeout=common.total,
+        attempt_timeout=common.attempt,
+        retry=_retry(common),
+        breaker=_breaker(common),
     )
 
 
-def _retry(equal: Equal) -> resilient.RetryPolicy:
+def _retry(common: CommonSettings) -> resilient.RetryPolicy:
     return resilient.RetryPolicy(
-        max_attempts=equal.attempts,
-        statuses=STATUSES,
-        backoff=resilient.Backoff(base=equal.base, cap=equal.cap),
+        max_attempts=common.attempts,
+        statuses=RETRY_STATUSES,
+        backoff=resilient.Backoff(base=common.base, cap=common.cap),
     )
 
 
-def _breaker(equal: Equal) -> resilient.BreakerPolicy:
+def _breaker(common: CommonSettings) -> resilient.BreakerPolicy:
     return resilient.BreakerPolicy(
-        minimum_calls=equal.in_a_row,
-        statuses=FAILURES,
-        open_for=equal.open_for,
-        max_open_for=max(equal.open_for, 60.0),
-        probes=equal.probes,
+        minimum_calls=common.consecutive_failures,
+        statuses=FAILURE_STATUSES,
+        open_for=common.open_for,
+        max_open_for=max(common.open_for, 60.0),
+        probes=common.probes,
         max_circuits=1 << 20,
     )
 
 
-class Ours(Middleware):
-    """A middleware of ours."""
+class OurMiddleware(Middleware):
+    """One of our middlewares."""
 
     def __init__(
         self,
         name: str,
         parts: str,
-        make: Callable[[Equal], ClientMiddlewareType],
+        make: Callable[[CommonSettings], ClientMiddlewareType],
         refusal: type[Exception] | None = None,
     ) -> None:
         self.name = name
@@ -65,13 +70,13 @@ class Ours(Middleware):
         self.refusal = refusal
         self._make = make
 
-    def middleware(self, equal: Equal) -> ClientMiddlewareType:
-        """A new one."""
-        return self._make(equal)
+    def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
+        """Make a new middleware."""
+        return self._make(common)
 
-    def circuits(self, equal: Equal = EQUAL) -> Circuits:
-        """Those of a breaker, which is asked as the middleware asks."""
-        breaker = resilient.CircuitBreaker(_breaker(equal))
+    def circuits(self, common: CommonSettings = COMMON) -> Circuits:
+        """Return the circuits of a breaker, used as the middleware uses them."""
+        breaker = resilient.CircuitBreaker(_breaker(common))
 
         async def call(key: str, failures: Sequence[bool]) -> None:
             machine = breaker._machines.get(key) or breaker._make(key)
@@ -86,24 +91,24 @@ class Ours(Middleware):
         return call
 
 
-class _Wrapped(Ours):
-    """The pipeline under a session that somebody else made."""
+class _Wrapped(OurMiddleware):
+    """The pipeline added by `wrap` to a session that exists."""
 
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
-        """What `wrap` makes of the session."""
+        """Yield a fetch through the wrapped session."""
         async with resilient.wrap(session, resilient.Pipeline(policy())) as client:
-            yield fetching(client)
+            yield fetch_with(client)
 
 
-class Nothing(Middleware):
-    """The least that a middleware can be: what "do nothing" means."""
+class PassThrough(Middleware):
+    """The cheapest possible middleware, which ratios refer to."""
 
     name = "do nothing"
     parts = ""
 
-    def middleware(self, equal: Equal) -> ClientMiddlewareType:
-        """One that passes through."""
+    def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
+        """Make a middleware that passes every request through."""
 
         async def pass_through(
             request: ClientRequest, handler: ClientHandlerType
@@ -116,28 +121,30 @@ class Nothing(Middleware):
 _ALL = "deadline, retry, breaker, typed errors, attempt time-out"
 
 
-def _pipeline(equal: Equal) -> ClientMiddlewareType:
-    return resilient.Pipeline(policy(equal))
+def _pipeline(common: CommonSettings) -> ClientMiddlewareType:
+    return resilient.Pipeline(policy(common))
 
 
-PIPELINE = Ours("whole pipeline", _ALL, _pipeline, resilient.CircuitOpenError)
+PIPELINE = OurMiddleware("whole pipeline", _ALL, _pipeline, resilient.CircuitOpenError)
 PIPELINE.first_use = "from resilient import Pipeline, wrap; Pipeline()"
 
 WRAPPED = _Wrapped("whole pipeline, by wrap", _ALL, _pipeline)
 
-BREAKER = Ours(
+BREAKER = OurMiddleware(
     "CircuitBreaker",
     "breaker",
-    lambda equal: resilient.CircuitBreaker(_breaker(equal)),
+    lambda common: resilient.CircuitBreaker(_breaker(common)),
     resilient.CircuitOpenError,
 )
 
 PARTS = (
-    Ours("Deadline", "deadline", lambda equal: resilient.Deadline(equal.total)),
-    Ours("Retry", "retry", lambda equal: resilient.Retry(_retry(equal))),
+    OurMiddleware("Deadline", "deadline", lambda common: resilient.Deadline(common.total)),
+    OurMiddleware("Retry", "retry", lambda common: resilient.Retry(_retry(common))),
     BREAKER,
-    Ours("NormalizeErrors", "typed errors", lambda _: resilient.NormalizeErrors()),
-    Ours(
-        "AttemptTimeout", "attempt time-out", lambda equal: resilient.AttemptTimeout(equal.attempt)
+    OurMiddleware("NormalizeErrors", "typed errors", lambda _: resilient.NormalizeErrors()),
+    OurMiddleware(
+        "AttemptTimeout",
+        "attempt time-out",
+        lambda common: resilient.AttemptTimeout(common.attempt),
     ),
 )

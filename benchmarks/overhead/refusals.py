@@ -1,4 +1,4 @@
-"""What a call costs that an open breaker refuses."""
+"""Measure the cost of a call that an open breaker refuses."""
 
 from __future__ import annotations
 
@@ -7,29 +7,34 @@ from functools import partial
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ConnectionTimeoutError
 
-from benchmarks.overhead.equal import WITHOUT_WAITS
+from benchmarks.overhead.common_settings import WITHOUT_WAITS
 from benchmarks.overhead.in_process import cost_of
-from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import BREAKER, PIPELINE
 from benchmarks.overhead.rounds import ratio
-from benchmarks.overhead.run import Part, Run, absent_rows, named
+from benchmarks.overhead.run import (
+    PartResult,
+    RunContext,
+    absent_rows,
+    by_label,
+    compare_with_peers,
+)
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Table
-from benchmarks.wanted import at_most
+from benchmarks.targets import at_most
 
-__all__ = ["NeverOpened", "measure_refusals", "open_breaker", "refused"]
+__all__ = ["NeverOpened", "catching_refusal", "measure_refusals", "open_breaker"]
 
 _CALLS = 400
 _ROUNDS = 20, 5
 _BREAKER = "resilient: CircuitBreaker alone"
 _PIPELINE = "resilient: whole pipeline"
 
-# A breaker that has not opened after so many failures never will.
+# A breaker that has not opened after this many failures counts as one that never opens.
 _PATIENCE = 200
 
 
 class NeverOpened(RuntimeError):
-    """A breaker goes on letting calls through to a server that only fails."""
+    """A breaker lets calls through to a server that only fails."""
 
 
 class _Refused(Exception):
@@ -43,7 +48,7 @@ async def _raising(_: ClientRequest) -> ClientResponse:
 
 
 async def raise_and_catch(request: ClientRequest) -> None:
-    """The baseline: what it takes to say no at all, in a coroutine."""
+    """Raise and catch an exception in a coroutine: the baseline of every refusal."""
     try:
         await _raising(request)
     except _Refused:
@@ -51,13 +56,13 @@ async def raise_and_catch(request: ClientRequest) -> None:
 
 
 async def open_breaker(wrapper: Wrapper, request: ClientRequest) -> ClientHandlerType:
-    """Calls that are refused: the breaker has seen failures until it opened, for an hour.
+    """Open the breaker of a wrapper with failures, and return a call that it refuses.
 
-    Without the chain that aiohttp builds around a middleware, which is there without a
-    breaker as well.
+    The call goes without the chain that aiohttp builds around a middleware, since that costs the
+    same without a breaker.
 
     Raises:
-        NeverOpened: It has not opened.
+        NeverOpened: The breaker has not opened.
     """
     assert wrapper.refusal is not None
     reached = 0
@@ -65,9 +70,9 @@ async def open_breaker(wrapper: Wrapper, request: ClientRequest) -> ClientHandle
     async def fail(_: ClientRequest) -> ClientResponse:
         nonlocal reached
         reached += 1
-        raise ConnectionTimeoutError  # which all of them take for a failure of the server
+        raise ConnectionTimeoutError  # all of them count it as a failure of the server
 
-    call = wrapper.bare(fail, WITHOUT_WAITS)
+    call = wrapper.wrap_without_chain(fail, WITHOUT_WAITS)
     for _ in range(_PATIENCE):
         before = reached
         try:
@@ -75,15 +80,15 @@ async def open_breaker(wrapper: Wrapper, request: ClientRequest) -> ClientHandle
         except wrapper.refusal:
             if reached == before:
                 return call
-        except Exception:  # of its own making, after the last attempt
+        except Exception:  # the wrapper's own error after the last attempt
             continue
     raise NeverOpened(f"{wrapper.name} has not opened after {_PATIENCE} failures")
 
 
-def refused(
+def catching_refusal(
     wrapper: Wrapper, call: ClientHandlerType
 ) -> Callable[[ClientRequest], Awaitable[object]]:
-    """The call, and the catching of its refusal."""
+    """Return a function that makes the call and catches the refusal."""
     refusal = wrapper.refusal
     assert refusal is not None
 
@@ -96,16 +101,16 @@ def refused(
     return catch
 
 
-def measure_refusals(run: Run) -> Part:
-    """Everybody who has a breaker, each of them opened anew for each turn."""
+def measure_refusals(run: RunContext) -> PartResult:
+    """Measure all wrappers that have a breaker; each turn opens a new one."""
     wrappers: dict[str, Wrapper] = {_BREAKER: BREAKER, _PIPELINE: PIPELINE}
-    theirs = named(each for each in run.peers.wrappers if each.refusal is not None)
+    theirs = by_label(each for each in run.peers.wrappers if each.refusal is not None)
     wrappers |= theirs
     contenders: dict[str, Callable[[], float]] = {
-        "baseline": lambda: run.runner.run(cost_of(run.bench, raise_and_catch, _CALLS))
+        "baseline": lambda: run.runner.run(cost_of(run.fixture, raise_and_catch, _CALLS))
     }
     contenders |= {name: partial(_cost, run, each) for name, each in wrappers.items()}
-    taken = run.compete("refused calls", _ROUNDS, contenders)
+    taken = run.measure_rounds("refused calls", _ROUNDS, contenders)
     figures = {name: ratio(taken, name, "baseline") for name in wrappers}
     alone = at_most(figures[_BREAKER], 3, "refused by a breaker alone, x raise and catch")
     whole = at_most(figures[_PIPELINE], 8, "refused in the whole pipeline, x raise and catch")
@@ -117,17 +122,19 @@ def measure_refusals(run: Run) -> Part:
         "Without the chain that aiohttp builds around a middleware. Peers that are not here "
         "have no breaker.",
     )
-    notes = where_better("when a breaker refuses", whole, {name: figures[name] for name in theirs})
-    return Part(table=table, wanted=(alone, whole), notes=notes)
+    notes = compare_with_peers(
+        "when a breaker refuses", whole, {name: figures[name] for name in theirs}
+    )
+    return PartResult(table=table, wanted=(alone, whole), notes=notes)
 
 
-def _cost(run: Run, wrapper: Wrapper) -> float:
+def _cost(run: RunContext, wrapper: Wrapper) -> float:
     async def turn() -> float:
-        # Anew for each turn: there is one that keeps something of every refusal.
-        (request,) = run.bench.requests(1)
+        # A new one for each turn, since one library keeps something of every refusal.
+        (request,) = run.fixture.requests(1)
         try:
             call = await open_breaker(wrapper, request)
-            return await cost_of(run.bench, refused(wrapper, call), _CALLS)
+            return await cost_of(run.fixture, catching_refusal(wrapper, call), _CALLS)
         finally:
             await wrapper.close()
 

@@ -1,8 +1,8 @@
-"""Interleaved rounds: each contender once a round, in an order that changes.
+"""Measure in interleaved rounds: each contender once per round, in random order.
 
-What happens to the machine while it measures (another process, a frequency that goes down)
-then happens to all of them. A figure is made of one ratio for each round, against the
-baseline of the same round: their median, and the quartiles as the spread.
+A disturbance of the machine (another process, a lower frequency) then affects all contenders
+alike. A figure is made of one ratio per round, against the baseline of the same round: their
+median, and the quartiles as the spread.
 """
 
 from __future__ import annotations
@@ -12,30 +12,35 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import TypeVar
 
-from benchmarks.medians import median_of
 from benchmarks.progress import Progress
-from benchmarks.results import Figure
+from benchmarks.results import Figure, median_of
 
-__all__ = ["Taken", "added", "compete", "median", "ratio"]
+__all__ = ["Values", "added", "measure_rounds", "median", "ratio"]
 
 _T = TypeVar("_T")
 
-# What each took, by round.
-Taken = Mapping[str, list[float]]
+# Measurements by contender, one per round.
+Values = Mapping[str, list[float]]
 
 
-def compete(
+def measure_rounds(
     contenders: Mapping[str, Callable[[], _T]], rounds: int, order: Random, progress: Progress
 ) -> Mapping[str, list[_T]]:
-    """What each contender says of its turn, in each of so many rounds.
+    """Return what each contender measured in each round.
 
-    One more round comes before those, and does not count: caches are cold in it. Garbage is
-    collected between turns, not within them.
+    One more round comes first and does not count, since caches are cold in it. Garbage is
+    collected between turns and not within them.
+
+    Args:
+        contenders: Functions that measure one turn, by name.
+        rounds: The number of rounds that count.
+        order: Draws the order of the turns.
+        progress: Advanced after each round.
     """
     taken: dict[str, list[_T]] = {name: [] for name in contenders}
     names = list(contenders)
     gc.collect()
-    gc.freeze()  # what is there already need not be looked through between turns
+    gc.freeze()  # existing objects need not be scanned between turns
     try:
         for number in range(rounds + 1):
             order.shuffle(names)
@@ -58,18 +63,18 @@ def _turn(measure: Callable[[], _T]) -> _T:
         gc.enable()
 
 
-def ratio(taken: Taken, name: str, base: str) -> Figure:
-    """How many times what the baseline took."""
+def ratio(taken: Values, name: str, base: str) -> Figure:
+    """Return the ratio to the baseline of each round, as a figure."""
     pairs = zip(taken[name], taken[base], strict=True)
     return median_of(name, [value / of for value, of in pairs], unit="x")
 
 
-def added(taken: Taken, name: str, base: str) -> Figure:
-    """How much more than the baseline, for what was taken in seconds; in microseconds."""
+def added(taken: Values, name: str, base: str) -> Figure:
+    """Return the difference from the baseline of each round, seconds shown as microseconds."""
     pairs = zip(taken[name], taken[base], strict=True)
     return median_of(name, [(value - of) * 1e6 for value, of in pairs], unit="us")
 
 
-def median(taken: Taken, name: str, unit: str) -> Figure:
-    """What it took, as it is."""
+def median(taken: Values, name: str, unit: str) -> Figure:
+    """Return the measurements themselves as a figure."""
     return median_of(name, taken[name], unit=unit)

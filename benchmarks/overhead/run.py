@@ -1,4 +1,4 @@
-"""What all parts of one run have in common, and what each of them finds."""
+"""Share what all parts of a run need, and compare their figures with those of peers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,24 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
-from benchmarks.overhead.in_process import Bench
-from benchmarks.overhead.peers.catalogue import Found
-from benchmarks.overhead.rounds import compete
+from benchmarks.overhead.in_process import CallFixture
+from benchmarks.overhead.peers.catalogue import Peers
+from benchmarks.overhead.rounds import measure_rounds
 from benchmarks.overhead.settings import OverheadSettings
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.progress import Progress
+from benchmarks.report.text import format_with_unit
 from benchmarks.results import Figure, Table
 
-__all__ = ["Part", "Run", "absent_rows", "label", "named"]
+__all__ = [
+    "PartResult",
+    "RunContext",
+    "absent_rows",
+    "by_label",
+    "compare_with_peers",
+    "peer_notes",
+    "row_label",
+]
 
 _T = TypeVar("_T")
 
@@ -25,46 +34,46 @@ Row = tuple[str, tuple[Figure | None, ...]]
 
 
 @frozen
-class Run:
-    """One run.
+class RunContext:
+    """The context that all parts of one run share.
 
     Attributes:
-        settings: How thoroughly to measure.
-        peers: What to measure beside ours.
-        progress: Whom to tell.
-        runner: Of the event loop, in which everything runs that needs one.
-        bench: What a call in process needs.
+        settings: The settings.
+        peers: The peers to measure.
+        progress: Receives the progress.
+        runner: Runs whatever needs an event loop.
+        fixture: Makes the requests of calls in process.
         order: Draws the order of the turns.
     """
 
     settings: OverheadSettings
-    peers: Found
+    peers: Peers
     progress: Progress
     runner: asyncio.Runner
-    bench: Bench
+    fixture: CallFixture
     order: Random = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "order", Random(self.settings.seed))
 
-    def compete(
+    def measure_rounds(
         self, what: str, rounds: tuple[int, int], contenders: Mapping[str, Callable[[], _T]]
     ) -> Mapping[str, list[_T]]:
-        """The rounds of a part: so many in a thorough run, and so many in a quick one."""
+        """Measure a part; `rounds` are those of a thorough and of a quick run."""
         number = self.settings.choose(*rounds)
         self.progress.begin(what, number + 1)
-        return compete(contenders, number, self.order, self.progress)
+        return measure_rounds(contenders, number, self.order, self.progress)
 
 
 @frozen(kw_only=True)
-class Part:
-    """What one part found.
+class PartResult:
+    """The result of one part.
 
     Attributes:
-        table: All of it.
-        wanted: The figures in it that are to be reached, each with a name that stands alone; in
-            the table it stands as any other, so that it counts once.
-        notes: What to know when reading it.
+        table: All figures of the part.
+        wanted: The figures that have a target, each under a name that is clear by itself. The
+            table has them without the target, so that each target counts once.
+        notes: Remarks for the reader.
     """
 
     table: Table
@@ -72,18 +81,18 @@ class Part:
     notes: tuple[str, ...] = ()
 
 
-def named(wrappers: Iterable[Wrapper]) -> dict[str, Wrapper]:
-    """By what the rows call them."""
-    return {label(each): each for each in wrappers}
+def by_label(wrappers: Iterable[Wrapper]) -> dict[str, Wrapper]:
+    """Return the wrappers by the labels of their rows."""
+    return {row_label(each): each for each in wrappers}
 
 
-def label(wrapper: Wrapper) -> str:
-    """What a row calls it: a comparison is one of like with like, or says what it is of."""
+def row_label(wrapper: Wrapper) -> str:
+    """Return the label of a wrapper's row: its name, and the parts that it has."""
     return f"{wrapper.name} ({wrapper.parts})"
 
 
-def absent_rows(found: Found, columns: int) -> tuple[Row, ...]:
-    """The rows of peers that could not be measured."""
+def absent_rows(found: Peers, columns: int) -> tuple[Row, ...]:
+    """Return rows for the peers that could not be measured."""
     return tuple(
         (
             name,
@@ -94,6 +103,54 @@ def absent_rows(found: Found, columns: int) -> tuple[Row, ...]:
         )
         for name, why in (
             *((name, "not installed") for name in found.absent),
-            *((name, "cannot be used") for name, _ in found.unfit),
+            *((name, "cannot be used") for name, _ in found.unusable),
         )
     )
+
+
+def compare_with_peers(
+    metric: str,
+    ours: Figure,
+    theirs: Mapping[str, Figure | None],
+    *,
+    subject: str = "the whole pipeline",
+    higher: bool = False,
+) -> tuple[str, ...]:
+    """Name the peers that do better than ours with their figures, or say that none does.
+
+    Args:
+        metric: Name of the figure, in words that follow "does better than ...": "when importing".
+        ours: Our figure.
+        theirs: The figures of peers, by name.
+        subject: What `ours` measures.
+        higher: True if a higher figure is better. Default False.
+    """
+    limit = ours.value
+    assert limit is not None
+    better = [
+        (name, each.value)
+        for name, each in theirs.items()
+        if each is not None
+        and each.value is not None
+        and (each.value > limit if higher else each.value < limit)
+    ]
+    better.sort(key=lambda pair: pair[1], reverse=higher)
+    if not better:
+        return (f"No peer does better than {subject} {metric}.",)
+    listed = "; ".join(f"{name} {format_with_unit(value, ours.unit)}" for name, value in better)
+    return (f"Better than {subject} ({format_with_unit(limit, ours.unit)}) {metric}: {listed}.",)
+
+
+def peer_notes(found: Peers) -> tuple[str, ...]:
+    """Say what each peer lacks at the common settings, and which peers are absent."""
+    notes = tuple(_lacks(each) for each in found.wrappers if each.lacks)
+    if found.absent:
+        notes += (f"Not installed, and so not measured: {', '.join(found.absent)}.",)
+    if found.unusable:
+        reasons = "; ".join(f"{name} ({why})" for name, why in found.unusable)
+        notes += (f"Installed in a version that cannot be used, and so not measured: {reasons}.",)
+    return notes
+
+
+def _lacks(wrapper: Wrapper) -> str:
+    return f"{wrapper.name} has {wrapper.parts}. It lacks: {', '.join(wrapper.lacks)}."

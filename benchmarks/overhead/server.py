@@ -1,9 +1,9 @@
-"""The server of the benchmark: as little as answers, in a process of its own.
+"""Run a minimal server in a process of its own.
 
-With two cores the client and the server have one each, and what is measured is the slower of
-them. `resilient.testing.FaultServer` parses and records, and answers about as slowly as
-aiohttp asks; this one looks for the end of a head and writes the same bytes each time, for
-requests that have no body.
+With two cores the client and the server have one each, and the slower of them sets the figures.
+`resilient.testing.FaultServer` parses and records, and is about as slow as the client. This
+server only looks for the end of a head and writes the same bytes each time, for requests
+without a body.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator
 from typing import cast
 
-__all__ = ["answering"]
+__all__ = ["running_server"]
 
 _ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
@@ -27,17 +27,17 @@ _ANSWER = (
 
 
 @contextlib.contextmanager
-def answering() -> Iterator[str]:
-    """A server that says 200 to everything, and the URL of something on it.
+def running_server() -> Iterator[str]:
+    """Run a server that answers 200 to everything, and yield a URL on it.
 
     It ends with the context, or with this process.
     """
-    # Not by its module's name: it needs nothing of ours, and so nothing of the path. (-I)
+    # By its path and isolated (-I): it imports nothing of ours, so it needs no module path.
     process = subprocess.Popen(
         [sys.executable, "-I", __file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # Out of reach of Ctrl-C: it is the parent's to say what comes of it.
+        # Ctrl-C does not reach it: the parent decides when it ends.
         start_new_session=True,
     )
     with process:
@@ -78,7 +78,7 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    # Where there are no sessions, Ctrl-C reaches it all the same.
+    # On systems without sessions Ctrl-C reaches it all the same.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     asyncio.run(_serve())

@@ -1,23 +1,22 @@
-"""How thoroughly to measure."""
+"""The settings of the overhead benchmark."""
 
 from __future__ import annotations
 
 from attrs import field, frozen
 
-from benchmarks.command import command
-from benchmarks.fields import FLAG, SEED
+from benchmarks.settings import FLAG, SEED, command
 
 __all__ = ["OverheadSettings"]
 
 
 @frozen(kw_only=True)
 class OverheadSettings:
-    """What to measure, and how often.
+    """The settings of the overhead benchmark.
 
     Attributes:
-        quick: Few rounds: enough to see where things stand, with a wider spread.
-        seed: Of the order in which the contenders of a round take their turns.
-        peers: Whether to measure what people use instead.
+        quick: Measure few rounds, for a first look with a wider spread. Default False.
+        seed: The seed of the order of turns in a round. Default 1.
+        peers: Measure what people use instead, too. Default True.
     """
 
     quick: bool = field(default=False, validator=FLAG)
@@ -25,10 +24,10 @@ class OverheadSettings:
     peers: bool = field(default=True, validator=FLAG)
 
     def choose(self, thorough: int, quick: int) -> int:
-        """The one number or the other."""
+        """Return `quick` in a quick run, else `thorough`."""
         return quick if self.quick else thorough
 
     @property
     def command(self) -> str:
-        """What runs it again."""
+        """The command line that runs the benchmark with these settings again."""
         return command("overhead", seed=self.seed, quick=self.quick, without_peers=not self.peers)

@@ -1,4 +1,4 @@
-"""Requests a second on a real socket, against aiohttp alone."""
+"""Measure requests per second on a real socket, against aiohttp alone."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from time import perf_counter, process_time
 from attrs import frozen
 from yarl import URL
 
-from benchmarks.overhead.notes import where_better
 from benchmarks.overhead.ours import PIPELINE, WRAPPED
-from benchmarks.overhead.rounds import Taken, median, ratio
-from benchmarks.overhead.run import Part, Row, Run, absent_rows, named
-from benchmarks.overhead.wrapper import Fetch, fetching
+from benchmarks.overhead.rounds import Values, median, ratio
+from benchmarks.overhead.run import (
+    PartResult,
+    Row,
+    RunContext,
+    absent_rows,
+    by_label,
+    compare_with_peers,
+)
+from benchmarks.overhead.wrapper import Fetch, fetch_with
 from benchmarks.results import Figure, Table
-from benchmarks.wanted import at_least
+from benchmarks.targets import at_least
 
 __all__ = ["Speed", "measure_sockets", "speed"]
 
@@ -27,20 +33,20 @@ _PIPELINE = "resilient: middlewares=[Pipeline()]"
 _MANY = 64
 _COLUMNS = ("1 caller", "1 caller, by CPU", f"{_MANY} callers", f"{_MANY} callers, by CPU")
 _ROUNDS = 16, 2
-# The share of its time that a client runs which has a core for itself.
+# A client that has a core for itself runs for at least this share of the time.
 _SATURATED = 0.85
-# In a turn, by callers: a twentieth of a second, or a little more.
+# Requests per turn, by callers: they take a twentieth of a second, or a little more.
 _REQUESTS = {1: 100, _MANY: 5 * _MANY}
 
 
 @frozen
 class Speed:
-    """How quickly requests were made.
+    """The speed of requests.
 
     Attributes:
-        per_second: Requests a second.
-        per_cpu_second: Requests for each second of CPU that this process used. On a machine
-            that does other things as well, this is the quieter of the two.
+        per_second: Requests per second.
+        per_cpu_second: Requests per second of CPU time of this process. On a busy machine it
+            varies less.
     """
 
     per_second: float
@@ -48,7 +54,7 @@ class Speed:
 
 
 async def speed(fetch: Fetch, url: URL, callers: int, requests: int) -> Speed:
-    """Let so many callers make requests, each one after the other."""
+    """Let callers make requests concurrently, each one after another, and return the speed."""
     each = max(requests // callers, 1)
 
     async def caller() -> None:
@@ -61,14 +67,14 @@ async def speed(fetch: Fetch, url: URL, callers: int, requests: int) -> Speed:
     return Speed(made / (perf_counter() - began), made / (process_time() - used))
 
 
-def measure_sockets(run: Run) -> Part:
-    """Everybody, by the connections of one session where they can."""
+def measure_sockets(run: RunContext) -> PartResult:
+    """Measure all wrappers, over the connections of one session where they can use them."""
     stack = AsyncExitStack()
     fetches = run.runner.run(_open(run, stack))
     try:
-        taken: dict[str, Taken] = {}
+        taken: dict[str, Values] = {}
         for callers in (1, _MANY):
-            speeds = run.compete(
+            speeds = run.measure_rounds(
                 f"requests, {callers} at once",
                 _ROUNDS,
                 {name: partial(_turn, run, fetch, callers) for name, fetch in fetches.items()},
@@ -100,36 +106,36 @@ def measure_sockets(run: Run) -> Part:
         "machine. The server is a process of its own that writes the same answer to every "
         "request, so that the client and not the server is what is measured.",
     )
-    # By CPU, where a neighbour on the machine makes nobody better than he is.
+    # By CPU time, which other processes on the machine do not change.
     ours, *_ = rows[_WRAPPED][1][many + 1 :]
     assert ours is not None
-    theirs = {name: rows[name][1][many + 1] for name in named(run.peers.wrappers)}
-    notes = where_better(f"at {_MANY} callers, by CPU", ours, theirs, higher=True)
+    theirs = {name: rows[name][1][many + 1] for name in by_label(run.peers.wrappers)}
+    notes = compare_with_peers(f"at {_MANY} callers, by CPU", ours, theirs, higher=True)
     wall, cpu = rows[_ALONE][1][many : many + 2]
-    return Part(table=table, wanted=tuple(wanted), notes=notes + _about_the_core(wall, cpu))
+    return PartResult(table=table, wanted=tuple(wanted), notes=notes + _about_the_core(wall, cpu))
 
 
-async def _open(run: Run, stack: AsyncExitStack) -> dict[str, Fetch]:
-    session = run.bench.session
-    fetches = {_ALONE: fetching(session)}
+async def _open(run: RunContext, stack: AsyncExitStack) -> dict[str, Fetch]:
+    session = run.fixture.session
+    fetches = {_ALONE: fetch_with(session)}
     for name, wrapper in {
         _WRAPPED: WRAPPED,
         _PIPELINE: PIPELINE,
-        **named(run.peers.wrappers),
+        **by_label(run.peers.wrappers),
     }.items():
         fetches[name] = await stack.enter_async_context(wrapper.client(session))
     return fetches
 
 
-def _turn(run: Run, fetch: Fetch, callers: int) -> Speed:
-    return run.runner.run(speed(fetch, run.bench.url, callers, _REQUESTS[callers]))
+def _turn(run: RunContext, fetch: Fetch, callers: int) -> Speed:
+    return run.runner.run(speed(fetch, run.fixture.url, callers, _REQUESTS[callers]))
 
 
 def _about_the_core(per_second: Figure | None, per_cpu_second: Figure | None) -> tuple[str, ...]:
-    """Whether the client was what kept the requests from being more.
+    """Warn if the client was not the bottleneck.
 
-    It is when it has a core for itself and always something to do. If it does not, a wrapper
-    that costs much may show little, or the other way around.
+    It is if it has a core for itself and always work. Otherwise the cost of a wrapper may show
+    too little or too much.
     """
     assert per_second is not None
     assert per_cpu_second is not None
@@ -143,7 +149,7 @@ def _about_the_core(per_second: Figure | None, per_cpu_second: Figure | None) ->
     )
 
 
-def _by_column(speeds: Mapping[str, list[Speed]], callers: int) -> dict[str, Taken]:
+def _by_column(speeds: Mapping[str, list[Speed]], callers: int) -> dict[str, Values]:
     return {
         f"{callers}": {name: [s.per_second for s in of] for name, of in speeds.items()},
         f"{callers}, by CPU": {name: [s.per_cpu_second for s in of] for name, of in speeds.items()},

@@ -1,4 +1,4 @@
-"""What puts something around a call: ours and everybody's, to be measured alike."""
+"""Wrap calls in a library, ours or a peer's, so that all are measured alike."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiohttp import (
 from aiohttp.client_middlewares import build_client_middlewares
 from yarl import URL
 
-from benchmarks.overhead.equal import EQUAL, Equal
+from benchmarks.overhead.common_settings import COMMON, CommonSettings
 
 __all__ = [
     "Circuits",
@@ -25,29 +25,29 @@ __all__ = [
     "Fetch",
     "Middleware",
     "Wrapper",
-    "fetching",
-    "in_a_dict",
-    "raising",
+    "circuits_in_dict",
+    "fetch_with",
+    "raise_for_statuses",
 ]
 
 _T = TypeVar("_T")
 
-# GETs, and reads the body.
+# Makes a GET request and reads the body.
 Fetch = Callable[[URL], Awaitable[ClientResponse]]
 
-# Puts calls through the circuit of a key: for each whether it fails.
+# Puts calls through the circuit of a key; True for each that fails.
 Circuits = Callable[[str, Sequence[bool]], Awaitable[object]]
 
 
 class Wrapper(ABC):
-    """One library, or one part of ours.
+    """A library, or one of our middlewares.
 
     Attributes:
-        name: What to call it.
-        parts: What it has of retry, breaker, deadline, time-outs and typed errors.
-        lacks: Which of the settings it cannot express, and what it does in their place.
-        refusal: What its breaker refuses a call with; None if it has no breaker.
-        first_use: The code that a user needs at least, to see what importing costs.
+        name: The name.
+        parts: The parts it has: retry, breaker, deadline, time-outs, typed errors.
+        lacks: The features and settings that it does not have.
+        refusal: The exception with which its breaker refuses a call; None without a breaker.
+        first_use: The least code that a user needs, for the cost of importing it.
     """
 
     name: str
@@ -57,74 +57,78 @@ class Wrapper(ABC):
     first_use: str = ""
 
     @abstractmethod
-    def around(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
-        """Put it around what sends a request, as it would be in a session."""
+    def wrap(self, send: ClientHandlerType, common: CommonSettings = COMMON) -> ClientHandlerType:
+        """Wrap a handler as a session would."""
 
-    def bare(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
-        """The same without the chain that aiohttp builds around a middleware."""
-        return self.around(send, equal)
+    def wrap_without_chain(
+        self, send: ClientHandlerType, common: CommonSettings = COMMON
+    ) -> ClientHandlerType:
+        """Wrap a handler without the chain that aiohttp builds around a middleware."""
+        return self.wrap(send, common)
 
     @abstractmethod
     def client(self, session: ClientSession) -> Any:
-        """A context manager of a `Fetch`, by the connections of a session if it can use them."""
+        """Return a context manager of a `Fetch` that uses the session's connections if it can."""
 
-    def circuits(self, equal: Equal = EQUAL) -> Circuits:
-        """Many circuits of its breaker, each with its place in a registry or a dict."""
+    def circuits(self, common: CommonSettings = COMMON) -> Circuits:
+        """Return the circuits of its breaker, each with its place in a registry or a dict."""
         raise NotImplementedError(f"{self.name} has no breaker")
 
     async def close(self) -> None:  # noqa: B027 (few hold anything)
-        """Give back what it holds."""
+        """Release what it holds."""
 
 
 class Decorator(Wrapper):
-    """One that knows nothing of aiohttp, and goes around a function that sends."""
+    """A library that knows nothing of aiohttp, and decorates a function that sends."""
 
     @abstractmethod
     def decorate(
-        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+        self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Put it around a function of a request, or of a URL."""
+        """Decorate a function of a request, or of a URL."""
 
-    def around(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
-        """Put it around the handler."""
-        return self.decorate(send, equal)
+    def wrap(self, send: ClientHandlerType, common: CommonSettings = COMMON) -> ClientHandlerType:
+        """Decorate the handler."""
+        return self.decorate(send, common)
 
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
-        """Put it around a function that uses the session."""
-        yield self.decorate(fetching(session), EQUAL)
+        """Decorate a function that uses the session."""
+        yield self.decorate(fetch_with(session), COMMON)
 
 
 class Middleware(Wrapper):
-    """One that is an aiohttp middleware."""
+    """A library that is an aiohttp middleware."""
 
     @abstractmethod
-    def middleware(self, equal: Equal) -> ClientMiddlewareType:
-        """A new one."""
+    def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
+        """Make a new middleware."""
 
-    def around(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
-        """The chain, built by aiohttp for each call, as a session has it built."""
-        middlewares = (self.middleware(equal),)
+    def wrap(self, send: ClientHandlerType, common: CommonSettings = COMMON) -> ClientHandlerType:
+        """Wrap the handler in the chain that aiohttp builds for each call."""
+        middlewares = (self.middleware(common),)
         return lambda request: build_client_middlewares(send, middlewares)(request)
 
-    def bare(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
-        """The middleware itself."""
-        middleware = self.middleware(equal)
+    def wrap_without_chain(
+        self, send: ClientHandlerType, common: CommonSettings = COMMON
+    ) -> ClientHandlerType:
+        """Call the middleware itself."""
+        middleware = self.middleware(common)
         return lambda request: middleware(request, send)
 
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
-        """A session that has it, with the same connections."""
-        middlewares = [self.middleware(EQUAL)]
+        """Yield a fetch through a session with the middleware and the same connections."""
+        middlewares = [self.middleware(COMMON)]
         connector = session.connector
         async with ClientSession(
             connector=connector, connector_owner=False, middlewares=middlewares
         ) as client:
-            yield fetching(client)
+            yield fetch_with(client)
 
 
-def fetching(session: ClientSession) -> Fetch:
-    """What a user writes around a session."""
+def fetch_with(session: ClientSession) -> Fetch:
+    """Return the function that a user writes around a session."""
 
     async def fetch(url: URL) -> ClientResponse:
         async with session.get(url) as response:
@@ -134,12 +138,14 @@ def fetching(session: ClientSession) -> Fetch:
     return fetch
 
 
-def in_a_dict(make: Callable[[], _T], put: Callable[[_T, bool], Awaitable[object]]) -> Circuits:
-    """The circuits of somebody who has no registry: a dict of them, as a user keeps it.
+def circuits_in_dict(
+    make: Callable[[], _T], put: Callable[[_T, bool], Awaitable[object]]
+) -> Circuits:
+    """Return circuits in a dict, as a user of a library without a registry keeps them.
 
     Args:
         make: Makes a circuit.
-        put: Puts a call through it, and is told whether it fails.
+        put: Puts a call through a circuit; its second argument is True if the call fails.
     """
     kept: dict[str, _T] = {}
 
@@ -153,10 +159,10 @@ def in_a_dict(make: Callable[[], _T], put: Callable[[_T, bool], Awaitable[object
     return call
 
 
-def raising(
+def raise_for_statuses(
     function: Callable[[_T], Awaitable[ClientResponse]], statuses: frozenset[int]
 ) -> Callable[[_T], Awaitable[ClientResponse]]:
-    """What a user writes for a library that knows exceptions alone: some statuses become one."""
+    """Make an exception of some statuses, as users of a library that only knows exceptions do."""
 
     async def call(argument: _T) -> ClientResponse:
         response = await function(argument)

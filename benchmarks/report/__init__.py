@@ -1,1 +1,1 @@
-"""What benchmarks found, shown: on a terminal, as a page, pictures, Markdown, and JSON."""
+"""Show the results of benchmarks: on a terminal, as a page, pictures, Markdown and JSON."""

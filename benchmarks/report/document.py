@@ -1,35 +1,40 @@
-"""A report: what benchmarks found in one go, and whether they came to their end."""
+"""A report: the results of one run of benchmarks, and the machine that made them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from attrs import frozen
 
-from benchmarks.report.numbers import ABSENT, with_unit
+from benchmarks.report.text import ABSENT, format_with_unit
 from benchmarks.results import Figure, Result, Table
 
 __all__ = [
     "Report",
-    "as_wanted",
+    "count_met",
+    "describe_machine",
+    "describe_target",
     "figures_of",
-    "figures_wanted",
-    "how_many_hold",
     "machine_in_a_line",
+    "target_figures",
     "versions_in_a_line",
 ]
 
 
 @frozen(kw_only=True)
 class Report:
-    """Results, and what they were measured with.
+    """Results, and the machine and versions that they were measured with.
 
     Attributes:
-        machine: As `describe_machine` has it.
-        results: In the order in which they were measured; the last may be incomplete.
-        stopped: Why no more was measured, in a line: "interrupted"; "" at the regular end.
-        missing: The names of the benchmarks that therefore found nothing.
+        machine: The facts from `describe_machine`.
+        results: The results, in the order of measurement; the last may be incomplete.
+        stopped: The reason for an early end in a line, such as "interrupted"; "" without one.
+        missing: The names of the benchmarks that have no result because of that.
     """
 
     machine: Mapping[str, Any]
@@ -39,7 +44,7 @@ class Report:
 
 
 def figures_of(table: Table) -> Iterator[tuple[str, Figure]]:
-    """Every figure of a table, and its name: of a comparison, that of the row and of the column."""
+    """Yield each figure of a table with its name; in a comparison, "row, column"."""
     for figure in table.figures:
         yield figure.what, figure
     for name, cells in table.rows:
@@ -48,36 +53,36 @@ def figures_of(table: Table) -> Iterator[tuple[str, Figure]]:
                 yield f"{name}, {column}", cell
 
 
-def figures_wanted(result: Result) -> Iterator[tuple[Table, str, Figure]]:
-    """The figures of which something is wanted, with their tables and names."""
+def target_figures(result: Result) -> Iterator[tuple[Table, str, Figure]]:
+    """Yield the figures that have a target, with their tables and names."""
     for table in result.tables:
         for name, figure in figures_of(table):
             if figure.wanted or figure.holds is not None:
                 yield table, name, figure
 
 
-def how_many_hold(result: Result) -> str:
-    """How many of them are as wanted; "" if none can be judged."""
-    judged = [figure.holds for _, _, figure in figures_wanted(result) if figure.holds is not None]
+def count_met(result: Result) -> str:
+    """Say how many figures meet their target; "" if none can be judged."""
+    judged = [figure.holds for _, _, figure in target_figures(result) if figure.holds is not None]
     return f"{sum(judged)} of {len(judged)} figures are as wanted" if judged else ""
 
 
-def as_wanted(figure: Figure, unit: Callable[[str], str] = str) -> str:
-    """What a figure is, and is to be: "4.61 us, wanted at most 4 us".
+def describe_target(figure: Figure, unit: Callable[[str], str] = str) -> str:
+    """Return a figure and its target in words: "4.61 us, wanted at most 4 us".
 
     Args:
         figure: The figure.
-        unit: How a unit is written.
+        unit: Writes a unit. Default: as it is.
     """
     if figure.value is None:
         value = figure.remark or ABSENT
     else:
-        value = with_unit(figure.value, unit(figure.unit))
+        value = format_with_unit(figure.value, unit(figure.unit))
     return f"{value}, wanted {figure.wanted}"
 
 
 def machine_in_a_line(machine: Mapping[str, Any]) -> str:
-    """What everybody asks for first: "CPython 3.13.1, Linux x86_64, 2 cores, 2026-05-04"."""
+    """Return the main facts: "CPython 3.13.1, Linux x86_64, 2 cores, load 0.5, 2026-05-04"."""
     cores, load = machine.get("cores"), machine.get("load")
     parts = [
         machine.get("python"),
@@ -90,6 +95,32 @@ def machine_in_a_line(machine: Mapping[str, Any]) -> str:
 
 
 def versions_in_a_line(machine: Mapping[str, Any]) -> str:
-    """What was installed: "aiohttp 3.12.15, attrs 25.1.0, hyx absent"."""
+    """Return the versions installed: "aiohttp 3.12.15, attrs 25.1.0, hyx absent"."""
     versions: Mapping[str, Any] = machine.get("versions") or {}
     return ", ".join(f"{name} {version or 'absent'}" for name, version in versions.items())
+
+
+_ALWAYS = ("aiohttp", "attrs", "backoff", "resilient-aiohttp", "yarl")
+
+
+def describe_machine(packages: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the facts that figures depend on, by name; nothing that identifies the machine.
+
+    Args:
+        packages: Distributions whose versions are listed, besides ours and its dependencies.
+    """
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "versions": {name: _version(name) for name in sorted({*_ALWAYS, *packages})},
+    }
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

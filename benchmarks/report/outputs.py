@@ -1,20 +1,29 @@
-"""Where a report goes, besides the terminal."""
+"""Write a report to files, each whole or not at all, and check beforehand that it can be."""
 
 from __future__ import annotations
 
 import os
+import secrets
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Final
 
 from attrs import frozen
 
 from benchmarks.report.document import Report
-from benchmarks.report.files import check_directory, check_file, unwritable, write_whole
-from benchmarks.report.slugs import distinct, slug
+from benchmarks.report.text import distinct, slug
 from resilient import ConfigError
 
-__all__ = ["STANDARD_OUTPUT", "Outputs"]
+__all__ = [
+    "STANDARD_OUTPUT",
+    "Outputs",
+    "check_directory",
+    "check_file",
+    "write_atomically",
+    "write_error",
+]
 
 STANDARD_OUTPUT: Final = "-"
 
@@ -24,14 +33,14 @@ _PAGES = ("jinja2", *_DRAWING)
 
 @frozen(kw_only=True)
 class Outputs:
-    """Paths of files to write; None for what nobody asked for.
+    """The paths of files to write; None, the default, for those not asked for.
 
     Attributes:
-        json: Everything, for a program; "-" for the standard output, which is not written here.
-        html: A page.
+        json: The file for all figures; "-" is the standard output, which is not written here.
+        html: The file for a page.
         png: The directory for the charts.
-        markdown: The tables.
-        into: A document that has marks for the tables.
+        markdown: The file for the tables.
+        into: A document with marks for the tables.
     """
 
     json: str | None = None
@@ -41,16 +50,16 @@ class Outputs:
     into: str | None = None
 
     @property
-    def are_asked_for(self) -> bool:
-        """Whether there is anything to write."""
+    def any_requested(self) -> bool:
+        """True if there is anything to write."""
         return any((self.json, self.html, self.png, self.markdown, self.into))
 
     def check(self) -> None:
-        """Find out whether all can be written, before anybody has measured for minutes.
+        """Check that all files can be written, before minutes of measurement.
 
         Raises:
-            ConfigError: One of them cannot be.
-            ModuleNotFoundError: A library that is needed for one of them is not there.
+            ConfigError: A file cannot be written.
+            ModuleNotFoundError: A library that a file needs is not installed.
         """
         files = [
             each
@@ -68,15 +77,16 @@ class Outputs:
             check_directory(self.png)
         needed = _PAGES if self.html else _DRAWING if self.png else ()
         for name in needed:
-            # Not imported: a benchmark would have all that in its memory.
+            # Found and not imported, since a benchmark would have it all in its memory.
             if find_spec(name) is None:
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     def write(self, report: Report) -> Iterator[str]:
-        """Write what was asked for, the quickest first; the paths, as soon as each is there.
+        """Write the files, the quickest first, and yield the path of each when it is written.
 
         Raises:
-            ConfigError: At the end: all that could not be written, or has no place for the tables.
+            ConfigError: At the end: the files that could not be written, or have no place for the
+                tables.
         """
         problems = []
         for asked_for, files in (
@@ -90,10 +100,10 @@ class Outputs:
                 continue
             try:
                 for path, content in files(asked_for, report):
-                    write_whole(path, content)
+                    write_atomically(path, content)
                     yield path
             except OSError as error:
-                problems.append(unwritable(asked_for, error))
+                problems.append(write_error(asked_for, error))
             except ConfigError as error:
                 problems.append(error)
         if problems:
@@ -101,27 +111,27 @@ class Outputs:
 
 
 def _json(path: str, report: Report) -> Iterator[tuple[str, bytes]]:
-    from benchmarks.report.stored import text_of
+    from benchmarks.report.stored import to_json
 
-    yield path, text_of(report).encode()
+    yield path, to_json(report).encode()
 
 
 def _markdown(path: str, report: Report) -> Iterator[tuple[str, bytes]]:
-    from benchmarks.report.markdown import markdown_of
+    from benchmarks.report.markdown import to_markdown
 
-    yield path, markdown_of(report).encode()
+    yield path, to_markdown(report).encode()
 
 
 def _into(path: str, report: Report) -> Iterator[tuple[str, bytes]]:
-    from benchmarks.report.insertion import inserted
+    from benchmarks.report.markdown import insert_tables
 
-    yield path, inserted(_read(path), report, path).encode()
+    yield path, insert_tables(_read(path), report, path).encode()
 
 
 def _page(path: str, report: Report) -> Iterator[tuple[str, bytes]]:
-    from benchmarks.report.page import page_of
+    from benchmarks.report.page import to_html
 
-    yield path, page_of(report).encode()
+    yield path, to_html(report).encode()
 
 
 def _pictures(directory: str, report: Report) -> Iterator[tuple[str, bytes]]:
@@ -134,7 +144,7 @@ def _pictures(directory: str, report: Report) -> Iterator[tuple[str, bytes]]:
 
 
 def _read(path: str) -> str:
-    """A document to the letter, line ends included."""
+    """Read a document with its line ends unchanged."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             return file.read()
@@ -142,3 +152,88 @@ def _read(path: str) -> str:
         raise ConfigError(f"{path}: is not UTF-8", file=path) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}", file=path) from None
+
+
+def check_file(path: str) -> None:
+    """Raise if a file cannot be written.
+
+    Raises:
+        ConfigError: The file cannot be written; the message says why.
+    """
+    target = os.path.realpath(path)
+    try:
+        if os.path.isdir(target):
+            raise IsADirectoryError(None, "it is a directory")
+        if _is_special(target):
+            # A special file such as /dev/null is written to, never replaced.
+            if not os.access(target, os.W_OK):
+                raise PermissionError(None, "permission denied")
+            return
+        _try(os.path.dirname(target))
+    except OSError as error:
+        raise write_error(path, error) from None
+
+
+def check_directory(path: str) -> None:
+    """Make a directory if it is missing, and raise if nothing can be written into it.
+
+    Raises:
+        ConfigError: Nothing can be written there; the message says why.
+    """
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(path)
+        _try(path)
+    except OSError as error:
+        raise write_error(path, error) from None
+
+
+def write_error(path: str, error: OSError) -> ConfigError:
+    """Return the error for a file that cannot be written."""
+    return ConfigError(f"{path}: cannot be written: {error.strerror}", file=path)
+
+
+def _try(directory: str) -> None:
+    """Write a file and delete it, since permissions alone do not tell if that is possible."""
+    name = _beside(os.path.join(directory, "benchmarks"))
+    os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    os.unlink(name)
+
+
+def _beside(path: str) -> str:
+    directory, name = os.path.split(path)
+    # The name may already be as long as the file system allows.
+    return os.path.join(directory, f".{name[:40]}.{secrets.token_hex(6)}")
+
+
+def _is_special(target: str) -> bool:
+    try:
+        return not stat.S_ISREG(os.stat(target).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def write_atomically(path: str, content: bytes) -> None:
+    """Replace a file in one step, so that readers see the old content or the new.
+
+    A link keeps its target, and a file its permissions.
+
+    Raises:
+        OSError: The file cannot be written; its old content is kept.
+    """
+    target = os.path.realpath(path)
+    if _is_special(target):
+        with open(target, "wb") as file:
+            file.write(content)
+        return
+    beside = _beside(target)
+    try:
+        with open(beside, "xb") as file:
+            file.write(content)
+            with suppress(FileNotFoundError):
+                os.chmod(beside, stat.S_IMODE(os.stat(target).st_mode))
+        os.replace(beside, target)
+    except BaseException:  # Ctrl-C as well
+        with suppress(OSError):
+            os.unlink(beside)
+        raise

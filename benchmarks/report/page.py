@@ -1,4 +1,4 @@
-"""A report as a page: one file, which needs no other, no script, and no connection."""
+"""Write a report as a page in one file, which needs no other file, script or connection."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from markupsafe import Markup
 
 from benchmarks.report.document import (
     Report,
-    as_wanted,
-    figures_wanted,
-    how_many_hold,
+    count_met,
+    describe_target,
     machine_in_a_line,
+    target_figures,
 )
-from benchmarks.report.numbers import unit_in_print, words
 from benchmarks.report.pictures import as_svg
-from benchmarks.report.sheets import Sheet, sheets_of
-from benchmarks.report.slugs import distinct, slug
+from benchmarks.report.sheets import Sheet, make_sheets
+from benchmarks.report.text import distinct, format_value, printed_unit, slug
 from benchmarks.results import Chart, Result, Table
 from resilient.cli.output import printable
 
-__all__ = ["page_of"]
+__all__ = ["to_html"]
 
 _HERE = Path(__file__).parent
 
 
 @frozen
 class _Sheets:
-    """A table in its place."""
+    """A table, and its anchor in the page."""
 
     anchor: str
     title: str
@@ -39,7 +38,7 @@ class _Sheets:
 
 @frozen
 class _Picture:
-    """A chart in its place."""
+    """A chart, and its anchor in the page."""
 
     anchor: str
     chart: Chart
@@ -47,8 +46,8 @@ class _Picture:
 
 
 @frozen
-class _Aim:
-    """A figure that is to be reached, and where it stands."""
+class _Target:
+    """A figure with a target, and the anchor of its table."""
 
     anchor: str
     name: str
@@ -58,25 +57,25 @@ class _Aim:
 
 @frozen
 class _Section:
-    """A result, with its tables and charts made ready."""
+    """A result with its tables and charts prepared for the template."""
 
     result: Result
     anchor: str
     tables: tuple[_Sheets, ...]
     pictures: tuple[_Picture, ...]
-    how_many_hold: str
-    aims: tuple[_Aim, ...]
+    count_met: str
+    targets: tuple[_Target, ...]
 
 
-def page_of(report: Report) -> str:
-    """The page."""
+def to_html(report: Report) -> str:
+    """Return the page as HTML."""
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["words"] = words
+    environment.filters["words"] = format_value
     template = environment.from_string((_HERE / "page.html").read_text("utf-8"))
     page = template.render(
         report=report,
@@ -84,7 +83,7 @@ def page_of(report: Report) -> str:
         machine=machine_in_a_line(report.machine),
         style=Markup((_HERE / "page.css").read_text("utf-8")),
     )
-    # Whatever somebody called something can be encoded, and controls nothing.
+    # Names come from users: control characters and lone surrogates are escaped.
     return "\n".join(map(printable, page.split("\n")))
 
 
@@ -96,19 +95,19 @@ def _sections(report: Report) -> Iterator[_Section]:
         tables = tuple(map(_sheets, result.tables, inner))
         pictures = tuple(map(_picture, result.charts, inner[len(result.tables) :]))
         places = dict(zip(map(id, result.tables), inner, strict=False))
-        aims = tuple(sorted(_aims(result, places), key=lambda aim: aim.holds is not False))
-        yield _Section(result, anchor, tables, pictures, how_many_hold(result), aims)
+        targets = tuple(sorted(_targets(result, places), key=lambda aim: aim.holds is not False))
+        yield _Section(result, anchor, tables, pictures, count_met(result), targets)
 
 
 def _sheets(table: Table, anchor: str) -> _Sheets:
-    return _Sheets(anchor, table.title, tuple(sheets_of(table, unit_in_print)))
+    return _Sheets(anchor, table.title, tuple(make_sheets(table, printed_unit)))
 
 
 def _picture(chart: Chart, anchor: str) -> _Picture:
     return _Picture(anchor, chart, Markup(as_svg(chart, anchor)))
 
 
-def _aims(result: Result, anchors: dict[int, str]) -> Iterator[_Aim]:
-    for table, name, figure in figures_wanted(result):
-        how = as_wanted(figure, unit_in_print)
-        yield _Aim(anchors[id(table)], f"{table.title}: {name}", how, figure.holds)
+def _targets(result: Result, anchors: dict[int, str]) -> Iterator[_Target]:
+    for table, name, figure in target_figures(result):
+        how = describe_target(figure, printed_unit)
+        yield _Target(anchors[id(table)], f"{table.title}: {name}", how, figure.holds)

@@ -1,4 +1,4 @@
-"""Charts as pictures: the same bytes for the same chart, and nothing global changed."""
+"""Draw charts as pictures: the same bytes for the same chart, and no global setting changed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.report.axes import set_axes
-from benchmarks.report.drawable import Drawable, drawable
-from benchmarks.report.spans import shade
+from benchmarks.report.plot import PlotData, plot_data, set_axes, shade_spans
 from benchmarks.results import Chart
 from resilient.cli.output import printable
 
@@ -22,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["as_png", "as_svg"]
 
-# By Okabe and Ito (2008): told apart by people who see fewer colours, https://jfly.uni-koeln.de/color/
+# Okabe and Ito (2008), for people who see fewer colours: https://jfly.uni-koeln.de/color/
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-# Of other lengths than the colours, so that a line that has the colour of another differs.
+# Not as many as colours, so that lines of the same colour differ.
 _DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 
@@ -52,26 +50,26 @@ _LOOKS: Final[Any] = {
     "legend.handlelength": 3.2,
     "hatch.color": "#c9c9c9",
     "hatch.linewidth": 0.6,
-    # What is a dollar sign stays one.
+    # A dollar sign begins no formula.
     "text.parse_math": False,
-    # Text remains text: it can be searched, and read out.
+    # Text remains text, so that it can be searched and read out.
     "svg.fonttype": "none",
 }
 
 
 def as_png(chart: Chart) -> bytes:
-    """A chart under its title, as a file."""
+    """Return a chart under its title as the bytes of a PNG file."""
     with _looks("png"):
         figure = _drawn(chart, titled=True)
         return _saved(figure, "png", {"Software": None})
 
 
 def as_svg(chart: Chart, salt: str = "") -> str:
-    """A chart without its title, as an element of a page.
+    """Return a chart without its title as an SVG element for a page.
 
     Args:
         chart: The chart.
-        salt: Tells its parts from those of other charts of the page.
+        salt: A text that makes its identifiers differ from those of other charts of the page.
     """
     with _looks(salt or "svg"):
         figure = _drawn(chart, titled=False)
@@ -79,17 +77,17 @@ def as_svg(chart: Chart, salt: str = "") -> str:
         text = _saved(figure, "svg", nothing).decode()
     element = text[text.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    # Those names are in every chart; in a page each may be there once.
+    # These identifiers are the same in every chart, but have to be unique in a page.
     return re.sub(r'<g id="[a-zA-Z0-9._]+_\d+">', "<g>", element)
 
 
 @contextmanager
 def _looks(salt: str) -> Iterator[None]:
-    """Our own settings, whatever a file of the user's says, and only for a while."""
+    """Use our own settings of matplotlib, not the user's, and restore them at the end."""
     import matplotlib
 
     with matplotlib.rc_context(), warnings.catch_warnings():
-        # Letters for which there is no font, or a legend that leaves no room: so be it.
+        # Missing letters, or a legend that leaves no room, are no reason to warn.
         warnings.simplefilter("ignore", UserWarning)
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({**_LOOKS, "svg.hashsalt": salt})
@@ -112,7 +110,7 @@ def _drawn(chart: Chart, *, titled: bool) -> Figure:
     if titled:
         title = fill(printable(chart.title), 76)
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-    seen = drawable(chart)
+    seen = plot_data(chart)
     axes.set_xlabel(printable(chart.x_label))
     axes.set_ylabel(printable(chart.y_label))
     if not seen.has_points:
@@ -121,7 +119,7 @@ def _drawn(chart: Chart, *, titled: bool) -> Figure:
     for index, (name, xs, ys) in enumerate(seen.lines):
         _draw(axes, index, name, xs, ys)
     set_axes(axes, seen)
-    shade(axes, seen)
+    shade_spans(axes, seen)
     _add_legend(figure, axes, seen)
     return figure
 
@@ -145,10 +143,10 @@ def _draw(axes: Axes, index: int, name: str, xs: list[float], ys: list[float]) -
         linewidth=1.9 if len(xs) < _MANY_POINTS else 1.2,
         marker=_MARKERS[index % len(_MARKERS)],
         markersize=5,
-        # What lies on an axis is seen whole.
+        # Markers on an axis are not cut in half.
         clip_on=False,
         zorder=3,
-        # Lines that lie upon each other are marked in different places.
+        # Lines that coincide have their markers in different places.
         markevery=(index * every // 3 % every, every),
     )
 
@@ -157,12 +155,12 @@ def _label(name: str) -> str:
     shown = printable(name)
     if len(shown) > _LONGEST_NAME:
         shown = shown[: _LONGEST_NAME - 1] + "…"
-    # matplotlib leaves out of a legend what begins with an underscore.
+    # matplotlib leaves names that begin with an underscore out of the legend.
     return f" {shown}" if shown.startswith("_") else shown or " "
 
 
-def _add_legend(figure: Figure, axes: Axes, seen: Drawable) -> None:
-    """Below the axes, where it covers nothing."""
+def _add_legend(figure: Figure, axes: Axes, seen: PlotData) -> None:
+    """Add a legend below the axes, where it covers nothing."""
     longest = max(len(_label(name)) for name, _, _ in seen.lines) + 8
     columns = max(1, min(len(seen.lines), _LETTERS_IN_A_ROW // longest))
     handles, labels = axes.get_legend_handles_labels()

@@ -1,4 +1,4 @@
-"""Tables as text, before anybody decides whether that becomes lines, Markdown or a page."""
+"""Turn tables into text, from which lines, Markdown and pages are made."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from benchmarks.report.numbers import ABSENT, spread, with_unit
+from benchmarks.report.text import ABSENT, format_quartiles, format_with_unit
 from benchmarks.results import Figure, Table
 
-__all__ = ["Cell", "Sheet", "sheets_of"]
+__all__ = ["Cell", "Sheet", "make_sheets"]
 
 Status = Literal["", "holds", "misses", "absent"]
 
@@ -19,13 +19,13 @@ _NOTHING = "-"
 
 @frozen
 class Cell:
-    """A cell.
+    """A cell of a sheet.
 
     Attributes:
-        text: What it says.
-        details: What it says below that, smaller.
-        status: Whether its figure is what it is to be, or is not there; "" for all else.
-        is_number: Whether it goes to the right.
+        text: The text.
+        details: Further lines below it, in smaller type.
+        status: "holds" or "misses" for a figure with a target, "absent" without a value, else "".
+        is_number: True if it is aligned to the right.
     """
 
     text: str
@@ -39,11 +39,11 @@ class Sheet:
     """A table of text.
 
     Attributes:
-        title: What it is about.
+        title: The title.
         heads: The names of the columns.
-        rows: The cells, as many as heads.
-        remark: What to know when reading it.
-        notes: What "[1]", "[2]" in a cell stand for.
+        rows: The rows, each with as many cells as there are heads.
+        remark: A remark for the reader.
+        notes: The notes that "[1]", "[2]" in a cell refer to.
     """
 
     title: str
@@ -55,7 +55,7 @@ class Sheet:
 
 @frozen
 class _Notes:
-    """Notes below a table, each of them once."""
+    """Collects the notes below a table, each once."""
 
     texts: list[str] = field(factory=list)
 
@@ -70,12 +70,12 @@ class _Notes:
 Unit = Callable[[str], str]
 
 
-def sheets_of(table: Table, unit: Unit = str) -> Iterator[Sheet]:
-    """A table as text: first its figures, then its comparison, if it has both.
+def make_sheets(table: Table, unit: Unit = str) -> Iterator[Sheet]:
+    """Yield the sheets of a table: its list of figures, its comparison, or both.
 
     Args:
         table: The table.
-        unit: How a unit is written.
+        unit: Writes a unit. Default: as it is.
     """
     if table.figures or not table.rows:
         yield _list(table, unit)
@@ -84,12 +84,12 @@ def sheets_of(table: Table, unit: Unit = str) -> Iterator[Sheet]:
 
 
 def _list(table: Table, unit: Unit) -> Sheet:
-    """Only those columns in which something is said."""
+    """Return the list of figures, without columns that are empty."""
     notes = _Notes()
     columns: dict[str, list[Cell]] = {
         "": [Cell(each.what) for each in table.figures],
         "measured": [_measured(each, unit) for each in table.figures],
-        "quartiles": [Cell(spread(each), is_number=True) for each in table.figures],
+        "quartiles": [Cell(format_quartiles(each), is_number=True) for each in table.figures],
         "wanted": [Cell(each.wanted) for each in table.figures],
         "holds": [_verdict(each) for each in table.figures],
         "published": [
@@ -110,7 +110,7 @@ def _list(table: Table, unit: Unit) -> Sheet:
 def _measured(figure: Figure, unit: Unit) -> Cell:
     if figure.value is None:
         return Cell(_absent(figure), status="absent", is_number=True)
-    return Cell(with_unit(figure.value, unit(figure.unit)), is_number=True)
+    return Cell(format_with_unit(figure.value, unit(figure.unit)), is_number=True)
 
 
 def _absent(figure: Figure) -> str:
@@ -139,18 +139,18 @@ def _comparison(table: Table, unit: Unit) -> Sheet:
 
 
 def _compared(figure: Figure | None, unit: Unit, notes: _Notes) -> Cell:
-    """A figure in a cell of its own, with all that is to be said of it."""
+    """Return the cell of a figure, with its quartiles, target and source below."""
     if figure is None:
         return Cell(_NOTHING, is_number=True)
     if figure.value is None:
         return Cell(_absent(figure), status="absent", is_number=True)
-    measured = with_unit(figure.value, unit(figure.unit))
+    measured = format_with_unit(figure.value, unit(figure.unit))
     first = _joined(measured, notes.reference(figure.remark))
     published = figure.published and f"published: {figure.published}"
     wanted = figure.wanted and f"wanted: {figure.wanted}"
     verdict = _verdict(figure)
     details = (
-        spread(figure),
+        format_quartiles(figure),
         _joined(wanted, verdict.text and f"- {verdict.text}"),
         _joined(published, notes.reference(figure.source)),
     )

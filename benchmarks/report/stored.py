@@ -1,12 +1,12 @@
-"""Reports in JSON, and back.
+"""Write reports as JSON, and read them.
 
     {"format": "resilient-benchmarks", "version": 1,
-     "stopped":  why no more was measured, "" at the regular end
-     "missing":  [NAME, ...], the benchmarks that therefore found nothing
-     "machine":  {...}, as `benchmarks.machine` has it
-     "results":  [{...}, ...], the fields of `benchmarks.results`}
+     "stopped":  the reason for an early end, "" without one
+     "missing":  [NAME, ...], the benchmarks that have no result because of that
+     "machine":  {...}, from `describe_machine`
+     "results":  [{...}, ...], the fields of `benchmarks.results.Result`}
 
-A number that JSON does not have is "NaN", "Infinity" or "-Infinity", as text.
+Numbers that JSON does not have are the texts "NaN", "Infinity" and "-Infinity".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.report.document import Report
 from benchmarks.results import as_json
 from resilient import ConfigError
 
-__all__ = ["read_report", "report_in", "text_of"]
+__all__ = ["parse_report", "read_report", "to_json"]
 
 _FORMAT: Final = "resilient-benchmarks"
 _VERSION: Final = 1
@@ -31,8 +31,8 @@ _VERSION: Final = 1
 _NO_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def text_of(report: Report) -> str:
-    """A report as JSON: ASCII, and nothing that the standard does not know."""
+def to_json(report: Report) -> str:
+    """Return a report as JSON in ASCII, within the standard."""
     facts = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -66,25 +66,25 @@ def _real(value: float) -> float | str:
 
 
 def read_report(path: str) -> Report:
-    """The report in a file.
+    """Read a report from a file.
 
     Raises:
-        ConfigError: It is no report, or one of a version that is not known here.
-        OSError: It cannot be read.
+        ConfigError: The file is no report, or one of an unknown version.
+        OSError: The file cannot be read.
     """
     with open(path, "rb") as file:
-        return report_in(file.read(), path)
+        return parse_report(file.read(), path)
 
 
-def report_in(text: bytes, name: str) -> Report:
-    """The report in a text.
+def parse_report(text: bytes, name: str) -> Report:
+    """Read a report from JSON.
 
     Args:
         text: The JSON.
-        name: What an error calls it.
+        name: The name for error messages.
 
     Raises:
-        ConfigError: It is no report, or one of a version that is not known here.
+        ConfigError: The JSON is no report, or one of an unknown version.
     """
     try:
         facts = json.loads(text)
@@ -97,7 +97,7 @@ def report_in(text: bytes, name: str) -> Report:
         raise _misfit(name, f"its version is {json.dumps(version)}, not {_VERSION}")
     try:
         return _CONVERTER.structure(facts, Report)
-    except Exception as error:  # whatever cattrs makes of what somebody has written
+    except Exception as error:  # cattrs may raise anything for wrong input
         raise _misfit(name, transform_error(error)[0]) from None
 
 
@@ -110,12 +110,12 @@ def _float(value: Any, _: object) -> float:
         return _NO_NUMBERS[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"expected a number, not {value!r:.40}")
-    float(value)  # which an integer may be too large for
+    float(value)  # raises if an integer is too large
     return value
 
 
 def _exactly(value: Any, kind: type[Any]) -> Any:
-    """Text for text, and so on: nothing is converted."""
+    """Accept a value of exactly this type; convert nothing."""
     if type(value) is not kind:
         raise ValueError(f"expected {kind.__name__}, not {value!r:.40}")
     return value

@@ -1,4 +1,4 @@
-"""A report on a terminal."""
+"""Show a report on a terminal."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from rich.text import Text
 
 from benchmarks.report.document import (
     Report,
-    as_wanted,
-    figures_wanted,
-    how_many_hold,
+    count_met,
+    describe_target,
     machine_in_a_line,
+    target_figures,
     versions_in_a_line,
 )
-from benchmarks.report.numbers import words
-from benchmarks.report.sheets import Cell, Sheet, sheets_of
+from benchmarks.report.sheets import Cell, Sheet, make_sheets
+from benchmarks.report.text import format_value
 from benchmarks.results import Result
 from resilient.cli.tables import headed, text
 
-__all__ = ["shown"]
+__all__ = ["render_report"]
 
 _STYLES = {"": "", "holds": "green", "misses": "bold red", "absent": "dim"}
 
 
-def shown(report: Report) -> Iterator[RenderableType]:
-    """Everything but the charts."""
+def render_report(report: Report) -> Iterator[RenderableType]:
+    """Yield everything but the charts, ready to print."""
     yield text(machine_in_a_line(report.machine))
     yield text(versions_in_a_line(report.machine), style="dim")
     for result in report.results:
@@ -44,10 +44,12 @@ def _result(result: Result) -> Iterator[RenderableType]:
     seed = "" if result.seed is None else f"  (seed {result.seed})"
     yield text(f"run again: {result.command}{seed}", style="dim")
     if result.parameters:
-        parameters = "; ".join(f"{name}: {words(each)}" for name, each in result.parameters.items())
+        parameters = "; ".join(
+            f"{name}: {format_value(each)}" for name, each in result.parameters.items()
+        )
         yield text(parameters, style="dim")
     for table in result.tables:
-        for sheet in sheets_of(table):
+        for sheet in make_sheets(table):
             yield from _sheet(sheet)
     if result.notes:
         yield text("")
@@ -81,12 +83,12 @@ def _cell(cell: Cell) -> Text:
 def _end(report: Report) -> Iterator[RenderableType]:
     yield text("")
     for result in report.results:
-        if held := how_many_hold(result):
+        if held := count_met(result):
             yield text(f"{result.name}: {held}")
     missed = [
-        f"misses: {result.name}, {table.title}, {name}: {as_wanted(figure)}"
+        f"misses: {result.name}, {table.title}, {name}: {describe_target(figure)}"
         for result in report.results
-        for table, name, figure in figures_wanted(result)
+        for table, name, figure in target_figures(result)
         if figure.holds is False
     ]
     for line in missed:

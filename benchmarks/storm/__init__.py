@@ -1,6 +1,14 @@
-"""Storms: what many clients do to a server in trouble, in virtual time and reproducibly.
+"""Simulate many clients and a server in trouble, in virtual time and reproducibly.
 
-The middlewares are the library's own, each request goes through them as it does on a
-socket; what is simulated is the network and the server behind it. Each story is a file of
-its own, and sets what somebody has published beside what comes out here.
+The middlewares are the library's own, and each request goes through them as on a socket; the
+network and the server behind it are simulated.
+
+`settings` and `benchmark` are the frame. Each scenario has a file that compares and shows
+(`crowd`, `jitter`, `metastable`, `throttling`, `rate_limit`), most of them beside published
+results, and where the simulation is long a second one (`crowd_simulation`, ...). They share
+`simulation` (processes, arrivals, virtual time), `network` (the server and the way to it) and
+`tally` (counts over time).
+
+`trouble_simulation` is more general: any arrivals, a server made of `trouble_server` and the
+choosers of `resilient.testing`, several policies, and the measures that compare them.
 """

@@ -2,108 +2,58 @@
 
 Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015, with the
 settings of its simulator: base 5 ms, cap 2 s, and a network that takes 10 ms on average for
-each message. As published, all clients begin at once, each wants to change the row once,
-and goes on until it has. What is counted are writes, as there.
+each message. As published, all clients begin at once, each changes the row once, and each
+goes on until it has. Writes are counted, as there.
 """
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 from collections import Counter
 from collections.abc import Iterator
-from random import Random
-from typing import get_args
 
-import aiohttp
-
-from benchmarks.medians import median_of
 from benchmarks.progress import Progress
-from benchmarks.results import Chart, Figure, Line, Table
-from benchmarks.storm.row import Row
+from benchmarks.results import Chart, Figure, Line, ScenarioResult, Table, median_of
+from benchmarks.storm.jitter_simulation import JITTERS, contend
 from benchmarks.storm.settings import StormSettings
-from benchmarks.storm.simulation import Process, randomness, simulate
-from benchmarks.storm.story import Told
-from benchmarks.storm.tally import Tally
-from resilient import Backoff, Retry, RetryPolicy
+from benchmarks.storm.simulation import random_for
 from resilient.retry.schedule import Jitter
-from resilient.testing import LoopClock
 
-__all__ = ["JITTERS", "NUMBERS", "backoff", "contend", "published", "tell"]
+__all__ = ["measure", "published"]
 
 _SOURCE = 'Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015'
-_BASE, _CAP = 0.005, 2.0
 
-JITTERS: tuple[Jitter, ...] = get_args(Jitter)
-
-NUMBERS = (10, 25, 50, 75, 100)
+_NUMBERS = (10, 25, 50, 75, 100)
 _QUICK_NUMBERS = (20, 50, 100)
 _REPEAT, _QUICK_REPEAT = 8, 3
 
-# The slices of time, and how many of them, in the chart of calls over time.
+# Seconds per slice, and the number of slices, in the chart of calls over time.
 _SLICE = 0.1
 _SLICES = 50
 
+# When the last client was done, and when writes arrived.
 _Run = tuple[float, list[float]]
 _Values = dict[Jitter, list[float]]
 
 
-def backoff(jitter: Jitter) -> Backoff:
-    """The backoff that was published under this name.
-
-    There the first wait is twice the base, save for the decorrelated one.
-    """
-    base = _BASE if jitter == "decorrelated" else _BASE * 2
-    return Backoff(base=base, cap=_CAP, jitter=jitter)
-
-
-def contend(clients: int, jitter: Jitter, random: Random) -> _Run:
-    """So many clients change the row, each with a Retry of its own.
-
-    Returns:
-        When the last one was done, and when each write arrived; in seconds.
-    """
-    policy = RetryPolicy(
-        # Nobody gives up; none of these needs nearly as many.
-        max_attempts=100_000,
-        statuses={409},
-        budget=None,
-        backoff=backoff(jitter),
-    )
-    row = Row(random)
-
-    async def main(session: aiohttp.ClientSession) -> float:
-        tally = Tally()
-        clock = LoopClock(draw=random.random)
-        processes = [
-            Process(session, Retry(policy, clock=clock), row, tally, method="PUT")
-            for _ in range(clients)
-        ]
-        await asyncio.gather(*(process.call() for process in processes))
-        assert row.version == tally.succeeded == clients
-        return asyncio.get_running_loop().time()
-
-    return simulate(main), row.writes
-
-
-def tell(settings: StormSettings, progress: Progress) -> Iterator[Told]:
+def measure(settings: StormSettings, progress: Progress) -> Iterator[ScenarioResult]:
     """Compare the jitters over the number of clients."""
-    numbers = _QUICK_NUMBERS if settings.quick else NUMBERS
+    numbers = _QUICK_NUMBERS if settings.quick else _NUMBERS
     repeat = _QUICK_REPEAT if settings.quick else _REPEAT
     progress.begin("jitter", len(numbers) * len(JITTERS) * repeat)
     found: dict[tuple[Jitter, int], list[_Run]] = {}
-    # The greatest number first: it is the one that is published.
+    # The greatest number first: the published figures are for it.
     for clients in sorted(numbers, reverse=True):
         for jitter in JITTERS:
             runs = found[jitter, clients] = []
             for number in range(repeat):
-                random = randomness(settings.seed, "jitter", jitter, clients, number)
+                random = random_for(settings.seed, "jitter", jitter, clients, number)
                 runs.append(contend(clients, jitter, random))
                 progress.advance()
-        yield _told(found)
+        yield _result(found)
 
 
-def _told(found: dict[tuple[Jitter, int], list[_Run]]) -> Told:
+def _result(found: dict[tuple[Jitter, int], list[_Run]]) -> ScenarioResult:
     numbers = sorted({clients for _, clients in found})
     most = numbers[-1]
     calls = {key: [float(len(writes)) for _, writes in runs] for key, runs in found.items()}
@@ -125,7 +75,7 @@ def _told(found: dict[tuple[Jitter, int], list[_Run]]) -> Told:
     )
     work = {jitter: calls[jitter, most] for jitter in JITTERS}
     time = {jitter: times[jitter, most] for jitter in JITTERS}
-    return Told(
+    return ScenarioResult(
         tables=(side_by_side, published(most, work, time)),
         charts=(
             _over_time(most, {jitter: found[jitter, most][0][1] for jitter in JITTERS}),
@@ -136,6 +86,14 @@ def _told(found: dict[tuple[Jitter, int], list[_Run]]) -> Told:
 
 
 def published(clients: int, work: _Values, time: _Values) -> Table:
+    """Compare the ratios between jitters with what the source says of them.
+
+    Args:
+        clients: The number of clients.
+        work: Writes in each run, by jitter.
+        time: Seconds to completion in each run, by jitter.
+    """
+
     def share(
         what: str, of: _Values, one: Jitter, other: Jitter, published: str, claim: str
     ) -> Figure:

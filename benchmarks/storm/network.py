@@ -1,32 +1,81 @@
-"""The network and the server behind it, in memory: what a chain of middlewares ends in."""
+"""Simulate the network and the server behind it, in memory: the end of a chain of middlewares."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import math
 
-from aiohttp import ClientRequest, ClientResponse
+from aiohttp import (
+    ClientConnectorError,
+    ClientOSError,
+    ClientRequest,
+    ClientResponse,
+    ServerDisconnectedError,
+    SocketTimeoutError,
+)
 from attrs import define, evolve, field, frozen
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
-from benchmarks.storm.replies import Replies
 from benchmarks.storm.tally import Tally
-from resilient.testing.script.faults import Reply
+from resilient.testing.handler.responses import make_response
+from resilient.testing.script.faults import Disconnect, Hang, Reply, Reset
 from resilient.testing.script.outage import Period
 from resilient.testing.script.script import Answer, Chooser, Delayed, choose
 from resilient.testing.server.received import Received
 
-__all__ = ["Held", "Network", "Stalled"]
+__all__ = ["Held", "Network", "Replies", "Stalled"]
 
 _NO_QUERY: MultiDictProxy[str] = MultiDictProxy(MultiDict())
+
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 
+# The response of a request that was sent and gets no answer.
+_SENT = Reply(200)
 
-def received_at(now: float) -> Received:
-    """A request whose head is in; of what is in it nothing but the time matters here."""
+
+class Replies:
+    """Makes real responses cheaply: each kind is parsed once, then copied.
+
+    A kind is a status and headers. Its first response comes from aiohttp's own parser and is read
+    to the end; the others are copies with nothing left to read. So status and headers are real,
+    bodies are empty, and parsing takes no time.
+    """
+
+    def __init__(self) -> None:
+        self._parsed: dict[object, ClientResponse] = {}
+        self._parsing = asyncio.Lock()
+
+    async def parse(self, request: ClientRequest, reply: Reply) -> ClientResponse:
+        """Return a response for a reply, parsing it if it is the first of its kind."""
+        # Many may ask for the first one at once; only one of them makes it.
+        async with self._parsing:
+            copy = self.copy(reply)
+            if copy is None:
+                response = await make_response(request, reply)
+                await response.read()
+                self._parsed[reply.status, reply.headers] = response
+                copy = self.copy(reply)
+            assert copy is not None, "it was just made"
+            return copy
+
+    def copy(self, reply: Reply) -> ClientResponse | None:
+        """Return a copy of the first response of this kind, or None if there is none yet."""
+        found = self._parsed.get((reply.status, reply.headers))
+        if found is None:
+            return None
+        response = ClientResponse.__new__(ClientResponse)
+        # copy.copy would be ten times slower.
+        response.__dict__.update(found.__dict__)
+        return response
+
+
+def received_at(now: float, method: str = "GET", path: str = "/") -> Received:
+    """Return a request as a server sees it; its headers do not matter here."""
     return Received(
-        method="GET",
-        target="/",
-        path="/",
+        method=method,
+        target=path,
+        path=path,
         query=_NO_QUERY,
         headers=_NO_HEADERS,
         time=now,
@@ -41,21 +90,21 @@ def received_at(now: float) -> Received:
 
 @frozen
 class Held(Chooser):
-    """A network that holds what is sent within a period, and delivers it all at its end.
+    """A network that holds all requests of a period, and delivers them at its end.
 
-    That is what TCP makes of a switch that is down for a while: everything is sent again,
-    also what nobody waits for any more.
+    TCP does this when a switch is down for a while: everything is sent again, also requests that
+    no client waits for any more.
 
     Attributes:
-        period: When; counted from the start.
-        then: What is behind it.
+        period: The period, counted from the start.
+        then: The server behind the network.
     """
 
     period: Period
     then: Answer
 
     def __call__(self, received: Received) -> Answer:
-        """The answer for a request."""
+        """Return the answer for a request."""
         now = received.time
         if not self.period.covers(now):
             return self.then
@@ -66,14 +115,14 @@ class Held(Chooser):
 
 @frozen
 class Stalled(Chooser):
-    """A server that stalls for a while, and then fails all that it was sent, at once.
+    """A server that holds all requests of a period, and fails them all at its end.
 
-    So does one that hangs, until somebody restarts it.
+    A server that hangs until it is restarted does this.
 
     Attributes:
-        period: When; counted from the start.
-        then: What answers before and after.
-        failure: What comes at the end of the period.
+        period: The period, counted from the start.
+        then: Answers before and after the period.
+        failure: The answer at the end of the period. Default 503.
     """
 
     period: Period
@@ -81,7 +130,7 @@ class Stalled(Chooser):
     failure: Reply = Reply(503)  # noqa: RUF009 (a frozen value)
 
     def __call__(self, received: Received) -> Answer:
-        """The answer for a request."""
+        """Return the answer for a request."""
         now = received.time
         if not self.period.covers(now):
             return self.then
@@ -90,28 +139,54 @@ class Stalled(Chooser):
 
 @define(eq=False)
 class Network:
-    """The handler at the end of the chain: counts what arrives, and answers when it is time.
+    """The handler at the end of the chain: counts arrivals, and answers when it is time.
 
-    A client that gives up is not noticed: the server has taken its request in by then, and
-    works on it.
+    A client that gives up changes nothing: the server has its request by then and works on it.
 
     Attributes:
-        server: What answers, and after how long: any chooser of `resilient.testing`.
-        tally: What has arrived.
+        server: Chooses the answer and its delay: any chooser of `resilient.testing`, and the
+            steps Reply, Reset, Disconnect and Hang.
+        tally: Counts the requests that arrive, those whose connection is refused included.
+        offline: The periods in which connections are refused. Default: none.
+        read_timeout: Seconds without an answer after which aiohttp itself (its `sock_read`)
+            ends an attempt; None, the default, for no limit.
     """
 
     server: Answer
     tally: Tally
+    offline: tuple[Period, ...] = ()
+    read_timeout: float | None = None
     _replies: Replies = field(factory=Replies, init=False)
 
     async def __call__(self, request: ClientRequest) -> ClientResponse:
-        """Answer a request."""
+        """Count and answer a request, or raise as aiohttp would."""
         now = asyncio.get_running_loop().time()
-        seconds, reply = choose(self.server, received_at(now))
-        assert isinstance(reply, Reply), "storms are made of replies"
+        if any(period.covers(now) for period in self.offline):
+            self.tally.arrived(now)
+            await asyncio.sleep(0)
+            refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
+            raise ClientConnectorError(request.connection_key, refused)
+        received = received_at(now, request.method, request.url.path)
+        seconds, step = choose(self.server, received)
+        assert isinstance(step, Reply | Reset | Disconnect | Hang), "storms have no other steps"
         self.tally.arrived(now, seconds)
+        reply = step if isinstance(step, Reply) else _SENT
         response = self._replies.copy(reply) or await self._replies.parse(request, reply)
-        # As aiohttp does when it has sent the request: that is how a middleware can tell.
+        # aiohttp sets it when it has sent the request, and middlewares look at it.
         request.response = response
-        await asyncio.sleep(seconds)
+        if isinstance(step, Hang):
+            seconds += math.inf if step.seconds is None else step.seconds
+        await self._wait(seconds)
+        if isinstance(step, Reset):
+            raise ClientOSError(errno.ECONNRESET, "Connection reset by peer")
+        if not isinstance(step, Reply):
+            raise ServerDisconnectedError
         return response
+
+    async def _wait(self, seconds: float) -> None:
+        if self.read_timeout is not None and seconds > self.read_timeout:
+            await asyncio.sleep(self.read_timeout)
+            raise SocketTimeoutError("Timeout on reading data from socket")
+        if seconds == math.inf:
+            await asyncio.Event().wait()
+        await asyncio.sleep(seconds)

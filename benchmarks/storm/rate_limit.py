@@ -1,8 +1,8 @@
 """A rate limit: fifty callers at once where ten requests a second are allowed.
 
-Those who come too early are told to come back in a second (Retry-After: 1). What matters is
-how many get through in the end, what that costs in requests, and whether they all come back
-at the same moment, which only makes most of them wait again.
+A caller that comes too early is told to come back in a second (Retry-After: 1). The figures
+say how many get through in the end, how many requests that takes, and how many come back at
+the same moment, which only makes most of them wait again.
 """
 
 from __future__ import annotations
@@ -14,18 +14,16 @@ from random import Random
 import aiohttp
 from attrs import evolve, frozen
 
-from benchmarks.medians import median_of
 from benchmarks.progress import Progress
-from benchmarks.results import Chart, Figure, Line, Table
+from benchmarks.results import Chart, Figure, Line, ScenarioResult, Table, median_of
 from benchmarks.storm.network import Network
 from benchmarks.storm.settings import StormSettings
-from benchmarks.storm.simulation import Process, pipelines, randomness, see_through, simulate
-from benchmarks.storm.story import Told
+from benchmarks.storm.simulation import Process, finish, pipelines, random_for, simulate
 from benchmarks.storm.tally import Tally
 from resilient import Policy, RetryPolicy
 from resilient.testing import Reply, TokenBucket
 
-__all__ = ["Callers", "come_at_once", "tell"]
+__all__ = ["Callers", "call_at_once", "groups", "measure"]
 
 _CALLERS = 50
 _RATE = 10
@@ -36,12 +34,12 @@ _REPEAT, _QUICK_REPEAT = 10, 3
 
 @frozen(kw_only=True)
 class Callers:
-    """Who calls, and how.
+    """A group of callers under one policy.
 
     Attributes:
-        name: What they are called.
-        policy: Of each process.
-        processes: Among how many processes they are divided.
+        name: The name of its row.
+        policy: The policy of each process.
+        processes: Processes among which the callers are divided. Default 1.
     """
 
     name: str
@@ -50,7 +48,7 @@ class Callers:
 
 
 def groups(settings: StormSettings) -> tuple[Callers, ...]:
-    """What is set side by side."""
+    """Return the groups to compare."""
     no_budget = evolve(Policy(), retry=RetryPolicy(budget=None))
     five = evolve(Policy(), retry=RetryPolicy(max_attempts=5, budget=None))
     return (
@@ -62,8 +60,8 @@ def groups(settings: StormSettings) -> tuple[Callers, ...]:
     )
 
 
-def come_at_once(callers: Callers, random: Random) -> Tally:
-    """All of them make one call each, at the same time."""
+def call_at_once(callers: Callers, random: Random) -> Tally:
+    """Let all callers make one call each, at the same time, and return the counts."""
     tally = Tally(_SLICE)
     limit = TokenBucket(_RATE, burst=_RATE, then=Reply(200))
     network = Network(limit, tally)
@@ -78,13 +76,13 @@ def come_at_once(callers: Callers, random: Random) -> Tally:
             loop.create_task(processes[number % callers.processes].call())
             for number in range(_CALLERS)
         ]
-        await see_through(calls, 0.0)
+        await finish(calls, 0.0)
 
     simulate(main)
     return tally
 
 
-def tell(settings: StormSettings, progress: Progress) -> Iterator[Told]:
+def measure(settings: StormSettings, progress: Progress) -> Iterator[ScenarioResult]:
     """Compare policies at a rate limit."""
     compared = groups(settings)
     repeat = _QUICK_REPEAT if settings.quick else _REPEAT
@@ -93,15 +91,15 @@ def tell(settings: StormSettings, progress: Progress) -> Iterator[Told]:
     for callers in compared:
         tallies = []
         for number in range(repeat):
-            random = randomness(settings.seed, "rate-limit", callers.name, number)
-            tallies.append(come_at_once(callers, random))
+            random = random_for(settings.seed, "rate-limit", callers.name, number)
+            tallies.append(call_at_once(callers, random))
             progress.advance()
         found[callers.name] = tallies
-    yield _told(found)
+    yield _result(found)
 
 
-def _told(found: dict[str, list[Tally]]) -> Told:
-    return Told(
+def _result(found: dict[str, list[Tally]]) -> ScenarioResult:
+    return ScenarioResult(
         tables=(
             Table(
                 title=f"Rate limit: {_CALLERS} callers at once, {_RATE} requests/s",
@@ -132,7 +130,7 @@ def _told(found: dict[str, list[Tally]]) -> Told:
 
 
 def _row(name: str, tallies: list[Tally]) -> list[Figure]:
-    # In the first slice all of them are there by definition.
+    # All callers are in the first slice, so it is left out.
     again = [max(tally.arrivals(_SLICE, _SECONDS)) * _SLICE for tally in tallies]
     return [
         median_of(f"calls that succeed, {name}", [float(each.succeeded) for each in tallies]),

@@ -1,4 +1,4 @@
-"""What a storm is run with."""
+"""The settings of the storm benchmark."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from typing import Any
 
 from attrs import Attribute, field, frozen
 
-from benchmarks.choice import check_names
-from benchmarks.command import command
 from benchmarks.contenders import Contender, from_file_if_any
-from benchmarks.fields import FLAG, SEED, TEXT, between
+from benchmarks.settings import FLAG, SEED, TEXT, between, check_names, command
 from resilient.errors import ConfigError
 from resilient.support.validation import as_tuple
 
-__all__ = ["STORIES", "StormSettings"]
+__all__ = ["SCENARIOS", "StormSettings"]
 
-STORIES = ("jitter", "throttling", "metastable", "crowd", "rate-limit")
+SCENARIOS = ("jitter", "throttling", "metastable", "crowd", "rate-limit")
 
-# Those in which the policies of a file stand beside the others.
-_OF_POLICIES = ("metastable", "crowd", "rate-limit")
-
+# The scenarios that compare policies, and so take those of a file.
+_POLICY_SCENARIOS = ("metastable", "crowd", "rate-limit")
 
 _SECONDS = 60.0
 _CLIENTS, _QUICK_CLIENTS = 10_000, 1_000
@@ -27,21 +24,20 @@ _CLIENTS, _QUICK_CLIENTS = 10_000, 1_000
 
 @frozen(kw_only=True)
 class StormSettings:
-    """The settings of `measure`.
+    """The settings of the storm benchmark.
 
     Attributes:
-        stories: Which to tell, in this order.
-        quick: Fewer repetitions, numbers of clients, and policies.
-        clients: How many there are in "crowd"; ten thousand, or a tenth of that in a quick run,
-            if nobody says.
-        seconds: How long "crowd" goes on; simulated ones.
-        policy_file: A file of services, whose policies stand beside the others.
-        service: The one service of the file that counts; None for all.
-        seed: Of everything random: the same seed gives the same figures.
+        scenarios: The scenarios to measure, in this order. Default: all.
+        quick: Use fewer repetitions, fewer clients and fewer policies. Default False.
+        clients: Clients in "crowd", from 10 to 100,000. Default 10,000, in a quick run 1,000.
+        seconds: Simulated seconds of "crowd", from 20 to 600. Default 60.
+        policy_file: A file of services whose policies are compared with the others. Default None.
+        service: The only service of the file to use; None, the default, for all.
+        seed: The seed of everything random; the same seed gives the same figures. Default 1.
         own: The policies of the file.
     """
 
-    stories: tuple[str, ...] = field(default=STORIES, converter=as_tuple)
+    scenarios: tuple[str, ...] = field(default=SCENARIOS, converter=as_tuple)
     quick: bool = field(default=False, validator=FLAG)
     clients: int = field(validator=between(10, 100_000))
     seconds: float = field(default=_SECONDS, validator=between(20.0, 600.0, "seconds"))
@@ -50,36 +46,36 @@ class StormSettings:
     seed: int = field(default=1, validator=SEED)
     own: tuple[Contender, ...] = field(init=False, repr=False)
 
-    @stories.validator
-    def _known(self, attribute: Attribute[Any], stories: Any) -> None:
-        where = "StormSettings.stories"
-        if not isinstance(stories, tuple) or not stories:
-            raise ConfigError.of(where, stories, f"some of {', '.join(STORIES)}")
-        check_names(stories, STORIES, where)
+    @scenarios.validator
+    def _known(self, attribute: Attribute[Any], scenarios: Any) -> None:
+        where = "StormSettings.scenarios"
+        if not isinstance(scenarios, tuple) or not scenarios:
+            raise ConfigError.of(where, scenarios, f"some of {', '.join(SCENARIOS)}")
+        check_names(scenarios, SCENARIOS, where)
 
     @clients.default
-    def _as_many(self) -> int:
+    def _default_clients(self) -> int:
         return _QUICK_CLIENTS if self.quick else _CLIENTS
 
     @own.default
-    def _read(self) -> tuple[Contender, ...]:
-        # This is before anything is validated.
+    def _read_policies(self) -> tuple[Contender, ...]:
+        # attrs calls this before it validates anything.
         path = self.policy_file if isinstance(self.policy_file, str) else None
         return from_file_if_any(path, self.service)
 
     def __attrs_post_init__(self) -> None:
-        if self.policy_file is not None and not set(self.stories) & set(_OF_POLICIES):
+        if self.policy_file is not None and not set(self.scenarios) & set(_POLICY_SCENARIOS):
             raise ConfigError(
-                f"a policy file is of no use to {' and '.join(self.stories)}: its policies stand "
-                f"beside others in {', '.join(_OF_POLICIES)}"
+                f"a policy file is of no use to {' and '.join(self.scenarios)}: its policies stand "
+                f"beside others in {', '.join(_POLICY_SCENARIOS)}"
             )
 
     @property
     def command(self) -> str:
-        """What runs it again."""
+        """The command line that runs the benchmark with these settings again."""
         return command(
             "storm",
-            *(self.stories if self.stories != STORIES else ()),
+            *(self.scenarios if self.scenarios != SCENARIOS else ()),
             clients=self.clients,
             seconds=None if self.seconds == _SECONDS else self.seconds,
             policy_file=self.policy_file,

@@ -1,10 +1,10 @@
-"""A run in virtual time: processes with a pipeline each, and those who call through them."""
+"""Simulate in virtual time: processes with a pipeline each, and calls through them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from random import Random
 from typing import Any, TypeVar
@@ -22,50 +22,52 @@ __all__ = [
     "GRACE",
     "Process",
     "arrive_at_random",
+    "finish",
     "pipelines",
-    "randomness",
-    "see_through",
+    "random_for",
     "simulate",
 ]
 
-_URL = URL("http://api.example/meetings")
+_ORIGIN = URL("http://api.example")
+_PATH = "/meetings"
 
-# Seconds for calls that are under way when no more begin.
+# Seconds that calls under way get when no more begin.
 GRACE = 60.0
 
 _T = TypeVar("_T")
 
 
-def randomness(seed: int, *what: object) -> Random:
-    """Random numbers that depend on the seed and on what they are for, and on nothing else."""
+def random_for(seed: int, *what: object) -> Random:
+    """Return a generator of random numbers that depends only on the seed and on its purpose."""
     return Random("/".join(map(str, (seed, *what))))
 
 
 def pipelines(policy: Policy, count: int, random: Random) -> list[Pipeline]:
-    """Pipelines that share a policy and no state, as those of so many processes do."""
+    """Return pipelines that share a policy and no state, as those of separate processes do."""
     return [Pipeline(policy, clock=LoopClock(draw=random.random)) for _ in range(count)]
 
 
 def simulate(main: Callable[[aiohttp.ClientSession], Awaitable[_T]]) -> _T:
-    """Run something in virtual time, from zero, with a session that no request leaves."""
+    """Run a coroutine function in virtual time from zero; no request of its session is sent."""
 
     async def run() -> _T:
-        # A request needs the session that it belongs to; there is no socket in it.
+        # A request needs a session to belong to; the session opens no socket.
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             return await main(session)
 
-    with _silence():
+    with _errors_only():
         return run_in_virtual_time(run())
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Keep quiet of circuits that open: they do by the thousand, and not for real.
+def _errors_only() -> Iterator[None]:
+    """Log errors only, each message once.
 
-    What is said of a hook of the user's that is broken is not to be missed, but once is enough.
+    Circuits open by the thousand here, which is no news. A broken hook of the user's policy is,
+    but once is enough.
     """
     logger = logging.getLogger("resilient")
-    level, once = logger.level, _Once()
+    level, once = logger.level, _FirstOnly()
     logger.setLevel(logging.ERROR)
     logger.addFilter(once)
     try:
@@ -75,15 +77,15 @@ def _silence() -> Iterator[None]:
         logger.setLevel(level)
 
 
-class _Once(logging.Filter):
-    """Lets each message through the first time: each of many processes would say it."""
+class _FirstOnly(logging.Filter):
+    """Passes each message the first time: each of many processes would repeat it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._said: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is new."""
+        """Pass the record if its message is new."""
         message = record.getMessage()
         is_new = message not in self._said
         self._said.add(message)
@@ -92,17 +94,17 @@ class _Once(logging.Filter):
 
 @define(eq=False)
 class Process:
-    """One process of the clients': a chain of middlewares, and its requests.
+    """A client process: a chain of middlewares, and requests that go through it.
 
-    A request that is over is used again for a later call. To the middlewares it is as new:
-    what they keep on it they take along when the call is over.
+    A request is used again for a later call. It is as good as new, since middlewares remove from
+    it whatever they kept there when the call ends.
 
     Attributes:
-        session: What the requests belong to.
-        middleware: The chain.
-        handler: What it ends in.
-        tally: What becomes of the calls is counted here.
-        method: Of the requests.
+        session: The session that the requests belong to.
+        middleware: The chain of middlewares.
+        handler: The handler at the end of the chain.
+        tally: Counts the calls.
+        method: The method of the requests. Default GET.
     """
 
     session: aiohttp.ClientSession
@@ -110,67 +112,74 @@ class Process:
     handler: ClientHandlerType
     tally: Tally
     method: str = "GET"
-    _idle: list[ClientRequest] = field(factory=list, init=False)
+    _idle: dict[str, list[ClientRequest]] = field(factory=dict, init=False)
 
-    async def call(self) -> bool:
-        """Make a call; whether it went well."""
+    async def call(self, path: str = _PATH) -> bool:
+        """Make a call, count it, and return True if it succeeded."""
         loop = asyncio.get_running_loop()
-        request = self._idle.pop() if self._idle else self._new_request(loop)
+        idle = self._idle.setdefault(path, [])
+        request = idle.pop() if idle else self._new_request(path, loop)
         well = refused = False
         try:
             response = await self.middleware(request, self.handler)
             well = response.status < 400
         except (ResilientError, aiohttp.ClientError, TimeoutError) as error:
             refused = isinstance(error, CircuitOpenError)
-        self._idle.append(request)
+        idle.append(request)
         self.tally.ended(loop.time(), well=well, refused=refused)
         return well
 
-    def _new_request(self, loop: asyncio.AbstractEventLoop) -> ClientRequest:
-        return ClientRequest(self.method, _URL, loop=loop, session=self.session)
+    def _new_request(self, path: str, loop: asyncio.AbstractEventLoop) -> ClientRequest:
+        url = _ORIGIN.with_path(path)
+        return ClientRequest(self.method, url, loop=loop, session=self.session)
 
 
 async def arrive_at_random(
-    processes: list[Process], *, rate: float, until: float, random: Random
+    call: Callable[[], Coroutine[Any, Any, bool]],
+    *,
+    rate: float,
+    until: float,
+    random: Random,
+    grace: float = GRACE,
 ) -> None:
-    """Make calls in all processes that do not wait for one another, then see the last through.
+    """Make calls that do not wait for one another, then wait for the last of them.
 
-    They arrive as a Poisson process does, at whatever pace the answers come: slowness
-    does not slow them down.
+    They arrive as a Poisson process, however slowly answers come.
 
     Args:
-        processes: Each call is made in one of them, at random.
-        rate: Calls a second that begin.
-        until: When no more begin; those under way have `GRACE` seconds more.
-        random: Says when, and in which process.
+        call: Makes one call.
+        rate: Calls per second that begin.
+        until: The time after which none begins.
+        random: Draws the times.
+        grace: Seconds that calls under way then get. Default 60.
     """
     loop = asyncio.get_running_loop()
-    # The loop alone would not keep them alive.
+    # The event loop alone would not keep the tasks alive.
     calls: set[asyncio.Task[bool]] = set()
 
-    def forget(call: asyncio.Task[bool]) -> None:
-        # One that broke is kept, to be raised in the end.
-        if call.cancelled() or call.exception() is None:
-            calls.discard(call)
+    def forget(task: asyncio.Task[bool]) -> None:
+        # A task that failed is kept, so that its error is raised at the end.
+        if task.cancelled() or task.exception() is None:
+            calls.discard(task)
 
     while True:
         await asyncio.sleep(random.expovariate(rate))
         if loop.time() >= until:
             break
-        call = loop.create_task(random.choice(processes).call())
-        calls.add(call)
-        call.add_done_callback(forget)
-    await see_through(calls, until)
+        task = loop.create_task(call())
+        calls.add(task)
+        task.add_done_callback(forget)
+    await finish(calls, until, grace)
 
 
-async def see_through(tasks: Iterable[asyncio.Task[Any]], until: float) -> None:
-    """Wait for tasks, `GRACE` seconds longer than until then, and cancel what is left.
+async def finish(tasks: Iterable[asyncio.Task[Any]], until: float, grace: float = GRACE) -> None:
+    """Wait for tasks until `grace` seconds after `until`, then cancel the rest.
 
-    Some policies try for ever.
+    Some policies retry for ever.
     """
     tasks = set(tasks)
     if tasks:
-        seconds = until + GRACE - asyncio.get_running_loop().time()
+        seconds = until + grace - asyncio.get_running_loop().time()
         done, left = await asyncio.wait(tasks, timeout=max(0.0, seconds))
         for task in left:
             task.cancel()

@@ -1,4 +1,4 @@
-"""What is counted in a storm, over time."""
+"""Count the requests and calls of a storm, over time."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from attrs import define, field
 
 __all__ = ["STRETCH", "Tally"]
 
-# Seconds over which a rate is averaged to see whether it is back.
+# Seconds over which goodput is averaged to decide if it has recovered.
 STRETCH = 2.0
 
 
 @define(eq=False)
 class Tally:
-    """Requests that arrive at a server, and what becomes of the calls that they are made for.
+    """Counts of requests that arrive at a server, and of the calls that they belong to.
 
     Attributes:
-        width: Seconds in one slice of the time.
-        calls: Calls that are over.
-        succeeded: Those among them that went well.
-        refused: Those that an open breaker has refused, with nothing sent.
-        requests: Requests that have arrived.
+        width: Seconds per slice of time. Default 1.
+        calls: Calls that have ended.
+        succeeded: Calls that succeeded.
+        refused: Calls that an open breaker refused, with nothing sent.
+        requests: Requests that arrived at the server.
     """
 
     width: float = 1.0
@@ -34,14 +34,14 @@ class Tally:
     _delays: defaultdict[int, float] = field(factory=lambda: defaultdict(float), init=False)
 
     def arrived(self, now: float, delay: float = 0.0) -> None:
-        """Count a request, and remember in how many seconds it will be answered."""
+        """Count a request, and note in how many seconds it will be answered."""
         index = int(now / self.width)
         self.requests += 1
         self._arrivals[index] += 1
         self._delays[index] = delay
 
     def ended(self, now: float, *, well: bool, refused: bool = False) -> None:
-        """Count a call, in the slice in which it is over."""
+        """Count a call in the slice in which it ended."""
         self.calls += 1
         self.refused += refused
         if well:
@@ -50,34 +50,39 @@ class Tally:
 
     @property
     def requests_per_call(self) -> float:
-        """Requests that arrived, for each call that is over."""
+        """Requests that arrived per call that ended."""
         return self.requests / self.calls if self.calls else 0.0
 
     @property
     def success(self) -> float:
-        """The share of the calls that went well, in percent."""
+        """The share of calls that succeeded, in percent."""
         return 100 * self.succeeded / self.calls if self.calls else 0.0
 
     def arrivals(self, start: float, end: float) -> list[float]:
-        """Requests a second that arrived, for each slice from `start` up to `end`."""
+        """Return the requests per second that arrived, for each slice from `start` up to `end`."""
         return self._rates(self._arrivals, start, end)
 
     def goodput(self, start: float, end: float) -> list[float]:
-        """Calls a second that went well, for each slice from `start` up to `end`."""
+        """Return the calls per second that succeeded, for each slice from `start` up to `end`."""
         return self._rates(self._successes, start, end)
 
     def delays(self, start: float, end: float) -> list[float]:
-        """Seconds in which the last request of each slice is answered; 0 if there was none."""
+        """Return the seconds in which the last request of each slice is answered; 0 without one."""
         return [self._delays[index] for index in self._slices(start, end)]
 
     def times(self, start: float, end: float) -> list[float]:
-        """When the slices begin."""
+        """Return the times at which the slices begin."""
         return [index * self.width for index in self._slices(start, end)]
 
     def recovered_at(self, since: float, end: float, rate: float) -> float | None:
-        """From when on, after `since`, goodput is at least a rate for good; None if it is not.
+        """Return the time from which on goodput stays at or above a rate; None if it never does.
 
-        It is looked at over `STRETCH` seconds at a time: what comes at random never comes evenly.
+        Goodput is averaged over `STRETCH` seconds at a time, since random arrivals are uneven.
+
+        Args:
+            since: The first time to look at.
+            end: The last time to look at.
+            rate: Calls per second.
         """
         recovered: float | None = since
         for index in range(int((end - since) / STRETCH)):

@@ -1,37 +1,35 @@
-"""Throttling: what a limit over all retries leaves of them when more and more calls fail.
+"""Throttling: what limits over all retries do when more and more calls fail.
 
 Our budget lets a share of the calls be repeated, whatever fails; gRPC's throttling
-(gRFC A6) lets everything be repeated until too much fails, and then nothing. Google's own
-figures for a budget of a tenth are in "Site Reliability Engineering", chapter 21.
+(gRFC A6, https://github.com/grpc/proposal/blob/master/A6-client-retries.md) lets everything be
+repeated until too much fails, and then nothing. Google's own figures for a budget of a tenth
+are in "Site Reliability Engineering", chapter 21.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from random import Random
 
-import aiohttp
-from aiohttp import ClientMiddlewareType
 from attrs import evolve
 
 from benchmarks.progress import Progress
-from benchmarks.results import Chart, Figure, Line, Table
-from benchmarks.storm.grpc_throttle import GrpcThrottle
-from benchmarks.storm.network import Network
+from benchmarks.results import Chart, Figure, Line, ScenarioResult, Table
 from benchmarks.storm.settings import StormSettings
-from benchmarks.storm.simulation import Process, arrive_at_random, randomness, simulate
-from benchmarks.storm.story import Told
+from benchmarks.storm.simulation import random_for
 from benchmarks.storm.tally import Tally
-from resilient import Backoff, BudgetPolicy, Pipeline, Retry, RetryPolicy
-from resilient.testing import LoopClock, Mixture, Reply
+from benchmarks.storm.throttling_simulation import (
+    BUDGET,
+    MIDDLEWARES,
+    NO_BUDGET,
+    GrpcThrottle,
+    fail_at_random,
+)
+from resilient import BudgetPolicy
 
-__all__ = ["MIDDLEWARES", "fail_at_random", "tell"]
+__all__ = ["measure"]
 
 _A6 = "gRFC A6, gRPC Retry Design, 2017"
 _SRE = 'Google, "Site Reliability Engineering", 2016, chapter 21, "Handling Overload"'
-
-# Three attempts, as in Google's figures, with the backoff of A6's example.
-_POLICY = RetryPolicy(max_attempts=3, budget=None, backoff=Backoff(base=0.1, cap=1.0))
 
 _FAILURES = (0.01, 0.05, 0.09, 0.2, 0.3, 0.5, 0.75, 1.0)
 _QUICK_FAILURES = (0.05, 0.2, 0.5, 1.0)
@@ -40,46 +38,10 @@ _QUICK_CALL_RATES = (3, 100)
 _CALLS, _QUICK_CALLS = 2_500, 1_000
 _CALL_RATE = 100.0
 
-_Make = Callable[[Random], ClientMiddlewareType]
+_Found = dict[tuple[str, float], Tally]
 
 
-def _retry(budget: BudgetPolicy | None) -> _Make:
-    policy = evolve(_POLICY, budget=budget)
-    return lambda random: Retry(policy, clock=LoopClock(draw=random.random))
-
-
-def _grpc(random: Random) -> ClientMiddlewareType:
-    throttle = GrpcThrottle()
-    clock = LoopClock(draw=random.random)
-    return Pipeline.of(Retry(_POLICY, budget=throttle, clock=clock), throttle)
-
-
-_NO_BUDGET, _BUDGET = "no budget", "our budget"
-MIDDLEWARES: dict[str, _Make] = {
-    _NO_BUDGET: _retry(None),
-    _BUDGET: _retry(BudgetPolicy()),
-    "gRPC's throttling": _grpc,
-}
-
-
-def fail_at_random(
-    make: _Make, *, failures: float, call_rate: float, calls: int, random: Random
-) -> Tally:
-    """Make calls through one middleware to a server that fails a share of the requests."""
-    tally = Tally()
-    seed = random.randrange(2**32)
-    server = Mixture({Reply(503): failures}, otherwise=Reply(200), seed=seed)
-    network = Network(server, tally)
-
-    async def main(session: aiohttp.ClientSession) -> None:
-        process = Process(session, make(random), network, tally)
-        await arrive_at_random([process], rate=call_rate, until=calls / call_rate, random=random)
-
-    simulate(main)
-    return tally
-
-
-def tell(settings: StormSettings, progress: Progress) -> Iterator[Told]:
+def measure(settings: StormSettings, progress: Progress) -> Iterator[ScenarioResult]:
     """Compare the limits over the share of failures, then ours over the rate of calls."""
     shares = _QUICK_FAILURES if settings.quick else _FAILURES
     rates = _QUICK_CALL_RATES if settings.quick else _CALL_RATES
@@ -87,7 +49,7 @@ def tell(settings: StormSettings, progress: Progress) -> Iterator[Told]:
     progress.begin("throttling", len(shares) * len(MIDDLEWARES) + len(rates))
 
     def run(what: str, failures: float, call_rate: float) -> Tally:
-        random = randomness(settings.seed, "throttling", what, failures, call_rate)
+        random = random_for(settings.seed, "throttling", what, failures, call_rate)
         tally = fail_at_random(
             MIDDLEWARES[what], failures=failures, call_rate=call_rate, calls=calls, random=random
         )
@@ -97,69 +59,27 @@ def tell(settings: StormSettings, progress: Progress) -> Iterator[Told]:
     found = {
         (what, share): run(what, share, _CALL_RATE) for share in shares for what in MIDDLEWARES
     }
-    told = _compared(shares, found)
-    yield told
-    by_rate = {rate: run(_BUDGET, 1.0, rate) for rate in rates}
-    yield evolve(told, tables=(*told.tables, _floor(by_rate)))
+    result = _by_share(shares, found)
+    yield result
+    by_rate = {rate: run(BUDGET, 1.0, rate) for rate in rates}
+    yield evolve(result, tables=(*result.tables, _floor(by_rate)))
 
 
-def _compared(shares: tuple[float, ...], found: dict[tuple[str, float], Tally]) -> Told:
-    def table(title: str, unit: str, value: Callable[[Tally], float]) -> Table:
-        return Table(
-            title=title,
-            columns=tuple(f"{share:.0%} fail" for share in shares),
-            rows=tuple(
-                (
-                    what,
-                    tuple(
-                        Figure(
-                            what=f"{title}, {what}, {share:.0%} fail",
-                            value=value(found[what, share]),
-                            unit=unit,
-                        )
-                        for share in shares
-                    ),
-                )
-                for what in MIDDLEWARES
-            ),
-            remark=f"One process, {_CALL_RATE:g} calls a second, three attempts.",
-        )
-
-    growth = {what: found[what, 1.0].requests_per_call for what in MIDDLEWARES}
-    throttle = GrpcThrottle()
-    published = Table(
-        title="Throttling: what was published",
-        figures=(
-            Figure(
-                what="requests per call, everything fails, no budget",
-                value=growth[_NO_BUDGET],
-                unit="x",
-                published="3",
-                source=_SRE,
-            ),
-            Figure(
-                what="requests per call, everything fails, our budget",
-                value=growth[_BUDGET],
-                unit="x",
-                published="1.1",
-                source=_SRE,
-                remark="theirs is of a tenth too, and of each client",
-            ),
-            Figure(
-                what="share of failures beyond which gRPC suspends retries",
-                value=100 * throttle.threshold,
-                unit="%",
-                published=f"a tokenRatio of {throttle.token_ratio:g}",
-                source=_A6,
-                remark="follows from the ratio: as many tokens are taken as are given back",
-            ),
-        ),
-    )
-    return Told(
+def _by_share(shares: tuple[float, ...], found: _Found) -> ScenarioResult:
+    """Return what was found over the share of failures."""
+    return ScenarioResult(
         tables=(
-            table("Throttling: requests per call", "x", lambda tally: tally.requests_per_call),
-            table("Throttling: calls that succeed", "%", lambda tally: tally.success),
-            published,
+            _comparison(
+                "Throttling: requests per call",
+                "x",
+                shares,
+                found,
+                lambda tally: tally.requests_per_call,
+            ),
+            _comparison(
+                "Throttling: calls that succeed", "%", shares, found, lambda tally: tally.success
+            ),
+            _published(found),
         ),
         charts=(
             Chart(
@@ -180,6 +100,59 @@ def _compared(shares: tuple[float, ...], found: dict[tuple[str, float], Tally]) 
             "Where few requests fail, gRPC's throttling and our budget repeat nearly all of "
             "them. Beyond a tenth gRPC's stops retries almost altogether, so that a partial "
             "failure costs more calls; ours goes on repeating a tenth.",
+        ),
+    )
+
+
+def _comparison(
+    title: str,
+    unit: str,
+    shares: tuple[float, ...],
+    found: _Found,
+    value: Callable[[Tally], float],
+) -> Table:
+    def figure(what: str, share: float) -> Figure:
+        return Figure(
+            what=f"{title}, {what}, {share:.0%} fail", value=value(found[what, share]), unit=unit
+        )
+
+    return Table(
+        title=title,
+        columns=tuple(f"{share:.0%} fail" for share in shares),
+        rows=tuple((what, tuple(figure(what, share) for share in shares)) for what in MIDDLEWARES),
+        remark=f"One process, {_CALL_RATE:g} calls a second, three attempts.",
+    )
+
+
+def _published(found: _Found) -> Table:
+    growth = {what: found[what, 1.0].requests_per_call for what in MIDDLEWARES}
+    throttle = GrpcThrottle()
+    return Table(
+        title="Throttling: what was published",
+        figures=(
+            Figure(
+                what="requests per call, everything fails, no budget",
+                value=growth[NO_BUDGET],
+                unit="x",
+                published="3",
+                source=_SRE,
+            ),
+            Figure(
+                what="requests per call, everything fails, our budget",
+                value=growth[BUDGET],
+                unit="x",
+                published="1.1",
+                source=_SRE,
+                remark="theirs is of a tenth too, and of each client",
+            ),
+            Figure(
+                what="share of failures beyond which gRPC suspends retries",
+                value=100 * throttle.threshold,
+                unit="%",
+                published=f"a tokenRatio of {throttle.token_ratio:g}",
+                source=_A6,
+                remark="follows from the ratio: as many tokens are taken as are given back",
+            ),
         ),
     )
 

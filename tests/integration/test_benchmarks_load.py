@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from benchmarks.load.arrivals import arrivals
 from benchmarks.load.benchmark import measure
-from benchmarks.load.crew import Crew
+from benchmarks.load.generator import arrivals
 from benchmarks.load.run import Run, run
 from benchmarks.load.scenarios import Scenario
 from benchmarks.load.settings import LoadSettings
+from benchmarks.load.worker_pool import WorkerPool
 from benchmarks.progress import Silent
 from resilient import Policy, RetryPolicy
 from resilient.errors import ConfigError
@@ -33,9 +33,9 @@ def brief(name: str) -> Scenario:
 
 
 @pytest.fixture(scope="module")
-def crew() -> Iterator[Crew]:
-    with Crew(2) as crew:
-        yield crew
+def pool() -> Iterator[WorkerPool]:
+    with WorkerPool(2) as pool:
+        yield pool
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def measured(crew: Crew) -> Callable[..., Run]:
+def measured(pool: WorkerPool) -> Callable[..., Run]:
     def one(where: Scenario, who: str, **options: Any) -> Run:
-        return run(where, contender(who), LoadSettings(**options), crew, lambda seconds: None)
+        return run(where, contender(who), LoadSettings(**options), pool, lambda seconds: None)
 
     return one
 
@@ -95,27 +95,27 @@ def test_a_circuit_that_opens_is_counted_and_every_run_begins_with_new_ones(
 
 
 @pytest.mark.slow
-def test_a_port_that_is_taken_is_said(crew: Crew) -> None:
+def test_a_port_that_is_taken_is_said(pool: WorkerPool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         settings = LoadSettings(port=port)
         with pytest.raises(ConfigError, match=f"port {port} is taken"):
-            run(brief("calm"), contender("none"), settings, crew, lambda seconds: None)
+            run(brief("calm"), contender("none"), settings, pool, lambda seconds: None)
 
 
-def test_a_policy_that_cannot_be_sent_is_said(crew: Crew) -> None:
+def test_a_policy_that_cannot_be_sent_is_said(pool: WorkerPool) -> None:
     here = evolve(
         contender("none"),
         policy=Policy(name="mine", retry=RetryPolicy(judge=lambda request, outcome: None)),
     )
     with pytest.raises(ConfigError, match="'mine' has to be sent to another process"):
-        run(brief("calm"), here, LoadSettings(), crew, lambda seconds: None)
+        run(brief("calm"), here, LoadSettings(), pool, lambda seconds: None)
 
 
 @pytest.mark.slow
 def test_a_worker_that_dies_is_said() -> None:
-    with Crew(2) as crew:
-        killed = crew.pids[1]
+    with WorkerPool(2) as pool:
+        killed = pool.pids[1]
 
         def kill(seconds: float) -> None:
             with contextlib.suppress(ProcessLookupError):  # it is dead by the second time
@@ -123,8 +123,8 @@ def test_a_worker_that_dies_is_said() -> None:
 
         long = evolve(brief("calm"), seconds=60.0)
         with pytest.raises(RuntimeError, match="load worker 2 has ended with code -9"):
-            run(long, contender("none"), LoadSettings(), crew, kill)
-        pids = crew.pids
+            run(long, contender("none"), LoadSettings(), pool, kill)
+        pids = pool.pids
     assert not any(alive(pid) for pid in pids)
 
 

@@ -11,11 +11,11 @@ import pytest
 from yarl import URL
 
 from benchmarks.overhead.imports import import_time
-from benchmarks.overhead.server import answering
+from benchmarks.overhead.server import running_server
 
 
 async def test_the_server_answers_requests_on_one_connection() -> None:
-    with answering() as url:
+    with running_server() as url:
         async with aiohttp.ClientSession() as session:
             for _ in range(3):
                 async with session.get(url) as response:
@@ -24,7 +24,7 @@ async def test_the_server_answers_requests_on_one_connection() -> None:
 
 
 async def test_the_server_answers_each_head_once_however_it_arrives() -> None:
-    with answering() as url:
+    with running_server() as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", URL(url).port)
         head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
         for piece in (head[:20], head[20:-1], head[-1:] + head + head[:-1], head[-1:]):
@@ -38,7 +38,7 @@ async def test_the_server_answers_each_head_once_however_it_arrives() -> None:
 
 
 async def test_the_server_is_gone_when_its_context_is() -> None:
-    with answering() as url:
+    with running_server() as url:
         pass
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", URL(url).port)

@@ -1,1 +1,1 @@
-"""What people use instead: a file for each, which says what it can and cannot do."""
+"""Wrap what people use instead: one file each, which says what it can and cannot do."""

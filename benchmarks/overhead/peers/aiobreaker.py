@@ -1,7 +1,7 @@
 """aiobreaker: a circuit breaker as a decorator.
 
 https://github.com/arlyon/aiobreaker. It opens after failures in a row, for a fixed time, and
-then lets everybody through. It knows exceptions alone: statuses that are failures become
+then lets all calls through. It knows exceptions alone: statuses that are failures become
 exceptions in the decorated function. A rate of failures, a number of probes and a time that
 grows cannot be expressed, and there is no registry: a circuit by origin is the user's own dict.
 """
@@ -16,8 +16,8 @@ from typing import TypeVar
 from aiobreaker import CircuitBreaker, CircuitBreakerError
 from aiohttp import ClientResponse
 
-from benchmarks.overhead.equal import EQUAL, FAILURES, Equal
-from benchmarks.overhead.wrapper import Circuits, Decorator, in_a_dict, raising
+from benchmarks.overhead.common_settings import COMMON, FAILURE_STATUSES, CommonSettings
+from benchmarks.overhead.wrapper import Circuits, Decorator, circuits_in_dict, raise_for_statuses
 
 __all__ = ["WRAPPER"]
 
@@ -40,15 +40,15 @@ class Aiobreaker(Decorator):
     first_use = "from aiobreaker import CircuitBreaker; CircuitBreaker()"
 
     def decorate(
-        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+        self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a breaker."""
         decorated: Callable[[_T], Awaitable[ClientResponse]]
-        decorated = self._breaker(equal)(raising(function, FAILURES))
+        decorated = self._breaker(common)(raise_for_statuses(function, FAILURE_STATUSES))
         return decorated
 
-    def circuits(self, equal: Equal = EQUAL) -> Circuits:
-        """A dict of them."""
+    def circuits(self, common: CommonSettings = COMMON) -> Circuits:
+        """Return a dict of breakers."""
 
         async def failing() -> None:
             raise ConnectionError
@@ -60,12 +60,13 @@ class Aiobreaker(Decorator):
             with suppress(ConnectionError):
                 await breaker.call_async(failing if failed else succeeding)
 
-        return in_a_dict(lambda: self._breaker(equal), put)
+        return circuits_in_dict(lambda: self._breaker(common), put)
 
     @staticmethod
-    def _breaker(equal: Equal) -> CircuitBreaker:
+    def _breaker(common: CommonSettings) -> CircuitBreaker:
         return CircuitBreaker(
-            fail_max=equal.in_a_row, timeout_duration=timedelta(seconds=equal.open_for)
+            fail_max=common.consecutive_failures,
+            timeout_duration=timedelta(seconds=common.open_for),
         )
 
 

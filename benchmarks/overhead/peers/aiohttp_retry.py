@@ -19,14 +19,20 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSess
 from aiohttp_retry import ExponentialRetry, RetryClient
 from yarl import URL
 
-from benchmarks.overhead.equal import EQUAL, METHODS, STATUSES, TRANSPORT, Equal
+from benchmarks.overhead.common_settings import (
+    COMMON,
+    IDEMPOTENT_METHODS,
+    RETRY_STATUSES,
+    TRANSPORT_ERRORS,
+    CommonSettings,
+)
 from benchmarks.overhead.wrapper import Fetch, Wrapper
 
 __all__ = ["WRAPPER"]
 
 
 class _Thin:
-    """As much of a session as it needs, around a handler."""
+    """The part of a session that the library needs, around a handler."""
 
     def __init__(self, send: ClientHandlerType) -> None:
         self._send = send
@@ -43,20 +49,20 @@ class AiohttpRetry(Wrapper):
     lacks = ("full jitter", "budget", "Retry-After", "drained responses", "deadline")
     first_use = "from aiohttp_retry import ExponentialRetry, RetryClient; ExponentialRetry()"
 
-    def around(self, send: ClientHandlerType, equal: Equal = EQUAL) -> ClientHandlerType:
-        """A client of a thin session, which is given the request in the place of a URL."""
-        client = self._around(cast("ClientSession", _Thin(send)), equal)
+    def wrap(self, send: ClientHandlerType, common: CommonSettings = COMMON) -> ClientHandlerType:
+        """Return a client of a thin session, which gets the request in the place of a URL."""
+        client = self._client(cast("ClientSession", _Thin(send)), common)
 
         async def call(request: ClientRequest) -> ClientResponse:
-            # In a tuple, as several URLs are given, it does not ask what they are.
+            # In a tuple, which is for several URLs, it is not checked to be a URL.
             return await client.get((request,))  # type: ignore[arg-type]  # see above
 
         return call
 
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
-        """A client of the session."""
-        client = self._around(session, EQUAL)
+        """Yield a fetch through a client of the session."""
+        client = self._client(session, COMMON)
 
         async def fetch(url: URL) -> ClientResponse:
             async with client.get(url) as response:
@@ -66,15 +72,15 @@ class AiohttpRetry(Wrapper):
         yield fetch
 
     @staticmethod
-    def _around(session: ClientSession, equal: Equal) -> RetryClient:
-        # It doubles before the first wait.
+    def _client(session: ClientSession, common: CommonSettings) -> RetryClient:
+        # The library doubles the wait before the first one.
         options = ExponentialRetry(
-            attempts=equal.attempts,
-            start_timeout=equal.base / 2,
-            max_timeout=equal.cap,
-            statuses=set(STATUSES),
-            exceptions=set(TRANSPORT),
-            methods=set(METHODS),
+            attempts=common.attempts,
+            start_timeout=common.base / 2,
+            max_timeout=common.cap,
+            statuses=set(RETRY_STATUSES),
+            exceptions=set(TRANSPORT_ERRORS),
+            methods=set(IDEMPOTENT_METHODS),
             retry_all_server_errors=False,
         )
         return RetryClient(session, retry_options=options)

@@ -1,4 +1,4 @@
-"""backoff: its decorator, not the wait generators that are used here too.
+"""backoff: its decorator, not the wait generators, which our own retry uses.
 
 https://github.com/litl/backoff, which is archived. It counts attempts, has full jitter and a
 cap, and stops after a time, if an attempt ends. It knows exceptions, or a predicate of
@@ -14,8 +14,8 @@ from typing import TypeVar
 import backoff
 from aiohttp import ClientResponse, ClientResponseError
 
-from benchmarks.overhead.equal import STATUSES, TRANSPORT, Equal
-from benchmarks.overhead.wrapper import Decorator, raising
+from benchmarks.overhead.common_settings import RETRY_STATUSES, TRANSPORT_ERRORS, CommonSettings
+from benchmarks.overhead.wrapper import Decorator, raise_for_statuses
 
 __all__ = ["WRAPPER"]
 
@@ -37,19 +37,19 @@ class Backoff(Decorator):
     first_use = "import backoff; backoff.on_exception(backoff.expo, OSError)"
 
     def decorate(
-        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+        self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a retry."""
         retry = backoff.on_exception(
             backoff.expo,
-            (ClientResponseError, *TRANSPORT),
-            max_tries=equal.attempts,
-            max_time=equal.total,
-            factor=equal.base,
-            max_value=equal.cap,
+            (ClientResponseError, *TRANSPORT_ERRORS),
+            max_tries=common.attempts,
+            max_time=common.total,
+            factor=common.base,
+            max_value=common.cap,
             logger=None,
         )
-        return retry(raising(function, STATUSES))
+        return retry(raise_for_statuses(function, RETRY_STATUSES))
 
 
 WRAPPER = Backoff()

@@ -1,4 +1,4 @@
-"""Which peers there are, and those of them that are installed."""
+"""List the peers, and find those that are installed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from attrs import frozen
 
 from benchmarks.overhead.wrapper import Wrapper
 
-__all__ = ["HAND_WRITTEN", "LIBRARIES", "Found", "find_peers"]
+__all__ = ["HAND_WRITTEN", "LIBRARIES", "Peers", "find_peers"]
 
-# By the names of their distributions; a library is imported by the same name.
+# The names of distributions; each library is imported by the same name.
 LIBRARIES = (
     "aiohttp-retry",
     "tenacity",
@@ -25,29 +25,29 @@ LIBRARIES = (
     "clientwright",
 )
 
-# What a person writes who wants no library: the floor.
+# Code that people write instead of using a library: the least cost.
 HAND_WRITTEN = ("hand-written-retry", "hand-written-breaker")
 
 
 @frozen
-class Found:
+class Peers:
     """The peers.
 
     Attributes:
-        wrappers: Those that can be measured.
-        absent: The names of those that are not installed.
-        unfit: Those that are, and cannot be used as they are here; and why, in a few words.
+        wrappers: The peers that can be measured.
+        absent: The names of peers that are not installed.
+        unusable: Peers whose installed version cannot be used, with the reason.
     """
 
     wrappers: tuple[Wrapper, ...] = ()
     absent: tuple[str, ...] = ()
-    unfit: tuple[tuple[str, str], ...] = ()
+    unusable: tuple[tuple[str, str], ...] = ()
 
 
-def find_peers(names: tuple[str, ...] = HAND_WRITTEN + LIBRARIES) -> Found:
-    """Import the peers that are there."""
+def find_peers(names: tuple[str, ...] = HAND_WRITTEN + LIBRARIES) -> Peers:
+    """Import the peers that are installed."""
     wrappers: list[Wrapper] = []
-    absent, unfit = [], []
+    absent, unusable = [], []
     for name in names:
         module = name.replace("-", "_")
         if name in LIBRARIES and find_spec(module) is None:
@@ -56,18 +56,18 @@ def find_peers(names: tuple[str, ...] = HAND_WRITTEN + LIBRARIES) -> Found:
         try:
             wrapper = import_module(f"benchmarks.overhead.peers.{module}").WRAPPER
             asyncio.run(_try(wrapper))
-        except ImportError:  # it is there, and something that it needs is not
+        except ImportError:  # installed, but something that it needs is not
             absent.append(name)
-        except Exception as error:  # whatever another version of it makes of how it is used here
-            unfit.append((name, f"{type(error).__name__}: {error}"))
+        except Exception as error:  # another version may fail in any way
+            unusable.append((name, f"{type(error).__name__}: {error}"))
         else:
             wrappers.append(wrapper)
-    return Found(tuple(wrappers), tuple(absent), tuple(unfit))
+    return Peers(tuple(wrappers), tuple(absent), tuple(unusable))
 
 
 async def _try(wrapper: Wrapper) -> None:
-    """Make what is to be measured, and use it once if it has a breaker."""
-    wrapper.around(_nothing)
+    """Wrap a handler once, and use a circuit if the peer has a breaker."""
+    wrapper.wrap(_nothing)
     await wrapper.close()
     if wrapper.refusal is not None:
         await wrapper.circuits()("a circuit", (False, True))

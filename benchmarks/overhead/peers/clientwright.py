@@ -19,14 +19,19 @@ import clientwright
 from aiohttp import ClientMiddlewareType, ClientSession
 from clientwright.core.policy.circuit import CircuitRegistry
 
-from benchmarks.overhead.equal import EQUAL, METHODS, STATUSES, Equal
-from benchmarks.overhead.wrapper import Circuits, Fetch, Middleware, fetching
+from benchmarks.overhead.common_settings import (
+    COMMON,
+    IDEMPOTENT_METHODS,
+    RETRY_STATUSES,
+    CommonSettings,
+)
+from benchmarks.overhead.wrapper import Circuits, Fetch, Middleware, fetch_with
 
 __all__ = ["WRAPPER"]
 
 
 class Clientwright(Middleware):
-    """What `clientwright.build` makes."""
+    """The middleware of a session that `clientwright.build` makes."""
 
     name = "clientwright"
     parts = "deadline, retry, breaker, attempt time-out"
@@ -40,23 +45,25 @@ class Clientwright(Middleware):
     def __init__(self) -> None:
         self._built: list[ClientSession] = []
 
-    def middleware(self, equal: Equal) -> ClientMiddlewareType:
-        """That of a session."""
-        session = self._build(equal)
+    def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
+        """Take the middleware of a session that the library builds."""
+        session = self._build(common)
         self._built.append(session)
         (middleware,) = session._middlewares
         return middleware
 
     @asynccontextmanager
     async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
-        """A session of its own."""
-        async with self._build(EQUAL) as built:
-            yield fetching(built)
+        """Yield a fetch through a session of its own."""
+        async with self._build(COMMON) as built:
+            yield fetch_with(built)
 
-    def circuits(self, equal: Equal = EQUAL) -> Circuits:
-        """Its registry, which is asked as its engine asks."""
+    def circuits(self, common: CommonSettings = COMMON) -> Circuits:
+        """Return its registry of circuits, used as its engine uses it."""
         config = clientwright.CircuitBreakerConfig(
-            fail_threshold=equal.in_a_row, recovery_timeout=equal.open_for, max_keys=1 << 20
+            fail_threshold=common.consecutive_failures,
+            recovery_timeout=common.open_for,
+            max_keys=1 << 20,
         )
         registry = CircuitRegistry(config, lambda: 0.0)
         failure = clientwright.Outcome(kind=clientwright.FailureKind.CONNECT_ERROR)
@@ -75,24 +82,24 @@ class Clientwright(Middleware):
             await self._built.pop().close()
 
     @staticmethod
-    def _build(equal: Equal) -> ClientSession:
+    def _build(common: CommonSettings) -> ClientSession:
         session: ClientSession = clientwright.build(
             "aiohttp",
             clientwright.ClientConfig(
                 "api",
-                timeout=clientwright.TimeoutConfig(total=equal.total, attempt=equal.attempt),
+                timeout=clientwright.TimeoutConfig(total=common.total, attempt=common.attempt),
                 retry=clientwright.RetryConfig(
-                    max_attempts=equal.attempts,
-                    initial_backoff=equal.base,
-                    max_backoff=equal.cap,
+                    max_attempts=common.attempts,
+                    initial_backoff=common.base,
+                    max_backoff=common.cap,
                     jitter=1.0,
-                    retryable_status=STATUSES,
-                    methods=METHODS,
+                    retryable_status=RETRY_STATUSES,
+                    methods=IDEMPOTENT_METHODS,
                 ),
                 circuit_breaker=clientwright.CircuitBreakerConfig(
-                    fail_threshold=equal.in_a_row,
-                    recovery_timeout=equal.open_for,
-                    half_open_max_calls=equal.probes,
+                    fail_threshold=common.consecutive_failures,
+                    recovery_timeout=common.open_for,
+                    half_open_max_calls=common.probes,
                 ),
                 observability=clientwright.ObservabilityConfig(
                     logging=False, metrics=False, tracing=False

@@ -1,8 +1,8 @@
-"""A retry and a breaker as somebody writes them in an hour: the floor for both.
+"""A retry and a breaker as people write them in an hour: the least cost of both.
 
-The breaker counts failures in a row, which random failures open for nothing; it has one
-circuit for all servers, and lets everybody through when its time is up. For the rest it is
-the hand-written retry.
+The breaker counts failures in a row, so that random failures open it for nothing; it has one
+circuit for all servers, and lets all calls through when its time is up. The retry is the
+hand-written one.
 """
 
 from __future__ import annotations
@@ -17,19 +17,24 @@ from aiohttp import (
     ClientResponse,
 )
 
-from benchmarks.overhead.equal import EQUAL, FAILURES, TRANSPORT, Equal
+from benchmarks.overhead.common_settings import (
+    COMMON,
+    FAILURE_STATUSES,
+    TRANSPORT_ERRORS,
+    CommonSettings,
+)
 from benchmarks.overhead.peers.hand_written_retry import WRAPPER as RETRY
-from benchmarks.overhead.wrapper import Circuits, Middleware, in_a_dict
+from benchmarks.overhead.wrapper import Circuits, Middleware, circuits_in_dict
 
 __all__ = ["WRAPPER"]
 
 
 class Refused(Exception):
-    """The circuit is open. (Not one of aiohttp's errors: it is not to be retried.)"""
+    """The circuit is open. (It is no error of aiohttp's, so that it is not retried.)"""
 
 
 class Circuit:
-    """Failures in a row, and until when nothing goes out."""
+    """Counts failures in a row, and keeps the time until which calls are refused."""
 
     __slots__ = ("failures", "open_until")
 
@@ -38,18 +43,18 @@ class Circuit:
         self.open_until = 0.0
 
     def check(self) -> None:
-        """Refuse, while it is open."""
+        """Raise while the circuit is open."""
         if self.open_until and time.monotonic() < self.open_until:
             raise Refused
 
-    def count(self, equal: Equal, *, failed: bool) -> None:
-        """Count a call."""
+    def count(self, common: CommonSettings, *, failed: bool) -> None:
+        """Count a call; open after enough failures in a row."""
         if not failed:
             self.failures, self.open_until = 0, 0.0
             return
         self.failures += 1
-        if self.failures >= equal.in_a_row:
-            self.open_until = time.monotonic() + equal.open_for
+        if self.failures >= common.consecutive_failures:
+            self.open_until = time.monotonic() + common.open_for
 
 
 class HandWrittenBreaker(Middleware):
@@ -60,34 +65,34 @@ class HandWrittenBreaker(Middleware):
     lacks = ("failure rate", "bounded probes", "circuits by origin", *RETRY.lacks)
     refusal = Refused
 
-    def middleware(self, equal: Equal) -> ClientMiddlewareType:
-        """Make it."""
+    def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
+        """Make a new middleware."""
         circuit = Circuit()
-        retry = RETRY.middleware(equal)
+        retry = RETRY.middleware(common)
 
         def both(request: ClientRequest, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
             async def guarded(request: ClientRequest) -> ClientResponse:
                 circuit.check()
                 try:
                     response = await handler(request)
-                except TRANSPORT:
-                    circuit.count(equal, failed=True)
+                except TRANSPORT_ERRORS:
+                    circuit.count(common, failed=True)
                     raise
-                circuit.count(equal, failed=response.status in FAILURES)
+                circuit.count(common, failed=response.status in FAILURE_STATUSES)
                 return response
 
             return retry(request, guarded)
 
         return both
 
-    def circuits(self, equal: Equal = EQUAL) -> Circuits:
-        """A dict of them."""
+    def circuits(self, common: CommonSettings = COMMON) -> Circuits:
+        """Return a dict of circuits."""
 
         async def put(circuit: Circuit, failed: bool) -> None:
             circuit.check()
-            circuit.count(equal, failed=failed)
+            circuit.count(common, failed=failed)
 
-        return in_a_dict(Circuit, put)
+        return circuits_in_dict(Circuit, put)
 
 
 WRAPPER = HandWrittenBreaker()

@@ -1,7 +1,7 @@
-"""A retry as somebody writes it in ten minutes, as a middleware: the floor for a retry.
+"""A retry as people write it in ten minutes, as a middleware: the least cost of a retry.
 
-It has no budget, and leaves Retry-After, the body, the connection of the response that it
-drops, and aiohttp's own second attempt to chance.
+It has no budget, and ignores Retry-After, the body, the connection of the response that it
+drops, and aiohttp's own second attempt.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ import random
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
-from benchmarks.overhead.equal import METHODS, STATUSES, TRANSPORT, Equal
+from benchmarks.overhead.common_settings import (
+    IDEMPOTENT_METHODS,
+    RETRY_STATUSES,
+    TRANSPORT_ERRORS,
+    CommonSettings,
+)
 from benchmarks.overhead.wrapper import Middleware
 
 __all__ = ["WRAPPER"]
@@ -24,23 +29,23 @@ class HandWrittenRetry(Middleware):
     parts = "retry"
     lacks = ("budget", "Retry-After", "drained responses", "deadline", "attempt time-out")
 
-    def middleware(self, equal: Equal) -> ClientMiddlewareType:
-        """Make it."""
+    def middleware(self, common: CommonSettings) -> ClientMiddlewareType:
+        """Make a new middleware."""
 
         async def retry(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
             attempt = 1
             while True:
-                is_last = attempt >= equal.attempts or request.method not in METHODS
+                is_last = attempt >= common.attempts or request.method not in IDEMPOTENT_METHODS
                 try:
                     response = await handler(request)
-                except TRANSPORT:
+                except TRANSPORT_ERRORS:
                     if is_last:
                         raise
                 else:
-                    if is_last or response.status not in STATUSES:
+                    if is_last or response.status not in RETRY_STATUSES:
                         return response
                     response.release()
-                longest = min(equal.cap, equal.base * 2 ** (attempt - 1))
+                longest = min(common.cap, common.base * 2 ** (attempt - 1))
                 await asyncio.sleep(random.uniform(0, longest))
                 attempt += 1
 

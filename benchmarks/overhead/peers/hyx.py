@@ -2,7 +2,7 @@
 
 https://github.com/roma-glushko/hyx. The retry counts what follows the first attempt, has full
 jitter and a cap; its backoff is one iterator for all calls, which other calls move on. The
-breaker opens after failures in a row, for a fixed time, and then lets everybody through. Both
+breaker opens after failures in a row, for a fixed time, and then lets all calls through. Both
 know exceptions alone: statuses become exceptions in the decorated function, 429 among them,
 which the breaker then takes for a failure too. Its time-out, which is a decorator as well, is
 left out, as no other retry library here has one.
@@ -21,13 +21,18 @@ from hyx.retry import retry
 from hyx.retry.backoffs import expo
 from hyx.retry.jitters import full
 
-from benchmarks.overhead.equal import EQUAL, STATUSES, TRANSPORT, Equal
-from benchmarks.overhead.wrapper import Circuits, Decorator, in_a_dict, raising
+from benchmarks.overhead.common_settings import (
+    COMMON,
+    RETRY_STATUSES,
+    TRANSPORT_ERRORS,
+    CommonSettings,
+)
+from benchmarks.overhead.wrapper import Circuits, Decorator, circuits_in_dict, raise_for_statuses
 
 __all__ = ["WRAPPER"]
 
 _T = TypeVar("_T")
-_ERRORS = (ClientResponseError, *TRANSPORT)
+_ERRORS = (ClientResponseError, *TRANSPORT_ERRORS)
 
 
 class Hyx(Decorator):
@@ -49,21 +54,21 @@ class Hyx(Decorator):
     first_use = "from hyx.retry import retry; from hyx.circuitbreaker import consecutive_breaker"
 
     def decorate(
-        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+        self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a retry around a breaker."""
         again = retry(
             on=_ERRORS,
-            attempts=equal.attempts - 1,
-            backoff=expo(min_delay_secs=equal.base, max_delay_secs=equal.cap, jitter=full),
+            attempts=common.attempts - 1,
+            backoff=expo(min_delay_secs=common.base, max_delay_secs=common.cap, jitter=full),
         )
-        breaker: Callable[[Any], Any] = self._breaker(equal)
+        breaker: Callable[[Any], Any] = self._breaker(common)
         decorated: Callable[[_T], Awaitable[ClientResponse]]
-        decorated = again(breaker(raising(function, STATUSES)))
+        decorated = again(breaker(raise_for_statuses(function, RETRY_STATUSES)))
         return decorated
 
-    def circuits(self, equal: Equal = EQUAL) -> Circuits:
-        """A dict of them."""
+    def circuits(self, common: CommonSettings = COMMON) -> Circuits:
+        """Return a dict of breakers."""
 
         async def put(breaker: consecutive_breaker, failed: bool) -> None:
             with suppress(TimeoutError):
@@ -71,15 +76,15 @@ class Hyx(Decorator):
                     if failed:
                         raise TimeoutError
 
-        return in_a_dict(lambda: self._breaker(equal), put)
+        return circuits_in_dict(lambda: self._breaker(common), put)
 
     @staticmethod
-    def _breaker(equal: Equal) -> consecutive_breaker:
+    def _breaker(common: CommonSettings) -> consecutive_breaker:
         return consecutive_breaker(
             exceptions=_ERRORS,
-            failure_threshold=equal.in_a_row,
-            recovery_time_secs=equal.open_for,
-            recovery_threshold=equal.probes,
+            failure_threshold=common.consecutive_failures,
+            recovery_time_secs=common.open_for,
+            recovery_threshold=common.probes,
         )
 
 

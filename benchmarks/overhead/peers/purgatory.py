@@ -1,7 +1,7 @@
 """purgatory: a circuit breaker as a decorator, with a registry of circuits by name.
 
 https://github.com/mardiros/purgatory. It opens after failures in a row, for a fixed time, and
-then lets everybody through. It knows exceptions alone: statuses that are failures become
+then lets all calls through. It knows exceptions alone: statuses that are failures become
 exceptions in the decorated function. A rate of failures, a number of probes and a time that
 grows cannot be expressed.
 """
@@ -16,8 +16,8 @@ from aiohttp import ClientResponse
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
-from benchmarks.overhead.equal import EQUAL, FAILURES, Equal
-from benchmarks.overhead.wrapper import Circuits, Decorator, raising
+from benchmarks.overhead.common_settings import COMMON, FAILURE_STATUSES, CommonSettings
+from benchmarks.overhead.wrapper import Circuits, Decorator, raise_for_statuses
 
 __all__ = ["WRAPPER"]
 
@@ -34,16 +34,16 @@ class Purgatory(Decorator):
     first_use = "from purgatory import AsyncCircuitBreakerFactory; AsyncCircuitBreakerFactory()"
 
     def decorate(
-        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+        self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a breaker."""
         decorated: Callable[[_T], Awaitable[ClientResponse]]
-        decorated = self._factory(equal)("api")(raising(function, FAILURES))
+        decorated = self._factory(common)("api")(raise_for_statuses(function, FAILURE_STATUSES))
         return decorated
 
-    def circuits(self, equal: Equal = EQUAL) -> Circuits:
-        """Those of a factory."""
-        factory = self._factory(equal)
+    def circuits(self, common: CommonSettings = COMMON) -> Circuits:
+        """Return the breakers of a factory."""
+        factory = self._factory(common)
 
         async def call(key: str, failures: Sequence[bool]) -> None:
             for failed in failures:
@@ -55,9 +55,9 @@ class Purgatory(Decorator):
         return call
 
     @staticmethod
-    def _factory(equal: Equal) -> AsyncCircuitBreakerFactory:
+    def _factory(common: CommonSettings) -> AsyncCircuitBreakerFactory:
         return AsyncCircuitBreakerFactory(
-            default_threshold=equal.in_a_row, default_ttl=equal.open_for
+            default_threshold=common.consecutive_failures, default_ttl=common.open_for
         )
 
 

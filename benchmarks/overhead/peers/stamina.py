@@ -15,8 +15,8 @@ from typing import TypeVar
 import stamina
 from aiohttp import ClientResponse, ClientResponseError
 
-from benchmarks.overhead.equal import STATUSES, TRANSPORT, Equal
-from benchmarks.overhead.wrapper import Decorator, raising
+from benchmarks.overhead.common_settings import RETRY_STATUSES, TRANSPORT_ERRORS, CommonSettings
+from benchmarks.overhead.wrapper import Decorator, raise_for_statuses
 
 __all__ = ["WRAPPER"]
 
@@ -39,18 +39,18 @@ class Stamina(Decorator):
     first_use = "import stamina; stamina.retry(on=OSError)"
 
     def decorate(
-        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+        self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a retry."""
         retry = stamina.retry(
-            on=(ClientResponseError, *TRANSPORT),
-            attempts=equal.attempts,
-            timeout=equal.total,
-            wait_initial=equal.base,
-            wait_jitter=equal.base,
-            wait_max=equal.cap,
+            on=(ClientResponseError, *TRANSPORT_ERRORS),
+            attempts=common.attempts,
+            timeout=common.total,
+            wait_initial=common.base,
+            wait_jitter=common.base,
+            wait_max=common.cap,
         )
-        return retry(raising(function, STATUSES))
+        return retry(raise_for_statuses(function, RETRY_STATUSES))
 
 
 WRAPPER = Stamina()

@@ -14,8 +14,8 @@ from typing import TypeVar
 import tenacity
 from aiohttp import ClientResponse, ClientResponseError
 
-from benchmarks.overhead.equal import STATUSES, TRANSPORT, Equal
-from benchmarks.overhead.wrapper import Decorator, raising
+from benchmarks.overhead.common_settings import RETRY_STATUSES, TRANSPORT_ERRORS, CommonSettings
+from benchmarks.overhead.wrapper import Decorator, raise_for_statuses
 
 __all__ = ["WRAPPER"]
 
@@ -37,17 +37,17 @@ class Tenacity(Decorator):
     first_use = "import tenacity; tenacity.AsyncRetrying()"
 
     def decorate(
-        self, function: Callable[[_T], Awaitable[ClientResponse]], equal: Equal
+        self, function: Callable[[_T], Awaitable[ClientResponse]], common: CommonSettings
     ) -> Callable[[_T], Awaitable[ClientResponse]]:
-        """Decorate it."""
+        """Decorate the function with a retry."""
         retry = tenacity.retry(
-            retry=tenacity.retry_if_exception_type((ClientResponseError, *TRANSPORT)),
-            stop=tenacity.stop_after_attempt(equal.attempts)
-            | tenacity.stop_after_delay(equal.total),
-            wait=tenacity.wait_random_exponential(multiplier=equal.base, max=equal.cap),
+            retry=tenacity.retry_if_exception_type((ClientResponseError, *TRANSPORT_ERRORS)),
+            stop=tenacity.stop_after_attempt(common.attempts)
+            | tenacity.stop_after_delay(common.total),
+            wait=tenacity.wait_random_exponential(multiplier=common.base, max=common.cap),
             reraise=True,
         )
-        return retry(raising(function, STATUSES))
+        return retry(raise_for_statuses(function, RETRY_STATUSES))
 
 
 WRAPPER = Tenacity()

@@ -1,4 +1,4 @@
-"""The policies that are set side by side, and those of a user's file."""
+"""The policies that are compared, and those of a user's file."""
 
 from __future__ import annotations
 

@@ -19,13 +19,12 @@ __all__ = ["BENCHMARKS", "Settings", "measure"]
 
 @frozen(kw_only=True)
 class Settings:
-    """Those of all benchmarks, with defaults of their own."""
+    """The settings of all benchmarks, with other defaults."""
 
     quick: bool = False
     seed: int = 17
     peers: bool = True
     scenarios: tuple[str, ...] = ("outage",)
-    stories: tuple[str, ...] = ("jitter",)
     policies: tuple[str, ...] = ("none",)
     policy_file: str | None = None
     service: str | None = None
@@ -38,7 +37,7 @@ class Settings:
 
 @frozen(kw_only=True)
 class Quick:
-    """Those of a benchmark in which nothing is random."""
+    """The settings of a benchmark in which nothing is random."""
 
     quick: bool = False
 

@@ -74,7 +74,6 @@ def test_options_of_load_are_its_settings(command_line: Any) -> None:
         "seed": 0,
         "peers": True,
         "scenarios": ["tail", "stalls"],
-        "stories": ["jitter"],
         "policies": ["retry", "pipeline"],
         "policy_file": "p.toml",
         "service": "mavio",
@@ -90,7 +89,7 @@ def test_options_of_storm_are_its_settings(command_line: Any) -> None:
     arguments = ["storm", "budget", "--clients", 5, "--policy-file", "p", "--service", "s"]
     assert command_line(*arguments, "--json", "r.json") == 0
     found = parameters()
-    assert (found["stories"], found["clients"]) == (["budget"], 5)
+    assert (found["scenarios"], found["clients"]) == (["budget"], 5)
     assert (found["policy_file"], found["service"]) == ("p", "s")
 
 
@@ -285,7 +284,7 @@ def test_a_file_that_cannot_be_written_in_the_end_is_told(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(outputs, "write_whole", full)
+    monkeypatch.setattr(outputs, "write_atomically", full)
     assert command_line("load", "--json", "r.json", "--markdown", "r.md") == 2
     shown = capsys.readouterr()
     assert "A stand-in" in shown.out

@@ -1,4 +1,4 @@
-"""How far a benchmark is, shown on the standard error."""
+"""Progress that is shown on the standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a result says how to run it again is a command line that does."""
+"""The command line in a result repeats its run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.catalogue import BENCHMARKS
 from benchmarks.cli import perform
 from benchmarks.cli.app import app
 from benchmarks.load.scenarios import SCENARIOS
-from benchmarks.storm.settings import STORIES
+from benchmarks.storm.settings import SCENARIOS as STORM_SCENARIOS
 
 FILE = """
 [services.--odd]
@@ -35,7 +35,7 @@ def _policy_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    """What the command line would have run."""
+    """Return the settings that the command line would have run."""
     ran: list[tuple[str, Any]] = []
 
     def note(tasks: Mapping[str, Mapping[str, Any]], outputs: object) -> int:
@@ -56,7 +56,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
         ("load", {"rate": math.pi, "seconds": 1e-3, "workers": 3, "port": 8080, "seed": 2**70}),
         ("load", {"rate": 50, "patience": 2.5, "policy_file": NAME, "service": "--odd"}),
         ("storm", {}),
-        ("storm", {"stories": ("crowd", "jitter"), "clients": 1234, "seconds": 20.125}),
+        ("storm", {"scenarios": ("crowd", "jitter"), "clients": 1234, "seconds": 20.125}),
         ("storm", {"seed": 0, "quick": True, "policy_file": NAME, "service": "other"}),
         ("storm", {"seconds": 100, "policy_file": NAME}),
     ],
@@ -74,7 +74,7 @@ def test_a_run_can_be_repeated_exactly(
 def test_help_names_what_can_be_named() -> None:
     for command, names in (
         ("load", [each.name for each in SCENARIOS]),
-        ("storm", STORIES),
+        ("storm", STORM_SCENARIOS),
     ):
         words = re.findall(r"[\w-]+", app.commands[command].help or "")
         assert set(names) <= set(words)

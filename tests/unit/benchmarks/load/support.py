@@ -1,4 +1,4 @@
-"""What the tests of the load benchmark share: runs that nobody has to wait for."""
+"""Runs for the tests of the load benchmark, made up rather than measured."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
-"""What is said of what was measured."""
+"""Tables, charts, notes and targets that are made of measurements."""
 
 from __future__ import annotations
 
 import pytest
 from attrs import evolve
 
-from benchmarks.load.aims import aims
 from benchmarks.load.charts import charts
 from benchmarks.load.notes import notes
 from benchmarks.load.run import Run
 from benchmarks.load.tables import comparison
 from benchmarks.load.tally import DROPPED, Tally
+from benchmarks.load.targets import target_tables
 from benchmarks.results import Figure
 from tests.unit.benchmarks.load.support import made, scenario
 
@@ -47,7 +47,7 @@ def test_a_quantile_that_the_calls_cannot_tell_is_left_open() -> None:
     assert (beyond.value, beyond.remark) == (None, "too few to tell")
     nothing = figure("latency of what failed, longest", run)
     assert (nothing.value, nothing.remark) == (None, "none failed")
-    run.tally.leave_out(DROPPED)
+    run.tally.skip(DROPPED)
     unmade = figure("latency of what failed, longest", run)
     assert (unmade.value, unmade.remark) == (None, "none that was made")
 
@@ -179,11 +179,14 @@ def test_another_scenario_is_no_comparison() -> None:
 
 
 def judged(*runs: Run) -> dict[str, bool | None]:
-    return {each.what: each.holds for table in aims(runs) for each in table.figures}
+    return {each.what: each.holds for table in target_tables(runs) for each in table.figures}
 
 
 def test_nothing_is_to_be_reached_by_what_was_not_measured() -> None:
-    assert aims([made("calm", "none", good=1), made("dead", "none", failures={"503": 1})]) == ()
+    assert (
+        target_tables([made("calm", "none", good=1), made("dead", "none", failures={"503": 1})])
+        == ()
+    )
 
 
 @pytest.mark.parametrize(("good", "holds"), [(88, True), (87, False)])
@@ -212,7 +215,7 @@ def test_a_budget_holds_retries_down(hits: int, holds: bool) -> None:
 
 def test_too_few_calls_tell_nothing_of_a_budget() -> None:
     # Of two budgets, sixty retries are allowed in ten seconds in any case.
-    (table,) = aims([made("dead", "no breaker", failures={"503": 500}, hits=560)])
+    (table,) = target_tables([made("dead", "no breaker", failures={"503": 500}, hits=560)])
     assert table.figures[0].holds is None
     assert "60 retries are always allowed" in table.figures[0].remark
 

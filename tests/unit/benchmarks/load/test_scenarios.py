@@ -1,4 +1,4 @@
-"""The troubles that a service can be in."""
+"""The scenarios of the load benchmark."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.load.scenarios import SCENARIOS, Scenario, Trouble
+from benchmarks.load.scenarios import SCENARIOS, OutageWindow, Scenario
 from resilient.testing import FaultServer, Period
 from resilient.testing.script.script import choose
 from tests.unit.benchmarks.load.support import scenario
@@ -15,7 +15,7 @@ from tests.unit.testing.support import request_at
 
 
 def row(each: Scenario, seed: int, count: int = 200) -> list[Any]:
-    """What a server of this scenario answers, one request each 10 ms."""
+    """Return the answers of the server of a scenario, to a request every 10 ms."""
     then = each.server(seed)["then"]
     return [choose(then, request_at(number / 100)) for number in range(count)]
 
@@ -38,7 +38,7 @@ def test_another_seed_gives_others(name: str) -> None:
 def test_one_that_lasts_longer_has_its_outage_in_proportion() -> None:
     longer = scenario("outage").lasting(44)
     assert longer.seconds == 44
-    assert longer.outage == Trouble(12, 25)
+    assert longer.outage == OutageWindow(12, 25)
     assert scenario("calm").lasting(9).outage is None
 
 

@@ -1,4 +1,4 @@
-"""What to measure, and what makes no sense."""
+"""Settings of the load benchmark, and those that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted of calls, and how counts come together."""
+"""Counts of calls, and their sums."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import pickle
 
 import pytest
 
-from benchmarks.load.latencies import Latencies
-from benchmarks.load.tally import Tally
+from benchmarks.load.tally import Latencies, Tally
 
 
 def latencies(*seconds: float) -> Latencies:

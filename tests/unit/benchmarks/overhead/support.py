@@ -11,10 +11,10 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSess
 from yarl import URL
 
 from benchmarks.overhead import benchmark, calls, imports, memory, refusals, sockets
-from benchmarks.overhead.equal import EQUAL, Equal
+from benchmarks.overhead.common_settings import COMMON, CommonSettings
 from benchmarks.overhead.imports import Import
 from benchmarks.overhead.ours import PARTS, PIPELINE
-from benchmarks.overhead.peers.catalogue import Found, find_peers
+from benchmarks.overhead.peers.catalogue import Peers, find_peers
 from benchmarks.overhead.wrapper import Wrapper
 from resilient.testing import Reply, make_response
 
@@ -33,7 +33,7 @@ EVERYBODY = (PIPELINE, *PARTS, *find_peers().wrappers)
 RETRIES = tuple(each for each in EVERYBODY if "retry" in each.parts)
 BREAKERS = tuple(each for each in EVERYBODY if each.refusal is not None)
 
-FEW_PEERS = Found(
+FEW_PEERS = Peers(
     find_peers(("hand-written-retry", "hand-written-breaker")).wrappers, ("absentee",)
 )
 
@@ -47,11 +47,11 @@ class Calls:
         reached: How often the handler was called.
     """
 
-    def __init__(self, wrapper: Wrapper, session: ClientSession, equal: Equal) -> None:
+    def __init__(self, wrapper: Wrapper, session: ClientSession, common: CommonSettings) -> None:
         self.reached = 0
         self._session = session
         self._outcomes: list[Outcome] = []
-        self._call: ClientHandlerType = wrapper.around(self._handle, equal)
+        self._call: ClientHandlerType = wrapper.wrap(self._handle, common)
 
     async def make(self, *outcomes: Outcome, method: str = "GET") -> int | Exception:
         """Make a call to a server with these outcomes, the last of them for ever."""
@@ -75,11 +75,11 @@ class Calls:
 
 
 @asynccontextmanager
-async def calls_of(wrapper: Wrapper, equal: Equal = EQUAL) -> AsyncIterator[Calls]:
+async def calls_of(wrapper: Wrapper, common: CommonSettings = COMMON) -> AsyncIterator[Calls]:
     """A wrapper, to be called."""
     async with ClientSession() as session:
         try:
-            yield Calls(wrapper, session, equal)
+            yield Calls(wrapper, session, common)
         finally:
             await wrapper.close()
 
@@ -87,7 +87,7 @@ async def calls_of(wrapper: Wrapper, equal: Equal = EQUAL) -> AsyncIterator[Call
 async def outcomes_of(
     wrapper: Wrapper, *outcomes: Outcome, method: str = "GET"
 ) -> tuple[int, int | Exception]:
-    """How often the handler was called in one call, and what came of it."""
+    """Make one call; return the number of times that the handler was called, and the outcome."""
     async with calls_of(wrapper) as calls:
         result = await calls.make(*outcomes, method=method)
     return calls.reached, result

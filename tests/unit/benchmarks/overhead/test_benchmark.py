@@ -1,4 +1,4 @@
-"""The whole benchmark, with as little to do as there can be."""
+"""The whole overhead benchmark, with as little work as possible."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 from benchmarks.overhead import benchmark, memory
 from benchmarks.overhead.benchmark import measure
-from benchmarks.overhead.run import Run
+from benchmarks.overhead.run import RunContext
 from benchmarks.overhead.settings import OverheadSettings
 from benchmarks.progress import Silent
-from benchmarks.report.document import figures_wanted
+from benchmarks.report.document import target_figures
 from benchmarks.results import Result, as_json
 from tests.unit.benchmarks.overhead.support import have_little_to_do
 
@@ -58,7 +58,7 @@ def test_the_figures_to_be_reached_are_all_there_and_stand_by_themselves(
     ]
     assert all(each.holds is not None for each in result.tables[0].figures)
     # And in no other table, where they would count twice.
-    assert len(list(figures_wanted(result))) == len(wanted)
+    assert len(list(target_figures(result))) == len(wanted)
 
 
 @pytest.mark.slow
@@ -94,7 +94,7 @@ def test_without_peers_only_ours_is_measured() -> None:
 def test_an_interrupt_goes_through_and_leaves_nothing_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def interrupt(_: Run) -> None:
+    def interrupt(_: RunContext) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(benchmark, "_PARTS", (memory.measure_memory, interrupt))

@@ -1,4 +1,4 @@
-"""What each part of the benchmark measures with."""
+"""The measuring functions of each part."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from yarl import URL
 
 from benchmarks.overhead import sockets
 from benchmarks.overhead.imports import Import, import_time
-from benchmarks.overhead.in_process import bench, cost_of
+from benchmarks.overhead.in_process import cost_of, make_call_fixture
 from benchmarks.overhead.memory import circuit_bytes, refusal_bytes
-from benchmarks.overhead.ours import Nothing
+from benchmarks.overhead.ours import PassThrough
 from benchmarks.overhead.refusals import NeverOpened, open_breaker
-from benchmarks.overhead.run import Run
+from benchmarks.overhead.run import RunContext
 from benchmarks.overhead.settings import OverheadSettings
 from benchmarks.overhead.wrapper import Circuits
 from benchmarks.progress import Silent
@@ -32,7 +32,7 @@ from tests.unit.benchmarks.overhead.support import FEW_PEERS
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
+def run() -> Iterator[RunContext]:
     with asyncio.Runner() as runner:
         server = FaultServer()
         runner.run(server.start())
@@ -41,39 +41,39 @@ def run() -> Iterator[Run]:
             return ClientSession()
 
         session = runner.run(begin())
-        the_bench = runner.run(bench(session, server.url))
-        yield Run(OverheadSettings(quick=True), FEW_PEERS, Silent(), runner, the_bench)
+        fixture = runner.run(make_call_fixture(session, server.url))
+        yield RunContext(OverheadSettings(quick=True), FEW_PEERS, Silent(), runner, fixture)
         runner.run(session.close())
         runner.run(server.aclose())
 
 
-async def one_request(run: Run) -> list[ClientRequest]:
-    return run.bench.requests(1)
+async def one_request(run: RunContext) -> list[ClientRequest]:
+    return run.fixture.requests(1)
 
 
 async def awaited(result: Awaitable[object]) -> object:
     return await result
 
 
-def test_every_call_has_a_request_of_its_own(run: Run) -> None:
+def test_every_call_has_a_request_of_its_own(run: RunContext) -> None:
     seen: list[ClientRequest] = []
 
     async def call(request: ClientRequest) -> None:
         seen.append(request)
 
-    run.runner.run(cost_of(run.bench, call, 100))
+    run.runner.run(cost_of(run.fixture, call, 100))
     assert len(set(map(id, seen))) == 100
 
 
-def test_a_request_finds_a_connection_in_the_pool(run: Run) -> None:
+def test_a_request_finds_a_connection_in_the_pool(run: RunContext) -> None:
     (request,) = run.runner.run(one_request(run))
-    connector = run.bench.session.connector
+    connector = run.fixture.session.connector
     assert connector is not None
     assert connector._conns[request.connection_key]
 
 
-def test_a_breaker_that_never_opens_is_no_figure(run: Run) -> None:
-    class Idle(Nothing):
+def test_a_breaker_that_never_opens_is_no_figure(run: RunContext) -> None:
+    class Idle(PassThrough):
         name = "idle"
         refusal = ZeroDivisionError
 
@@ -82,11 +82,13 @@ def test_a_breaker_that_never_opens_is_no_figure(run: Run) -> None:
         run.runner.run(open_breaker(Idle(), request))
 
 
-def test_a_refusal_that_has_reached_the_server_is_none(run: Run) -> None:
-    class Translating(Nothing):
+def test_a_refusal_that_has_reached_the_server_is_none(run: RunContext) -> None:
+    class Translating(PassThrough):
         refusal = ZeroDivisionError
 
-        def bare(self, send: ClientHandlerType, equal: object = None) -> ClientHandlerType:
+        def wrap_without_chain(
+            self, send: ClientHandlerType, common: object = None
+        ) -> ClientHandlerType:
             async def call(request: ClientRequest) -> ClientResponse:
                 try:
                     return await send(request)
@@ -100,7 +102,7 @@ def test_a_refusal_that_has_reached_the_server_is_none(run: Run) -> None:
         run.runner.run(open_breaker(Translating(), request))
 
 
-def test_a_breaker_is_open_when_it_is_measured(run: Run) -> None:
+def test_a_breaker_is_open_when_it_is_measured(run: RunContext) -> None:
     for wrapper in FEW_PEERS.wrappers[1:]:
         assert wrapper.refusal is not None
         (request,) = run.runner.run(one_request(run))
@@ -109,7 +111,7 @@ def test_a_breaker_is_open_when_it_is_measured(run: Run) -> None:
             run.runner.run(awaited(call(request)))
 
 
-def test_speed_counts_what_was_fetched(run: Run) -> None:
+def test_speed_counts_what_was_fetched(run: RunContext) -> None:
     fetched: list[URL] = []
 
     async def fetch(url: URL) -> None:
@@ -118,17 +120,17 @@ def test_speed_counts_what_was_fetched(run: Run) -> None:
         if len(fetched) > 12:
             raise ClientConnectionError("once too often")
 
-    found = run.runner.run(sockets.speed(fetch, run.bench.url, 4, 12))  # type: ignore[arg-type]  # nobody looks at the response
+    found = run.runner.run(sockets.speed(fetch, run.fixture.url, 4, 12))  # type: ignore[arg-type]  # nobody looks at the response
     assert len(fetched) == 12
     assert found.per_second > 0
     assert found.per_cpu_second > 0
 
 
 def test_memory_is_that_of_circuits_which_stay() -> None:
-    class Keeping(Nothing):
+    class Keeping(PassThrough):
         size = 0
 
-        def circuits(self, equal: object = None) -> Circuits:
+        def circuits(self, common: object = None) -> Circuits:
             kept = {}
 
             async def call(key: str, failures: Sequence[bool]) -> None:
@@ -142,12 +144,12 @@ def test_memory_is_that_of_circuits_which_stay() -> None:
     assert circuit_bytes(wrapper, (False,)) - small == pytest.approx(10_000, rel=0.05)
 
 
-def test_what_stays_of_refusals_is_counted(run: Run) -> None:
-    class Hoarding(Nothing):
+def test_what_stays_of_refusals_is_counted(run: RunContext) -> None:
+    class Hoarding(PassThrough):
         refusal = ZeroDivisionError
         size = 0
 
-        def bare(self, send: object, equal: object = None) -> ClientHandlerType:
+        def wrap_without_chain(self, send: object, common: object = None) -> ClientHandlerType:
             kept = []
 
             async def refuse(_: ClientRequest) -> ClientResponse:
@@ -157,9 +159,11 @@ def test_what_stays_of_refusals_is_counted(run: Run) -> None:
             return refuse
 
     wrapper = Hoarding()
-    little = run.runner.run(refusal_bytes(run.bench, wrapper))
+    little = run.runner.run(refusal_bytes(run.fixture, wrapper))
     wrapper.size = 10_000
-    assert run.runner.run(refusal_bytes(run.bench, wrapper)) - little == pytest.approx(10_000, 0.05)
+    assert run.runner.run(refusal_bytes(run.fixture, wrapper)) - little == pytest.approx(
+        10_000, 0.05
+    )
 
 
 def figure_of(value: float) -> Figure:

@@ -1,4 +1,4 @@
-"""What is measured does what it is measured for, at the settings that all have in common."""
+"""Each wrapper behaves as its parts say, at the common settings."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from attrs import evolve
 from yarl import URL
 
 import resilient
-from benchmarks.overhead.equal import EQUAL, WITHOUT_WAITS
-from benchmarks.overhead.ours import WRAPPED, Nothing, policy
+from benchmarks.overhead.common_settings import COMMON, WITHOUT_WAITS
+from benchmarks.overhead.ours import WRAPPED, PassThrough, policy
 from benchmarks.overhead.wrapper import Wrapper
 from resilient.testing import FaultServer, Reply, run_in_virtual_time
 from tests.unit.benchmarks.overhead.support import (
@@ -95,7 +95,7 @@ def test_a_breaker_opens_in_an_outage_and_refuses(
 ) -> None:
     async def scenario() -> tuple[int, object, int]:
         async with calls_of(wrapper, WITHOUT_WAITS) as calls:
-            for _ in range(EQUAL.in_a_row):
+            for _ in range(COMMON.consecutive_failures):
                 await calls.make(outcome)
             before = calls.reached
             result = await calls.make(200)
@@ -106,17 +106,17 @@ def test_a_breaker_opens_in_an_outage_and_refuses(
     assert isinstance(result, wrapper.refusal)
     assert after == before
     # One that counts whole calls has made its attempts in each.
-    assert EQUAL.in_a_row <= before <= EQUAL.in_a_row * EQUAL.attempts
+    assert COMMON.consecutive_failures <= before <= COMMON.consecutive_failures * COMMON.attempts
 
 
 @breakers
 def test_a_breaker_stays_closed_when_nothing_is_wrong(wrapper: Wrapper) -> None:
     async def scenario() -> tuple[set[int | Exception], int]:
         async with calls_of(wrapper) as calls:
-            statuses = {await calls.make(200) for _ in range(2 * EQUAL.in_a_row)}
+            statuses = {await calls.make(200) for _ in range(2 * COMMON.consecutive_failures)}
             return statuses, calls.reached
 
-    assert run_in_virtual_time(scenario()) == ({200}, 2 * EQUAL.in_a_row)
+    assert run_in_virtual_time(scenario()) == ({200}, 2 * COMMON.consecutive_failures)
 
 
 @breakers
@@ -124,7 +124,7 @@ async def test_circuits_open_each_by_itself(wrapper: Wrapper) -> None:
     assert wrapper.refusal is not None
     put = wrapper.circuits(WITHOUT_WAITS)
     with suppress(wrapper.refusal):  # some say so with the failure that opens them
-        await put("one", [True] * EQUAL.in_a_row)
+        await put("one", [True] * COMMON.consecutive_failures)
     await put("another", [False])
     with pytest.raises(wrapper.refusal):
         await put("one", [False])
@@ -161,13 +161,13 @@ def test_what_a_user_needs_first_can_be_run(wrapper: Wrapper) -> None:
 
 async def test_without_a_breaker_there_are_no_circuits() -> None:
     with pytest.raises(NotImplementedError, match="do nothing has no breaker"):
-        Nothing().circuits()
+        PassThrough().circuits()
 
 
 def test_a_wrapper_uses_the_connections_of_the_session() -> None:
     async def scenario() -> int:
         async with FaultServer() as server, ClientSession() as session:
-            async with WRAPPED.client(session) as fetch, Nothing().client(session) as other:
+            async with WRAPPED.client(session) as fetch, PassThrough().client(session) as other:
                 for each in (fetch, other, fetch):
                     await each(URL(server.url))
             return server.total_connections

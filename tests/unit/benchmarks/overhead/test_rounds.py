@@ -1,4 +1,4 @@
-"""Interleaved rounds, and what is made of them."""
+"""Interleaved rounds, and figures that are made of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from benchmarks.overhead.rounds import added, compete, median, ratio
+from benchmarks.overhead.rounds import added, measure_rounds, median, ratio
 from benchmarks.progress import Silent
 
 
@@ -27,7 +27,7 @@ def contenders(turns: list[str], *names: str) -> dict[str, Callable[[], float]]:
 
 def test_everybody_has_one_turn_in_each_round() -> None:
     turns: list[str] = []
-    compete(contenders(turns, "a", "b", "c"), 4, Random(1), Silent())
+    measure_rounds(contenders(turns, "a", "b", "c"), 4, Random(1), Silent())
     rounds = [turns[start : start + 3] for start in range(0, len(turns), 3)]
     assert [sorted(each) for each in rounds] == [["a", "b", "c"]] * 5
 
@@ -36,14 +36,14 @@ def test_the_order_of_turns_changes_and_comes_from_the_seed() -> None:
     orders = []
     for seed in (1, 1, 2):
         turns: list[str] = []
-        compete(contenders(turns, *"abcdef"), 4, Random(seed), Silent())
+        measure_rounds(contenders(turns, *"abcdef"), 4, Random(seed), Silent())
         orders.append(turns)
     assert orders[0] == orders[1] != orders[2]
     assert orders[0][:6] != orders[0][6:12]
 
 
 def test_the_first_round_does_not_count() -> None:
-    taken = compete(contenders([], "a"), 3, Random(1), Silent())
+    taken = measure_rounds(contenders([], "a"), 3, Random(1), Silent())
     assert taken == {"a": [2.0, 3.0, 4.0]}
 
 
@@ -54,7 +54,7 @@ def test_no_garbage_is_collected_within_a_turn() -> None:
         seen.append(gc.isenabled())
         return 1.0
 
-    compete({"a": turn}, 2, Random(1), Silent())
+    measure_rounds({"a": turn}, 2, Random(1), Silent())
     assert seen == [False] * 3
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
@@ -65,7 +65,7 @@ def test_a_turn_that_fails_leaves_the_collector_on() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        compete({"a": fail}, 2, Random(1), Silent())
+        measure_rounds({"a": fail}, 2, Random(1), Silent())
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
 
@@ -78,7 +78,7 @@ def test_progress_is_told_of_every_round() -> None:
             self.steps += steps
 
     progress = Counting()
-    compete(contenders([], "a", "b"), 3, Random(1), progress)
+    measure_rounds(contenders([], "a", "b"), 3, Random(1), progress)
     assert progress.steps == 4
 
 

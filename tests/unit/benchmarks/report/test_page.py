@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from benchmarks.report.document import Report
-from benchmarks.report.page import page_of
+from benchmarks.report.page import to_html
 from benchmarks.results import Figure, Table
 from tests.unit.benchmarks.report.samples import BLOG, CHART, NASTY, REPORT, RESULT, report
 
@@ -17,7 +17,7 @@ VOID = {"meta", "br", "img", "link", "hr", "input"}
 
 
 class Seen(HTMLParser):
-    """What a page consists of."""
+    """Collects the elements of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Seen(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.text += data
 
-    def words(self) -> str:
+    def format_value(self) -> str:
         return " ".join(self.text.split())
 
     def named(self, name: str) -> list[str]:
@@ -53,7 +53,7 @@ class Seen(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return page_of(REPORT)
+    return to_html(REPORT)
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +91,11 @@ def test_the_conditions_of_a_result_stand_beside(seen: Seen) -> None:
         "hyxabsent: not installed",
         "A peer is better.",
     ):
-        assert each in seen.words()
+        assert each in seen.format_value()
 
 
 def test_what_misses_is_marked_in_words(seen: Seen) -> None:
-    words = seen.words()
+    words = seen.format_value()
     assert "1 of 3 figures are as wanted" in words
     assert "✗ misses In process: suspending: 4.61 µs, wanted at most 4" in words
     assert "✗ misses On a socket: ours, 64 callers: 0.930×, wanted at least 0.95" in words
@@ -109,32 +109,32 @@ def test_what_could_not_be_judged_is_neither_held_nor_missed() -> None:
         Figure(what="none", value=None, wanted="at most 2", remark="not within the run"),
     )
     tables = (Table(title="t", figures=figures),)
-    words = Seen(page_of(report(evolve(RESULT, tables=tables, charts=())))).words()
+    words = Seen(to_html(report(evolve(RESULT, tables=tables, charts=())))).format_value()
     assert "– cannot be told t: few: 1.10, wanted at most 1" in words
     assert "– cannot be told t: none: not within the run, wanted at most 2" in words
     assert "figures are as wanted" not in words
 
 
 def test_published_figures_stand_beside_with_their_source(seen: Seen) -> None:
-    assert "912 calls about 900 [1]" in seen.words()
-    assert f"[1] {BLOG}" in seen.words()
+    assert "912 calls about 900 [1]" in seen.format_value()
+    assert f"[1] {BLOG}" in seen.format_value()
 
 
 def test_charts_are_in_it(seen: Seen) -> None:
     assert seen.tags.count("svg") == 1
-    assert "Seeded." in seen.words()
+    assert "Seeded." in seen.format_value()
 
 
 def test_a_whole_report_is_not_called_interrupted(seen: Seen) -> None:
-    assert "nterrupted" not in seen.words()
-    assert "Stopped" not in seen.words()
+    assert "nterrupted" not in seen.format_value()
+    assert "Stopped" not in seen.format_value()
 
 
 def test_what_was_interrupted_says_so() -> None:
     stopped = report(
         evolve(RESULT, charts=(), is_complete=False), stopped="interrupted", missing=("storm",)
     )
-    words = Seen(page_of(stopped)).words()
+    words = Seen(to_html(stopped)).format_value()
     assert "Stopped before the end: interrupted. Nothing was measured of storm." in words
     assert "What it costs interrupted" in words
     assert "Interrupted: this is what was measured until then." in words
@@ -158,7 +158,7 @@ def test_everything_is_escaped() -> None:
         is_complete=False,
     )
     machine = {"date": NASTY, "python": NASTY, NASTY: NASTY, "versions": {NASTY: NASTY}}
-    page = page_of(Report(machine=machine, results=(nasty,), stopped=NASTY, missing=(NASTY,)))
+    page = to_html(Report(machine=machine, results=(nasty,), stopped=NASTY, missing=(NASTY,)))
     page.encode()
     seen = Seen(page)
     assert seen.open == []
@@ -171,6 +171,6 @@ def test_everything_is_escaped() -> None:
 @pytest.mark.parametrize("machine", [{}, {"date": None, "versions": None}])
 def test_little_need_be_known(machine: dict[str, None]) -> None:
     bare = evolve(RESULT, tables=(Table(title="t"),), charts=(), notes=(), seed=None, parameters={})
-    words = Seen(page_of(Report(machine=machine, results=(bare,)))).words()
+    words = Seen(to_html(Report(machine=machine, results=(bare,)))).format_value()
     assert "Nothing was measured." in words
     assert "seed" not in words.replace("--seed", "")

@@ -6,14 +6,14 @@ import pytest
 from attrs import evolve
 
 from benchmarks.report.document import Report
-from benchmarks.report.terminal import shown
+from benchmarks.report.terminal import render_report
 from benchmarks.results import Figure, Table
 from resilient.cli.output import rendered
 from tests.unit.benchmarks.report.samples import BLOG, NASTY, REPORT, RESULT, report
 
 
 def lines_of(given: Report) -> list[str]:
-    return "\n".join(rendered(shown(given))).splitlines()
+    return "\n".join(rendered(render_report(given))).splitlines()
 
 
 def words_of(given: Report) -> str:

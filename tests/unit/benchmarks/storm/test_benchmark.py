@@ -28,7 +28,7 @@ class Counting:
 def small(**given: Any) -> StormSettings:
     return StormSettings(
         **{
-            "stories": ("rate-limit", "crowd"),
+            "scenarios": ("rate-limit", "crowd"),
             "clients": 50,
             "seconds": 20.0,
             "quick": True,
@@ -68,25 +68,25 @@ def test_the_same_seed_gives_the_same_tables_and_charts() -> None:
     assert reproducible(first) != reproducible(other)
 
 
-def test_a_story_told_alone_is_told_the_same() -> None:
+def test_a_scenario_measured_alone_gives_the_same() -> None:
     both = reproducible(results()[-1])
-    alone = reproducible(results(stories=("crowd",))[-1])
+    alone = reproducible(results(scenarios=("crowd",))[-1])
     assert alone == both[-len(alone) :]
 
 
 def test_progress_comes_to_its_end() -> None:
     progress = Counting()
-    for _ in measure(small(stories=("crowd", "rate-limit")), progress):
+    for _ in measure(small(scenarios=("crowd", "rate-limit")), progress):
         pass
     assert [what for what, _ in progress.steps] == ["crowd", "rate limit"]
     assert progress.done == sum(steps or 0 for _, steps in progress.steps)
 
 
 def test_it_becomes_json_and_says_how_to_run_it_again() -> None:
-    result = results(stories=("rate-limit",))[-1]
+    result = results(scenarios=("rate-limit",))[-1]
     (stored,) = as_json([result], {})["results"]
     assert stored["seed"] == 1
-    assert stored["command"] == small(stories=("rate-limit",)).command
+    assert stored["command"] == small(scenarios=("rate-limit",)).command
 
 
 def test_a_policy_of_the_users_is_a_row_in_each_comparison(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
-"""What a storm can be run with, and what makes no sense."""
+"""Settings of the storm benchmark, and those that are refused."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.storm.crowd import crowds
-from benchmarks.storm.settings import STORIES, StormSettings
+from benchmarks.storm.crowd_simulation import crowds
+from benchmarks.storm.settings import SCENARIOS, StormSettings
 from resilient import ConfigError
 
 POLICIES = """
@@ -26,8 +26,8 @@ def policies(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_by_default_all_stories_are_told() -> None:
-    assert StormSettings().stories == STORIES
+def test_by_default_all_scenarios_are_measured() -> None:
+    assert StormSettings().scenarios == SCENARIOS
     assert StormSettings().own == ()
 
 
@@ -41,9 +41,9 @@ def test_as_many_clients_as_were_asked_for_are_in_the_crowd() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"stories": ("jitter", "jiter")}, "jiter"),
-        ({"stories": ()}, "stories"),
-        ({"stories": "jitter"}, "stories"),
+        ({"scenarios": ("jitter", "jiter")}, "jiter"),
+        ({"scenarios": ()}, "scenarios"),
+        ({"scenarios": "jitter"}, "scenarios"),
         ({"clients": 3}, "clients"),
         ({"clients": 1e6}, "clients"),
         ({"clients": True}, "clients"),
@@ -62,10 +62,10 @@ def test_what_makes_no_sense_is_named(given: dict[str, Any], said: str) -> None:
         StormSettings(**given)
 
 
-def test_a_file_that_no_story_looks_at_is_refused(policies: str) -> None:
+def test_a_file_that_no_scenario_looks_at_is_refused(policies: str) -> None:
     with pytest.raises(ConfigError, match="a policy file is of no use to jitter and throttling"):
-        StormSettings(stories=("jitter", "throttling"), policy_file=policies)
-    assert StormSettings(stories=("jitter", "crowd"), policy_file=policies).own
+        StormSettings(scenarios=("jitter", "throttling"), policy_file=policies)
+    assert StormSettings(scenarios=("jitter", "crowd"), policy_file=policies).own
 
 
 def test_the_policies_of_a_file_stand_beside_the_others(policies: str) -> None:

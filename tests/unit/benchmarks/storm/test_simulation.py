@@ -1,4 +1,4 @@
-"""Processes and those who call through them."""
+"""Processes, and calls through them."""
 
 import asyncio
 import logging
@@ -12,9 +12,9 @@ from benchmarks.storm.simulation import (
     GRACE,
     Process,
     arrive_at_random,
+    finish,
     pipelines,
-    randomness,
-    see_through,
+    random_for,
     simulate,
 )
 from benchmarks.storm.tally import Tally
@@ -24,10 +24,10 @@ from tests.unit.benchmarks.storm.support import pass_through
 
 
 def test_randomness_depends_on_the_seed_and_on_what_it_is_for() -> None:
-    first = randomness(1, "a", 2).random()
-    assert randomness(1, "a", 2).random() == first
-    assert randomness(2, "a", 2).random() != first
-    assert randomness(1, "b", 2).random() != first
+    first = random_for(1, "a", 2).random()
+    assert random_for(1, "a", 2).random() == first
+    assert random_for(2, "a", 2).random() != first
+    assert random_for(1, "b", 2).random() != first
 
 
 def test_arrivals_do_not_wait_for_answers() -> None:
@@ -35,7 +35,7 @@ def test_arrivals_do_not_wait_for_answers() -> None:
 
     async def main(session: aiohttp.ClientSession) -> float:
         process = Process(session, pass_through, Network(BrownOut(0.2), tally), tally)
-        await arrive_at_random([process], rate=50.0, until=4.0, random=randomness(1, "arrivals"))
+        await arrive_at_random(process.call, rate=50.0, until=4.0, random=random_for(1, "arrivals"))
         return asyncio.get_running_loop().time()
 
     ended = simulate(main)
@@ -51,7 +51,7 @@ def test_calls_that_never_end_are_ended() -> None:
 
     async def main(session: aiohttp.ClientSession) -> float:
         process = Process(session, pass_through, Network(BrownOut(1e6), tally), tally)
-        await arrive_at_random([process], rate=5.0, until=4.0, random=randomness(1, "ends"))
+        await arrive_at_random(process.call, rate=5.0, until=4.0, random=random_for(1, "ends"))
         return asyncio.get_running_loop().time()
 
     assert simulate(main) == pytest.approx(4.0 + GRACE)
@@ -68,9 +68,11 @@ def test_what_goes_wrong_in_a_call_comes_out(at_random: bool) -> None:
         tally = Tally()
         process = Process(session, broken, Network(Reply(200), tally), tally)
         if at_random:
-            await arrive_at_random([process], rate=5.0, until=4.0, random=randomness(1, "broken"))
+            await arrive_at_random(
+                process.call, rate=5.0, until=4.0, random=random_for(1, "broken")
+            )
         else:
-            await see_through([asyncio.ensure_future(process.call())], 1.0)
+            await finish([asyncio.ensure_future(process.call())], 1.0)
 
     with pytest.raises(ZeroDivisionError):
         simulate(main)
@@ -84,7 +86,7 @@ def test_processes_share_a_policy_and_no_circuit() -> None:
         network = Network(Reply(503), tally)
         first, second = (
             Process(session, pipeline, network, tally)
-            for pipeline in pipelines(policy, 2, randomness(1, "processes"))
+            for pipeline in pipelines(policy, 2, random_for(1, "processes"))
         )
         assert not await first.call()
         assert not await first.call()
@@ -99,7 +101,7 @@ def test_a_request_that_is_used_again_is_as_new() -> None:
     tally = Tally()
 
     async def main(session: aiohttp.ClientSession) -> None:
-        (pipeline,) = pipelines(Policy(), 1, randomness(1, "again"))
+        (pipeline,) = pipelines(Policy(), 1, random_for(1, "again"))
         process = Process(session, pipeline, Network(Reply(503), tally), tally)
         for calls in range(1, 4):
             await process.call()
@@ -114,7 +116,7 @@ def test_circuits_that_open_are_not_logged_and_others_are_again_afterwards(
 ) -> None:
     async def main(session: aiohttp.ClientSession) -> None:
         policy = Policy(breaker=BreakerPolicy(minimum_calls=1))
-        (pipeline,) = pipelines(policy, 1, randomness(1, "log"))
+        (pipeline,) = pipelines(policy, 1, random_for(1, "log"))
         tally = Tally()
         await Process(session, pipeline, Network(Reply(503), tally), tally).call()
 
@@ -132,7 +134,7 @@ def test_a_broken_hook_is_said_once_for_all_processes(caplog: pytest.LogCaptureF
 
     async def main(session: aiohttp.ClientSession) -> None:
         tally = Tally()
-        for pipeline in pipelines(policy, 3, randomness(1, "broken")):
+        for pipeline in pipelines(policy, 3, random_for(1, "broken")):
             await Process(session, pipeline, Network(Reply(200), tally), tally).call()
 
     for _ in range(2):

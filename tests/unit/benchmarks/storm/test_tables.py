@@ -1,14 +1,15 @@
-"""What is made of what was counted."""
+"""The tables, charts and notes that are made of counts."""
 
 import pytest
 from attrs import evolve
 
 from benchmarks.results import Figure, Table
-from benchmarks.storm.crowd_outage import Crowd, outage_of
-from benchmarks.storm.crowd_tables import told as told_crowd
-from benchmarks.storm.jitter import JITTERS, published as published_jitter
-from benchmarks.storm.metastable_example import OFFERED, TRIGGER, Setup
-from benchmarks.storm.metastable_tables import told as told_metastable
+from benchmarks.storm.crowd import result as crowd_result
+from benchmarks.storm.crowd_simulation import Crowd, outage_of
+from benchmarks.storm.jitter import published as published_jitter
+from benchmarks.storm.jitter_simulation import JITTERS
+from benchmarks.storm.metastable import result as metastable_result
+from benchmarks.storm.metastable_simulation import OFFERED, TRIGGER, Setup
 from benchmarks.storm.tally import Tally
 from resilient import Policy
 
@@ -41,7 +42,7 @@ def rows(table: Table) -> dict[str, dict[str, Figure]]:
 
 def test_an_outage_is_over_or_worked_off_or_stays() -> None:
     policy = Policy()
-    told = told_metastable(
+    result = metastable_result(
         [
             (Setup("one retry", policy), after_the_trigger(good=False, delays=(5, 9))),
             (Setup("breaker", policy), after_the_trigger(good=True)),
@@ -50,12 +51,12 @@ def test_an_outage_is_over_or_worked_off_or_stays() -> None:
         ],
         UNTIL,
     )
-    (note,) = told.notes
+    (note,) = result.notes
     over, worked_off, stays = note.split(";")
     assert '"breaker"' in over
     assert '"no retry"' in worked_off
     assert '"one retry"' in stays
-    table, published = told.tables
+    table, published = result.tables
     found = rows(table)
     assert found["one retry"]["recovered after"].value is None
     assert found["one retry"]["delay at the end"].remark == "growing"
@@ -66,7 +67,7 @@ def test_an_outage_is_over_or_worked_off_or_stays() -> None:
     assert list(found) == ["one retry", "breaker", "no retry", "one retry, 100 calls/s"]
     assert [figure.value for figure in published.figures] == [OFFERED, 0, OFFERED, 0]
     assert all(figure.published and "HotOS" in figure.source for figure in published.figures)
-    for chart in told.charts:
+    for chart in result.charts:
         assert [(span.start, span.end) for span in chart.spans] == [(TRIGGER.start, TRIGGER.end)]
         assert [line.name for line in chart.lines] == ["one retry", "breaker", "no retry"]
         assert all(len(line.xs) == len(line.ys) == UNTIL for line in chart.lines)
@@ -81,7 +82,7 @@ def test_rates_of_a_crowd_are_multiples_of_a_good_day() -> None:
         for _ in range(5 if index == round(end * 10) else 1):
             tally.arrived(now)
             tally.ended(now, well=True)
-    table, running = told_crowd([(crowd, tally)], 3.0).tables
+    table, running = crowd_result([(crowd, tally)], 3.0).tables
     row = rows(table)["they"]
     # Ten calls a second are one in each slice.
     assert row["peak after recovery"].value == pytest.approx(5)
@@ -97,9 +98,9 @@ def test_what_is_said_of_breakers_comes_from_what_was_refused() -> None:
         shared.ended(number, well=False, refused=number < 3)
         own.ended(number, well=False, refused=number < 1)
     crowd = Crowd(name="they", policy=Policy(), clients=400, seconds=24.0)
-    (note,) = told_crowd([(crowd, shared)], 3.0).notes
+    (note,) = crowd_result([(crowd, shared)], 3.0).notes
     assert "refused" not in note
-    (note,) = told_crowd([(crowd, shared), (evolve(crowd, per_process=1), own)], 3.0).notes
+    (note,) = crowd_result([(crowd, shared), (evolve(crowd, per_process=1), own)], 3.0).notes
     assert "Where 100 clients share one, 75% of the calls were refused" in note
     assert note.endswith("where each has its own, which sees few calls, 25%.")
 
@@ -109,10 +110,10 @@ def test_what_ends_an_outage_is_said_if_it_was_measured() -> None:
     budget, deadline, breaker = (
         Setup(each, Policy()) for each in ("budget", "deadline", "breaker")
     )
-    note = told_metastable([(budget, down)], UNTIL).notes[1]
+    note = metastable_result([(budget, down)], UNTIL).notes[1]
     assert "deadline" not in note
     assert "Refusing" not in note
-    note = told_metastable([(budget, down), (deadline, down), (breaker, up)], UNTIL).notes[1]
+    note = metastable_result([(budget, down), (deadline, down), (breaker, up)], UNTIL).notes[1]
     assert note.endswith(
         "Nor does a deadline, when the request was sent long before. Refusing calls does."
     )
@@ -123,7 +124,7 @@ def test_what_ends_an_outage_is_said_if_it_was_measured() -> None:
 )
 def test_a_crowd_that_is_small_tells_nothing_by_not_calling(clients: int, remark: str) -> None:
     crowd = Crowd(name="they", policy=Policy(), clients=clients, seconds=24.0)
-    table, _ = told_crowd([(crowd, Tally(0.1))], 3.0).tables
+    table, _ = crowd_result([(crowd, Tally(0.1))], 3.0).tables
     assert rows(table)["they"]["goodput is back after"].remark == remark
 
 
@@ -132,10 +133,10 @@ def test_ten_thousand_clients_for_a_minute_are_wanted_in_less_than_one(
     taken: float, holds: bool
 ) -> None:
     crowd = Crowd(name="they", policy=Policy(), clients=10_000, seconds=60.0)
-    told = told_crowd([(crowd, Tally(0.1)), (evolve(crowd, stalls=True), Tally(0.1))], taken)
-    (figure,) = told.tables[-1].figures
+    result = crowd_result([(crowd, Tally(0.1)), (evolve(crowd, stalls=True), Tally(0.1))], taken)
+    (figure,) = result.tables[-1].figures
     assert (figure.value, figure.wanted, figure.holds) == (taken, "at most 60 s", holds)
-    assert len(told.charts) == 2
+    assert len(result.charts) == 2
 
 
 def test_what_was_published_of_jitter_is_agreed_to_or_not() -> None:

@@ -1,4 +1,4 @@
-"""What is counted in a storm, over time."""
+"""Counts of requests and calls over time."""
 
 import pytest
 
