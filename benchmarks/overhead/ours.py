@@ -79,7 +79,7 @@ class OurMiddleware(Middleware):
         breaker = resilient.CircuitBreaker(_breaker(common))
 
         async def call(key: str, failures: Sequence[bool]) -> None:
-            machine = breaker._machines.get(key) or breaker._make(key)
+            machine = breaker._circuits.make(key)
             for second, failed in enumerate(failures):
                 now = 1000.0 + second
                 permit, _ = machine.admit(now)

@@ -6,14 +6,20 @@ from collections.abc import Callable
 from random import Random
 
 import aiohttp
-from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
+from aiohttp import (
+    ClientHandlerType,
+    ClientMiddlewareType,
+    ClientRequest,
+    ClientResponse,
+    ClientResponseError,
+)
 from attrs import evolve
 
 from benchmarks.storm.network import Network
 from benchmarks.storm.simulation import Process, arrive_at_random, simulate
 from benchmarks.storm.tally import Tally
 from resilient import Backoff, BudgetPolicy, Pipeline, Retry, RetryBudget, RetryPolicy
-from resilient.core.outcome import Outcome, is_transport_failure, status_of
+from resilient.core.outcome import is_transport_failure
 from resilient.retry.policy import RETRY_STATUSES
 from resilient.testing import LoopClock, Mixture, Reply
 
@@ -70,21 +76,17 @@ class GrpcThrottle(RetryBudget):
         try:
             response = await handler(request)
         except Exception as error:
-            self._count(error)
+            status = error.status if isinstance(error, ClientResponseError) else None
+            self._count(status in RETRY_STATUSES or (not status and is_transport_failure(error)))
             raise
-        self._count(response)
+        if response.status < 400 or response.status in RETRY_STATUSES:
+            self._count(response.status in RETRY_STATUSES)
         return response
 
-    def _count(self, outcome: Outcome) -> None:
-        status = status_of(outcome)
-        failed = (
-            status in RETRY_STATUSES
-            if status is not None
-            else isinstance(outcome, Exception) and is_transport_failure(outcome)
-        )
+    def _count(self, failed: bool) -> None:
         if failed:
             self.tokens = max(0.0, self.tokens - 1)
-        elif status is not None and status < 400:
+        else:
             self.tokens = min(self.max_tokens, self.tokens + self.token_ratio)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -119,8 +119,8 @@ async def test_a_request_is_not_sent_again_on_another_stale_connection(
         # Twenty connections are left idle, and are closed behind our back.
         await asyncio.gather(*(fetch(session, "GET", server.url) for _ in range(20)))
         assert server.total_connections == 20
-        pooled = next(iter(session.connector._conns.values()))  # type: ignore[union-attr]
-        for protocol, _ in pooled:
+        connector: Any = session.connector
+        for protocol, _ in next(iter(connector._conns.values())):
             protocol.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
         assert await fetch(session, "GET", server.url) == 200
         assert server.total_connections == 21

@@ -111,10 +111,8 @@ async def test_a_failure_in_a_later_hop_is_not_repeated_from_the_start() -> None
         server.route("/b", then=Disconnect())
         with pytest.raises(ConnectionFailedError):
             await status_of(session, server.url / "a")
-        assert [request.path for request in server.requests] == [
-            "/a",
-            *["/b"] * (1 + 3),
-        ]  # the first broke a pooled connection
+        # The first /b broke a pooled connection, and was sent again.
+        assert [request.path for request in server.requests] == ["/a", *["/b"] * (1 + 3)]
 
 
 async def test_too_many_redirects_are_aiohttps_to_report() -> None:

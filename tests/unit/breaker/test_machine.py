@@ -104,7 +104,6 @@ SLOWS = {"minimum_calls": 10, "slow_call": 2.0, "slow_rate": 0.8}
         (RATE, "x +1.5 x +1.5 x +1.5 x +1.5 x +1.5 x +1.5 x +1.5 x +1.5 x +1.5 x", "closed"),
         # What says nothing of the server counts as neither.
         (RATE, "100n", "closed"),
-        (RATE, "100n", "closed"),
         (RATE, "9x 100n", "closed"),
         (RATE, "4x 23n 5. x", "5 of 10 calls failed"),
         (RATE, "9x 2n x", "10 of 10 calls failed"),

@@ -164,6 +164,7 @@ EVERYTHING = """
 match = "https://all.example"
 attempt_timeout = "1500ms"
 total_timeout = "100h"
+reset_headers = [{ name = "X-Reset", form = "timestamp", limit = inf }]
 
 [services.all.errors]
 parsers = ["flat", "resilient.envelopes.formats.nested:parse_nested"]
@@ -180,7 +181,6 @@ exceptions = ["builtins:ValueError", "aiohttp:ClientError"]
 judge = "os:getpid"
 heed_should_retry = false
 budget = false
-reset_headers = [{ name = "X-Reset", form = "timestamp", limit = inf }]
 max_retry_after = 123456.5
 read_body = 1024
 
@@ -208,7 +208,7 @@ SHOWN = {
     "retry.exceptions": "builtins:ValueError, aiohttp.client_exceptions:ClientError",
     "retry.heed_should_retry": "no",
     "retry.budget": "none",
-    "retry.reset_headers": "name=X-Reset form=timestamp limit=inf",
+    "reset_headers": "name=X-Reset form=timestamp limit=inf",
     "retry.max_retry_after": "123456.5 s",
     "retry.backoff.wait": "itertools:repeat",
     "retry.backoff.options": "object=1.5",
@@ -237,9 +237,7 @@ def test_every_kind_of_value_is_told_as_a_file_would_set_it(tmp_path: Path) -> N
     ]
     assert settings["retry.methods"] == ["GET", "POST"]
     assert settings["retry.budget"] is False
-    assert settings["retry.reset_headers"] == [
-        {"name": "X-Reset", "form": "timestamp", "limit": "inf"}
-    ]
+    assert settings["reset_headers"] == [{"name": "X-Reset", "form": "timestamp", "limit": "inf"}]
     assert service["facts"]["since"] == "2024-02-29"
     assert service["facts"]["odd"] == ["nan", "inf"]
     assert told["default"] is None

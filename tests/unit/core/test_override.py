@@ -108,7 +108,7 @@ async def test_tasks_may_share_a_block() -> None:
         assert settings() == Override()
         return found
 
-    assert await asyncio.gather(run(True), run(False)) == [Override(max_attempts=2)] * 2
+    assert tuple(await asyncio.gather(run(True), run(False))) == (Override(max_attempts=2),) * 2
 
 
 # As a decorator.
@@ -121,7 +121,7 @@ class TestDecorator:
             await asyncio.sleep(0)
             return settings()
 
-        assert await asyncio.gather(run(), run()) == [Override(max_attempts=2)] * 2
+        assert tuple(await asyncio.gather(run(), run())) == (Override(max_attempts=2),) * 2
         assert settings() == Override()
 
     def test_of_a_function(self) -> None:
