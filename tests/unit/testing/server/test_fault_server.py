@@ -6,10 +6,13 @@ on its own.
 
 import asyncio
 import errno
+import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from resilient.errors import ConfigError
 from resilient.testing import (
@@ -399,6 +402,54 @@ async def test_routes_have_scripts_of_their_own(session: Session) -> None:
             assert response.status == 403
         server.route("/a", Reply(404))
         assert [await post(session, server, path) for path in ("/a", "/a")] == [404, 200]
+
+
+@pytest.mark.parametrize(
+    ("route", "sent"),
+    [
+        ("/a b", "/a%20b"),
+        ("/a%20b", "/a%20b"),
+        ("/%61", "/a"),
+        ("/é", "/%C3%A9"),
+        ("/%c3%a9", "/%C3%A9"),
+        ("/what%3F", "/what%3F"),
+        ("/no.%231", "/no.%231"),
+        ("/100%25", "/100%25"),
+        ("/100%", "/100%25"),
+        ("/a+b", "/a+b"),
+        ("/a%2Fb", "/a%2Fb"),
+        ("/", ""),
+    ],
+)
+async def test_a_route_is_met_by_its_path_however_it_is_escaped(
+    session: Session, route: str, sent: str
+) -> None:
+    async with FaultServer(then=Reply(404)) as server:
+        server.route(route, then=Reply(201))
+        url = URL(f"{str(server.url).rstrip('/')}{sent}?q=1", encoded=True)
+        async with session.post(url) as response:
+            assert response.status == 201
+
+
+@pytest.mark.parametrize(
+    ("route", "allowed"),
+    [
+        ("/a?b=c", "a path alone, as neither query nor fragment count: '/a' "),
+        ("/a#b", "a path alone, as neither query nor fragment count: '/a' "),
+        ("/a?", "a path alone, as neither query nor fragment count: '/a' "),
+        ("/?x#y", "a path alone, as neither query nor fragment count: '/' "),
+        ("a", "a path that begins with /"),
+        ("", "a path that begins with /"),
+        ("?a", "a path that begins with /"),
+        ("http://127.0.0.1/a", "a path that begins with /"),
+        (URL("/a"), "a path that begins with /"),
+        (None, "a path that begins with /"),
+    ],
+)
+def test_a_route_that_nothing_can_match_is_refused(route: Any, allowed: str) -> None:
+    expected = f"FaultServer.route's path must be {allowed}"
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        FaultServer().route(route)
 
 
 async def test_a_script_grows_while_it_runs(session: Session) -> None:
