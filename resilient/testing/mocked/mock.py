@@ -169,7 +169,7 @@ async def _request(
     try:
         asked = normalize_url(merge_params(session._build_url(url), kwargs.get("params")))
     except (TypeError, ValueError):
-        # aiohttp says better what is wrong.
+        # aiohttp has the better message.
         return await send(session, method, url, *args, **kwargs)
     if all(passes(mock, (asked,)) for mock in mocks):
         return await send(session, method, url, *args, **kwargs)

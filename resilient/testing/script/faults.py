@@ -74,7 +74,7 @@ class Interruption(ShortRepr):
 class Reset(Interruption):
     """Cut the connection with a TCP RST (SO_LINGER of zero): "connection reset by peer".
 
-    What has been sent and not arrived is lost with it, so of a body beyond the size of the
+    Bytes that have not arrived yet are lost with it, so of a body beyond the size of the
     system's buffers the client may see less than half.
     """
 

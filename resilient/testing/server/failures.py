@@ -15,12 +15,12 @@ def raise_failure(failure: BaseException | None, error: BaseException | None, wh
     Args:
         failure: The failure inside the server, if there was one.
         error: The error that ends the block, if it ends by one.
-        what: What to call the failure in a note.
+        what: The words for the failure in a note.
 
     Raises:
         BaseException: `failure`.
     """
-    if failure is None:
+    if failure is None or failure is error:
         return
     if error is None or (isinstance(error, Exception) and not isinstance(failure, Exception)):
         raise failure

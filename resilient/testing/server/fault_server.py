@@ -203,16 +203,22 @@ class FaultServer:
 
         Raises:
             RuntimeError: The server was closed, so that they will never be reached.
+            BaseException: A callable or a chooser has raised it, so that they may never be.
         """
+        reached = False
 
-        def reached() -> bool:
-            return (
+        def reached_or_failed() -> bool:
+            nonlocal reached
+            reached = (
                 (hits is None or self._responder.records.settled >= hits)
                 and waiting in (None, self.waiting)
                 and connections in (None, self.connections)
             )
+            return reached or self._responder.failure is not None
 
-        await self._watchers.wait(reached)
+        await self._watchers.wait(reached_or_failed)
+        if not reached:
+            raise_failure(self._responder.failure, None, "")
 
     # Start and end.
 

@@ -20,7 +20,7 @@ class Records:
 
     Attributes:
         requests: The requests whose head was read.
-        malformed: What could not be read as a request.
+        malformed: The bytes that could not be read as a request.
         hits: The number of requests that took a step.
         settled: The number of hits whose body was read as far as it is going to be.
         steps: The number of steps carried out, by name.

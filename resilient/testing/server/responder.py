@@ -51,6 +51,7 @@ class Responder:
         started: The moment at which the server began to listen, in seconds of the event
             loop's time.
         first: The moment of the first request, or None before it.
+        failure: The first exception of the user's code that is still to come out.
     """
 
     script: Script
@@ -62,7 +63,7 @@ class Responder:
     waiting: int = field(default=0, init=False)
     started: float = field(default=0.0, init=False)
     first: float | None = field(default=None, init=False)
-    _failure: BaseException | None = field(default=None, init=False)
+    failure: BaseException | None = field(default=None, init=False)
 
     async def serve(self, connection: Connection) -> None:
         """Answer one request after the other."""
@@ -71,12 +72,13 @@ class Responder:
 
     def fail(self, error: BaseException) -> None:
         """Keep an exception that is to come out where the server ends; the first one stays."""
-        if self._failure is None:
-            self._failure = error
+        if self.failure is None:
+            self.failure = error
+        self.changed()
 
     def take_failure(self) -> BaseException | None:
         """Return the exception that was kept, if any, and forget it."""
-        failure, self._failure = self._failure, None
+        failure, self.failure = self.failure, None
         return failure
 
     async def _exchange(self, connection: Connection) -> bool:

@@ -116,7 +116,7 @@ class Worker:
 
     def end(self, grace: float) -> None:
         """Close the pipe, so that the process ends; kill it after `grace` seconds."""
-        with contextlib.suppress(BrokenPipeError):  # of what was not yet sent to one that is dead
+        with contextlib.suppress(BrokenPipeError):  # with unsent bytes, to a dead process
             self._commands.close()
         with self._process:
             try:

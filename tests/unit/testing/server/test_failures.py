@@ -143,6 +143,23 @@ async def test_the_first_of_several_comes_out(session: Session) -> None:
     assert caught.value is first
 
 
+async def test_nobody_waits_for_what_will_not_come_any_more(session: Session) -> None:
+    error = pytest.fail.Exception("oops")
+
+    async def run() -> None:
+        async with FaultServer(a_callable(error)) as server:
+            waiter = asyncio.create_task(server.wait_for(hits=2))
+            assert await post(session, server) == 500
+            await server.wait_for(hits=1)
+            await waiter
+
+    async with asyncio.timeout(5):
+        with pytest.raises(pytest.fail.Exception) as caught:
+            await run()
+    assert caught.value is error
+    assert not hasattr(error, "__notes__")
+
+
 async def test_it_comes_out_of_aclose_once(session: Session) -> None:
     server = FaultServer(a_callable(pytest.fail.Exception("oops")))
     await server.start()
