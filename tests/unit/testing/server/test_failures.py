@@ -205,8 +205,7 @@ async def through_a_process(
     session: Session, answer: Answer, error: Exception | None = None
 ) -> None:
     with FaultServerProcess(answer) as server:
-        async with session.post(server.url) as response:
-            assert response.status == 500
+        assert await post(session, server) == 500
         if error is not None:
             raise error
 
@@ -275,5 +274,4 @@ async def test_a_module_that_cannot_be_imported_there_is_named_and_nothing_hangs
         with FaultServerProcess(Reply(201)) as server:
             with pytest.raises(Exception, match="a module that its process can import"):
                 server.script(answer)
-            async with session.post(server.url) as response:
-                assert response.status == 201
+            assert await post(session, server) == 201

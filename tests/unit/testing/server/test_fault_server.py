@@ -26,14 +26,9 @@ from resilient.testing import (
     Reset,
     Step,
 )
+from tests.unit.testing.support import post
 
 Session = aiohttp.ClientSession
-
-
-async def post(session: Session, server: FaultServer, path: str = "/", **kwargs: object) -> int:
-    async with session.post(server.url / path.lstrip("/"), **kwargs) as response:  # type: ignore[arg-type]  # on purpose
-        await response.read()
-        return response.status
 
 
 # Replies.
@@ -175,20 +170,20 @@ async def test_connections_are_counted_while_they_are_open(session: Session) -> 
 
 
 @pytest.mark.parametrize("after", ["accept", "request"])
-async def test_a_reset_before_the_answer(session: Session, after: str) -> None:
-    async with FaultServer(Reset(after)) as server:  # type: ignore[arg-type]  # on purpose
-        with pytest.raises(aiohttp.ClientOSError) as caught:
+@pytest.mark.parametrize(
+    ("cut", "error", "number"),
+    [
+        (Reset, aiohttp.ClientOSError, errno.ECONNRESET),
+        (Disconnect, aiohttp.ServerDisconnectedError, None),
+    ],
+)
+async def test_a_cut_before_the_answer(
+    session: Session, cut: Any, error: type[Exception], number: int | None, after: str
+) -> None:
+    async with FaultServer(cut(after)) as server:
+        with pytest.raises(error) as caught:
             await post(session, server, data=b"body")
-        assert caught.value.errno == errno.ECONNRESET
-        assert server.hits == 1
-        assert [r.body for r in server.requests] == ([b"body"] if after == "request" else [])
-
-
-@pytest.mark.parametrize("after", ["accept", "request"])
-async def test_a_disconnect_before_the_answer(session: Session, after: str) -> None:
-    async with FaultServer(Disconnect(after)) as server:  # type: ignore[arg-type]  # on purpose
-        with pytest.raises(aiohttp.ServerDisconnectedError):
-            await post(session, server, data=b"body")
+        assert getattr(caught.value, "errno", None) == number
         assert server.hits == 1
         assert [r.body for r in server.requests] == ([b"body"] if after == "request" else [])
 

@@ -23,15 +23,9 @@ from resilient.testing.script.mixture import Mixture
 from resilient.testing.server.process import FaultServerProcess
 from resilient.testing.server.records import Stats
 from tests.unit.testing.server.callables import context_of, echo, fails
-from tests.unit.testing.support import Certificates, request_at
+from tests.unit.testing.support import Certificates, post, request_at
 
 MIXTURE = Mixture({Reply(503): 0.3, Reply(502): 0.2}, otherwise=Reply(200, json={}), seed=1)
-
-
-async def post(session: aiohttp.ClientSession, server: FaultServerProcess, **kwargs: Any) -> int:
-    async with session.post(server.url, **kwargs) as response:
-        await response.read()
-        return response.status
 
 
 @pytest.fixture(scope="module")
