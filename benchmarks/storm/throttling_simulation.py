@@ -77,13 +77,14 @@ class GrpcThrottle(RetryBudget):
             response = await handler(request)
         except Exception as error:
             status = error.status if isinstance(error, ClientResponseError) else None
-            self._count(status in RETRY_STATUSES or (not status and is_transport_failure(error)))
+            if status in RETRY_STATUSES or is_transport_failure(error):
+                self._count(failed=True)
             raise
         if response.status < 400 or response.status in RETRY_STATUSES:
-            self._count(response.status in RETRY_STATUSES)
+            self._count(failed=response.status in RETRY_STATUSES)
         return response
 
-    def _count(self, failed: bool) -> None:
+    def _count(self, *, failed: bool) -> None:
         if failed:
             self.tokens = max(0.0, self.tokens - 1)
         else:

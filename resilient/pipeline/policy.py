@@ -89,9 +89,10 @@ class Policy:
                 asked = self.retry.max_retry_after
                 if asked != fields(RetryPolicy).max_retry_after.default and asked > total:
                     yield ConfigError.of("Policy.retry.max_retry_after", asked, within)
-        attempt = self.effective_attempt_timeout or 0.0
+        gives_way = self.attempt_timeout == _ATTEMPT_TIMEOUT
+        attempt = self.effective_attempt_timeout if gives_way else self.attempt_timeout
         lease = math.inf if self.breaker is None else self.breaker.probe_lease
-        if lease != fields(BreakerPolicy).probe_lease.default and attempt > lease:
+        if lease != fields(BreakerPolicy).probe_lease.default and (attempt or 0.0) > lease:
             yield ConfigError.of(
                 "Policy.breaker.probe_lease",
                 lease,

@@ -1,6 +1,6 @@
-"""What to test code with that calls APIs: servers that misbehave, mocks, clocks, assertions.
+"""Test code that calls APIs, with servers that misbehave, mocks, clocks and assertions.
 
-What a name stands for is imported when the name is first used.
+Each name is imported when it is first used.
 """
 
 from typing import TYPE_CHECKING

@@ -171,7 +171,7 @@ def upload_progress(request: ClientRequest) -> int | None:
         # Before 3.14 only the coroutine that writes knows it.
         frame = next(_frames(task), None)
         writer = None if frame is None else frame.f_locals.get("writer")
-    transport = getattr(writer, "transport", None)
-    if transport is None:
+    try:
+        return int(writer.output_size) - int(writer.transport.get_write_buffer_size())
+    except (AttributeError, NotImplementedError):
         return None
-    return int(writer.output_size) - int(transport.get_write_buffer_size())

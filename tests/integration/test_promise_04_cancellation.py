@@ -260,4 +260,4 @@ async def quickly(waiting: Awaitable[Any]) -> None:
 
 
 def server_tasks(server: FaultServer) -> set[asyncio.Task[Any]]:
-    return set(server._listener._tasks)
+    return set(server._port._tasks)

@@ -236,7 +236,7 @@ async def test_a_hook_that_fails_is_said_once_and_the_call_goes_on(
     assert len(complaints) == (0 if harmless else 1)
     if complaints:
         assert role in complaints[0].getMessage()
-        assert ("ValueError" if hook is broken else "TypeError") in complaints[0].getMessage()
+        assert ("LookupError" if hook is broken else "TypeError") in complaints[0].getMessage()
 
 
 @pytest.mark.parametrize("generator", [broken, generator_that_breaks, generator_of_nonsense])

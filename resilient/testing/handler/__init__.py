@@ -1,1 +1,1 @@
-"""A scripted handler in the place of the network."""
+"""Test a middleware without a socket: a scripted handler in the place of the network."""

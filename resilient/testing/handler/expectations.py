@@ -1,4 +1,4 @@
-"""What a scripted handler expects, and what it answers."""
+"""Describe a request that a scripted handler expects, and its answer."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from resilient.testing.script.faults import Hang, Reply
 from resilient.testing.script.script import OK
 from resilient.testing.server.received import Received
 
-__all__ = ["Expectation", "Given"]
+__all__ = ["Expectation", "ScriptedAnswer"]
 
-Given = Reply | Hang | Exception
-_Function = Callable[[Received], "Given | Awaitable[Given]"]
+ScriptedAnswer = Reply | Hang | Exception
+_Function = Callable[[Received], "ScriptedAnswer | Awaitable[ScriptedAnswer]"]
 
 
 def _as_method(given: str | None) -> str | None:
@@ -29,21 +29,34 @@ def _as_url(given: str | URL | None) -> URL | None:
     if given is None:
         return None
     url = URL(given)
+    name = "expect's url"
     if not url.absolute and not url.raw_path.startswith("/"):
-        raise ConfigError.of("expect's url", given, "a whole URL, or a path that begins with /")
+        raise ConfigError.of(name, given, "a whole URL, or a path that begins with /")
+    # aiohttp sends neither, so that a request with one could never be met.
+    if "#" in str(given):
+        raise ConfigError.of(
+            name, given, f"a URL without fragment: {str(url.with_fragment(None))!r}"
+        )
+    if url.raw_user is not None or url.raw_password is not None:
+        allowed = "a URL without user and password, which are sent as a header"
+        raise ConfigError.of(name, str(url.with_user(None)), allowed)
     return url
 
 
 @define(eq=False)
 class Expectation:
-    """One request that is to come, and its answer: a 200 with `{}` unless another is given.
+    """Expect one request, and answer it: with a 200 and `{}` unless another answer is set.
 
     Made by `ScriptedHandler.expect`. Each of its methods sets the answer.
+
+    Attributes:
+        method: The method, or None for any.
+        url: The whole URL, or its path and query, or None for any.
     """
 
     method: str | None = field(converter=_as_method)
     url: URL | None = field(converter=_as_url)
-    _answer: Given | _Function = field(default=OK, init=False)
+    _answer: ScriptedAnswer | _Function = field(default=OK, init=False)
 
     def reply(self, status: int | Reply = 200, **options: Any) -> None:
         """Answer with a response.
@@ -53,7 +66,7 @@ class Expectation:
             **options: Those of `Reply`: `json`, `body`, `headers`, `delay` and so on.
 
         Raises:
-            ConfigError: A reply that cannot be.
+            ConfigError: There can be no such reply.
         """
         if isinstance(status, Reply):
             if options:
@@ -65,8 +78,15 @@ class Expectation:
     def fail(self, error: Exception | type[Exception]) -> None:
         """Raise an exception, as aiohttp's transport would.
 
-        One of those that say that no connection was made (`ClientConnectorError` and the
-        like) is raised before the request is sent, any other after it.
+        An exception that says that no connection was made (`ClientConnectorError` and the
+        like) is raised before the request is sent, any other after it. An instance is raised
+        as it is, without the traceback of an earlier time.
+
+        Args:
+            error: The exception, or its class.
+
+        Raises:
+            ConfigError: It is no `Exception`.
         """
         made = error() if isinstance(error, type) else error
         if not isinstance(made, Exception):
@@ -74,22 +94,32 @@ class Expectation:
         self._answer = made
 
     def hang(self) -> None:
-        """Never answer."""
+        """Never answer.
+
+        The connection stays open until a limit cuts the call off. On a `FakeClock` time
+        passes meanwhile as in a sleep, so that the limits on that clock run out at once, or
+        when the test moves it.
+        """
         self._answer = Hang()
 
     def call(self, function: _Function) -> None:
-        """Answer with what a function makes of the request, read whole.
+        """Answer with the result of a function of the request, read whole.
 
         Args:
-            function: Given a `Received`, it returns a `Reply` or a `Hang`, or it returns or
-                raises an exception. It may be a coroutine function.
+            function: A function that is given a `Received`, and returns a `Reply` or a
+                `Hang`, or returns or raises an exception. It may be a coroutine function.
+                Whatever it raises ends the call at once and comes out of it, also
+                `pytest.fail` and others that are no `Exception`.
+
+        Raises:
+            ConfigError: It is no function.
         """
         if not callable(function):
             raise ConfigError.of("call's function", function, "a function of the request")
         self._answer = function
 
-    def met_by(self, request: ClientRequest) -> bool:
-        """Whether a request is the one."""
+    def is_met_by(self, request: ClientRequest) -> bool:
+        """Return whether a request is the one that is expected."""
         if self.method not in (None, request.method):
             return False
         if self.url is None:
@@ -97,18 +127,23 @@ class Expectation:
         return self.url == (request.url if self.url.absolute else request.url.relative())
 
     @property
-    def upfront(self) -> Exception | None:
-        """The exception that it fails with, if it does."""
+    def error(self) -> Exception | None:
+        """Return the exception that `fail` has set, or None."""
         return self._answer if isinstance(self._answer, Exception) else None
 
-    async def answer_to(self, received: Received) -> Given:
-        """The answer to a request."""
-        if isinstance(self._answer, Given):
+    async def answer_to(self, received: Received) -> ScriptedAnswer:
+        """Return the answer to a request.
+
+        Raises:
+            ConfigError: The function has returned what is no answer.
+            BaseException: The function has raised it.
+        """
+        if isinstance(self._answer, ScriptedAnswer):
             return self._answer
         made = self._answer(received)
         if inspect.isawaitable(made):
             made = await made
-        if not isinstance(made, Given):
+        if not isinstance(made, ScriptedAnswer):
             raise ConfigError.of(
                 "what a function of ScriptedHandler returns", made, "a Reply or an exception"
             )
@@ -116,7 +151,7 @@ class Expectation:
 
     @property
     def early(self) -> bool:
-        """Whether it is answered before the body of the request is read."""
+        """Return whether the answer comes before the body of the request is read."""
         return isinstance(self._answer, Reply) and self._answer.early
 
     def __str__(self) -> str:

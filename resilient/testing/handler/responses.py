@@ -1,4 +1,4 @@
-"""Real responses without a server: what aiohttp makes of a reply to a request."""
+"""Make real responses without a server."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ async def make_response(
     The body of the request is read, so that one which can be read only once is gone.
 
     Args:
-        request: What the middleware was given.
+        request: The request, as the middleware was given it.
         reply: The response.
-        clock: What its delays are waited on.
+        clock: The clock for its delays; by default the system's.
 
     Returns:
-        The response, its body yet to be read.
+        The response of aiohttp's own class, its body yet to be read.
     """
 
     async def serve(connection: MemoryConnection) -> None:
@@ -44,6 +44,6 @@ async def make_response(
 
 
 async def answer(connection: MemoryConnection, received: Received, reply: Reply) -> None:
-    """Send a reply, and close behind it if that is part of it."""
+    """Send a reply, and close the connection behind it if the reply says so."""
     if not await send(connection, received, reply):
         await connection.finish()

@@ -1,23 +1,25 @@
-"""A handler that answers from a script, to test a middleware without a socket.
+"""Answer from a script in the place of the network, to test a middleware without a socket.
 
-    handler = ScriptedHandler()
+    clock = FakeClock()
+    handler = ScriptedHandler(clock)
     handler.expect("GET", "https://api.example/meetings").reply(503)
     handler.expect("GET").reply(200, json={"id": "mtg_1"})
 
-    response = await handler.run(Retry(clock=FakeClock()), "GET", "https://api.example/meetings")
+    response = await handler.run(Retry(clock=clock), "GET", "https://api.example/meetings")
 
     assert await response.json() == {"id": "mtg_1"}
     handler.assert_done()
 
-It stands where the network is: innermost among the middlewares of a session. Requests are
-sent to it and its answers are parsed by aiohttp itself, only without a connection, so that
-no name is looked up and `https` needs no certificate. What goes wrong on the wire itself is
-for a `FaultServer` to show.
+It is the innermost among the middlewares of a session. aiohttp itself sends requests to it
+and parses its answers, only without a connection, so that no name is looked up and `https`
+needs no certificate. To test failures of the wire itself, take a `FaultServer`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
+from types import TracebackType
 from typing import Any
 
 from aiohttp import (
@@ -26,12 +28,13 @@ from aiohttp import (
     ClientRequest,
     ClientResponse,
     ClientSession,
+    ClientTimeout,
 )
 from attrs import define, field
 from yarl import URL
 
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.testing.handler.expectations import Expectation
+from resilient.testing.handler.expectations import Expectation, ScriptedAnswer
 from resilient.testing.handler.memory import MemoryConnection, exchange
 from resilient.testing.handler.responses import answer
 from resilient.testing.script.faults import Reply
@@ -43,35 +46,45 @@ __all__ = ["ScriptedHandler"]
 
 @define(eq=False)
 class ScriptedHandler:
-    """Expects requests, one after the other, and answers each.
+    """Expect requests, one after the other, and answer each.
 
     A request that is not the next one expected fails with an `AssertionError` at the place
-    where it was made, and again in `assert_done`, should somebody have caught the first.
+    where it was made, and again in `assert_done`, should somebody have caught the first. The
+    same holds for an `AssertionError` or `pytest.fail` in a function of `Expectation.call`.
+
+    Limits cut an answer off as they cut a server off, if they are on the clock of the
+    handler: give it the clock of the middlewares. The limits of a `ClientTimeout` are on the
+    event loop's time; of those given to one call, before aiohttp 3.15, `sock_read` shows to
+    no middleware: there that of the session counts.
 
     Args:
-        clock: What the delays of its answers are waited on.
+        clock: The clock for delays and hangs; by default the system's, so that they are real.
 
     Attributes:
-        requests: What came, bodies included, as far as it was sent: `Received`s, as a
-            `FaultServer` keeps them.
+        requests: The requests that came, as `Received`s of a `FaultServer`: with bodies, as
+            far as they were sent.
     """
 
     clock: Clock = SYSTEM_CLOCK
     requests: list[Received] = field(factory=list, init=False)
     _expected: list[Expectation] = field(factory=list, init=False)
     _came: list[str] = field(factory=list, init=False)
-    _failure: AssertionError | None = field(default=None, init=False)
+    _failure: BaseException | None = field(default=None, init=False)
+    _traceback: TracebackType | None = field(default=None, init=False)
 
     def expect(self, method: str | None = None, url: str | URL | None = None) -> Expectation:
-        """The request that is to come next, after those that are expected already.
+        """Expect another request, after those that are expected already.
 
         Args:
-            method: None for any.
+            method: The method; None for any.
             url: The whole URL, or its path if it begins with a "/", with the query, if any,
                 in both cases; None for any.
 
         Returns:
-            What to set the answer on.
+            The expectation, to set its answer.
+
+        Raises:
+            ConfigError: No request can have such a URL.
         """
         expectation = Expectation(method, url)
         self._expected.append(expectation)
@@ -87,16 +100,23 @@ class ScriptedHandler:
         """Make a request through middlewares, from a session of its own.
 
         Args:
-            middleware: One, or several, the outermost first.
+            middleware: The middleware, or several, the outermost first.
             method: The method.
             url: The whole URL.
-            **options: Whatever else `ClientSession.request` takes.
+            **options: Further arguments of `ClientSession.request`.
 
         Returns:
             The response; its body can still be read.
         """
         middlewares = (middleware,) if callable(middleware) else tuple(middleware)
-        async with ClientSession(middlewares=(*middlewares, self)) as session:
+        chain: tuple[ClientMiddlewareType, ...] = (*middlewares, self)
+        timeout = options.get("timeout")
+        if isinstance(timeout, ClientTimeout):
+            # As the session's own it is the same, and in full view of the handler.
+            session = ClientSession(middlewares=chain, timeout=timeout)
+        else:
+            session = ClientSession(middlewares=chain)
+        async with session:
             return await session.request(method, url, **options)
 
     async def __call__(
@@ -106,47 +126,70 @@ class ScriptedHandler:
         number = len(self._came) + 1
         self._came.append(f"{request.method} {request.url}")
         expectation = self._next(request, number)
-        error = expectation.upfront
+        error = expectation.error
         if error is not None and failed_to_connect(error, request):
-            raise error
+            raise error.with_traceback(None)
 
         async def serve(connection: MemoryConnection) -> None:
             received = await read_head(connection)
             self.requests.append(received)
             if not expectation.early:
                 await read_body(connection, received)
-            given = await expectation.answer_to(received)
-            if isinstance(given, Exception):
-                raise given
-            if isinstance(given, Reply):
-                await answer(connection, received, given)
+            scripted = await self._answer(expectation, received)
+            if isinstance(scripted, Exception):
+                raise scripted.with_traceback(None)
+            if isinstance(scripted, Reply):
+                await answer(connection, received, scripted)
             else:
-                await connection.pause(given.seconds)
+                await connection.pause(scripted.seconds)
                 await connection.finish()
 
         return await exchange(request, serve, self.clock)
 
     def assert_done(self) -> None:
-        """Every request that was expected has come, and no other."""
+        """Check that every request that was expected has come, and no other.
+
+        Raises:
+            AssertionError: It is not so.
+            BaseException: A function of the script has failed the test.
+        """
         if self._failure is not None:
-            raise self._failure
+            if self._traceback is None:
+                self._traceback = self._failure.__traceback__
+            # However often this is asked, the traceback does not grow.
+            raise self._failure.with_traceback(self._traceback)
         missing = len(self._expected) - len(self._came)
         if missing:
             raise self._error(f"{missing} of {len(self._expected)} requests never came")
 
+    async def _answer(self, expectation: Expectation, received: Received) -> ScriptedAnswer:
+        try:
+            return await expectation.answer_to(received)
+        except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            # Other exceptions are answers of the function, as the network fails with some.
+            if isinstance(error, AssertionError) or not isinstance(error, Exception):
+                self._fail(error)
+            raise
+
+    def _fail(self, failure: BaseException) -> None:
+        if self._failure is None:
+            self._failure = failure
+
     def _next(self, request: ClientRequest, number: int) -> Expectation:
         if number > len(self._expected):
             problem = "was not expected"
-        elif not self._expected[number - 1].met_by(request):
+        elif not self._expected[number - 1].is_met_by(request):
             problem = "is not the one expected"
         else:
             return self._expected[number - 1]
         error = self._error(f"request {number} {problem}: {self._came[-1]}")
-        self._failure = self._failure or error
+        self._fail(error)
         raise error
 
     def _error(self, what: str) -> AssertionError:
-        """With the script, and what came of it."""
+        """Return an error that shows the script, and the requests that came."""
         lines = [what, "expected:", *_numbered(self._expected), "came:", *_numbered(self._came)]
         return AssertionError("\n".join(lines))
 

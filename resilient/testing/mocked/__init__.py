@@ -1,3 +1,3 @@
-"""Mocked answers on aiohttp's own ground: what `resilient.testing.aioresponses` is made of."""
+"""Mocked answers inside aiohttp: the parts of `resilient.testing.aioresponses`."""
 
 __all__: list[str] = []

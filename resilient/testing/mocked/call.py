@@ -1,4 +1,4 @@
-"""One call of a session under the mock: two middlewares, around the others and inside them.
+"""Mock one call of a session by two middlewares, around the others and inside them.
 
 aiohttp builds the requests, runs the chain, follows redirects, keeps cookies and watches the
 time, as ever. The innermost middleware answers in the place of the network.
@@ -6,13 +6,22 @@ time, as ever. The innermost middleware answers in the place of the network.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from aiohttp import ClientConnectionError, ClientHandlerType, ClientRequest, ClientResponse, hdrs
+from aiohttp import (
+    ClientConnectionError,
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientTimeout,
+    SocketTimeoutError,
+    hdrs,
+)
 from multidict import CIMultiDict
 from yarl import URL
 
-from resilient.testing.mocked.answers import is_refusal, outcome_of
+from resilient.testing.mocked.answers import MockedResponse, answer_of, is_refusal
 from resilient.testing.mocked.exchange import Exchange
 from resilient.testing.mocked.upstream import (
     Aioresponses,
@@ -29,17 +38,19 @@ __all__ = ["MockedCall"]
 
 
 class MockedCall:
-    """What a call knows of itself.
+    """Mock one call, by one mock.
 
     Args:
-        mock: Where its answers come from.
-        received: Where it leaves what was sent.
-        method: What the code under test asks for.
-        url: The same, as answers are matched with it.
+        mock: The mock that has the answers.
+        received: The list for the requests that are sent.
+        method: The method that the code under test asks for.
+        url: The URL that it asks for, normalised as for matching.
         options: The arguments of the call.
+        is_outermost: Whether no other mock is around this one: one that is may have answers
+            for what this one has none for.
 
     Attributes:
-        failure: What came out of the chain, if nothing was really sent.
+        failure: The exception that the chain has let out, if nothing was really sent.
     """
 
     def __init__(
@@ -49,7 +60,10 @@ class MockedCall:
         method: str,
         url: URL,
         options: dict[str, Any],
+        *,
+        is_outermost: bool = True,
     ) -> None:
+        self._is_outermost = is_outermost
         self._mock = mock
         self._received = received
         self._method = method
@@ -63,10 +77,10 @@ class MockedCall:
         self.failure: BaseException | None = None
 
     async def outermost(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """Run a hop, and no second time for a failure that was mocked."""
+        """Run a hop, and not a second time for a failure that was mocked."""
         if self.failure is not None:
             # aiohttp goes through the chain again after a failure that a stale connection may
-            # have caused. There was none: the first failure is what is mocked.
+            # have caused. There was none: the first failure stands.
             raise self.failure
         self._is_mocked = False
         self._built = request.url
@@ -77,7 +91,7 @@ class MockedCall:
             if self._is_mocked:
                 self.failure = error
             raise
-        # If anything comes after a response, it is where that leads.
+        # Whatever comes after a response is the target of a redirect.
         self._is_redirected = True
         return response
 
@@ -93,14 +107,14 @@ class MockedCall:
             asked = record(self._mock, self._method, self._url, self._options)
             records.append(asked.kwargs)
         found = take(self._mock, self._methods(request), urls)
-        if found is None and self._mock.passthrough_unmatched:
+        if found is None and (self._mock.passthrough_unmatched or not self._is_outermost):
             return await handler(request)
         self._is_mocked = True
         if found is None:
             raise ClientConnectionError(f"Connection refused: {request.method} {urls[0]}")
         match, url = found
         if is_refusal(match):
-            await outcome_of(match, url, options)  # raises it
+            await answer_of(match, url, options)  # raises it
         return await self._answer(request, match, url, records)
 
     async def _answer(
@@ -120,22 +134,41 @@ class MockedCall:
                 # It can be read only once, and just was.
                 for each in records:
                     each["data"] = received.body
-            response = await exchange.download(await outcome_of(match, url, options))
+            mocked = await self._within_sock_read(request, match, url, options)
+            response = await exchange.download(mocked)
         except BaseException:
             exchange.abandon()
             raise
         keep(self._mock, response)
         return response
 
+    async def _within_sock_read(
+        self, request: ClientRequest, match: RequestMatch, url: URL, options: dict[str, Any]
+    ) -> MockedResponse:
+        """Wait for the answer as long as the call's `sock_read` lets a client wait for data."""
+        timeout = self._options.get("timeout")
+        if not isinstance(timeout, ClientTimeout | int | float):
+            timeout = request.session.timeout
+        # A number is the total of a call that has no other limit; 0 is no limit.
+        seconds = timeout.sock_read if isinstance(timeout, ClientTimeout) else None
+        limit = asyncio.timeout(seconds or None)
+        try:
+            async with limit:
+                return await answer_of(match, url, options)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise SocketTimeoutError("Timeout on reading data from socket") from error
+
     def _methods(self, request: ClientRequest) -> tuple[str, ...]:
-        """The methods whose answers will do, the best first."""
+        """Return the methods whose answers will do, the best first."""
         if self._is_redirected and request.method != hdrs.METH_GET:
             # For aioresponses, a redirect makes a GET of everything.
             return request.method, hdrs.METH_GET
         return (request.method,)
 
     def _spellings(self, request: ClientRequest) -> list[URL]:
-        """The URL of a request, as it was written and as it is sent: without a fragment, say."""
+        """Return the URL of a request as it was written and as it is sent (no fragment, say)."""
         urls = [normalize_url(request.url)]
         if request.url == self._built:
             written = normalize_url(request.original_url) if self._is_redirected else self._url
@@ -144,7 +177,7 @@ class MockedCall:
         return urls
 
     def _as_sent(self, request: ClientRequest) -> dict[str, Any]:
-        """The arguments of the call, with the headers that middlewares have changed."""
+        """Return the arguments of the call, with the headers that middlewares have changed."""
         before, now = self._headers, request.headers
         changed = {
             name.lower()

@@ -1,4 +1,4 @@
-"""What is said where an aiohttp from after the tests may be why something fails."""
+"""Explain failures that a newer, untested aiohttp may have caused."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Final
 
 from resilient.testing.mocked.upstream import AIOHTTP_VERSION
 
-__all__ = ["explained"]
+__all__ = ["explain_new_aiohttp"]
 
-# The newest series of aiohttp's releases that this is tested with.
+# The newest series of aiohttp's releases that the mock is tested with.
 TESTED: Final = (3, 14)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """A block that uses what aiohttp does not publish.
+def explain_new_aiohttp() -> Iterator[None]:
+    """Name the versions if a block fails that uses unpublished parts of a newer aiohttp.
+
+    With an aiohttp that is tested, errors are left as they are.
 
     Raises:
-        ImportError: It is not there, and this aiohttp is newer than the tests.
-        RuntimeError: It is used in another way there.
+        ImportError: The block has raised one: this aiohttp lacks something.
+        RuntimeError: The block has raised an AssertionError, AttributeError or TypeError:
+            this aiohttp is used in another way.
     """
     try:
         yield

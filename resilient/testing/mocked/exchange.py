@@ -1,8 +1,8 @@
-"""A request and its response, without a network.
+"""Send a request and make its response, without a network.
 
-The request is written, and the response made, by the code of aiohttp's that does so over a
-socket: what a middleware, a trace or a test looks at afterwards is what it would have found.
-What that code does not publish is used here and in `memory`, and nowhere else.
+aiohttp's own code writes the request and makes the response, as it does over a socket, so
+that a middleware, a trace or a test finds the same afterwards. Unpublished parts of aiohttp
+are used here and in `transport`, and nowhere else in this package.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from typing import Any, Final
 from aiohttp import ClientRequest, ClientResponse, StreamReader
 from multidict import CIMultiDictProxy
 
-from resilient.testing.mocked.answers import Answer
-from resilient.testing.mocked.compat import explained
-from resilient.testing.mocked.memory import Wire, connect
+from resilient.testing.mocked.answers import MockedResponse
+from resilient.testing.mocked.compat import explain_new_aiohttp
+from resilient.testing.mocked.transport import RecordingTransport, connect
 from resilient.testing.server.connection import ClientGone, Connection as ServerSide
 from resilient.testing.server.received import Received, read_body, read_head
 from resilient.wire.bodies import stop_upload
 
-with explained():
+with explain_new_aiohttp():
     from aiohttp.http import HttpVersion11, RawResponseMessage
 
 __all__ = ["Exchange"]
 
-# A reader that holds more than its limit asks the peer to pause, and nobody is there.
+# A reader that holds more than its limit asks the peer to pause, and there is no peer.
 _LEAST_LIMIT: Final = 2**16
 
 
 class Exchange:
-    """One run of the innermost handler.
+    """Run the innermost handler once.
 
     Args:
-        request: What is sent.
+        request: The request to send.
     """
 
     def __init__(self, request: ClientRequest) -> None:
-        # Not all that is asked of it is public.
+        # Not every attribute used is public.
         self._request: Any = request
         self._response: ClientResponse | None = None
         self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
-        with explained():
-            self._connection, self._protocol, self._wire = connect(request)
+        with explain_new_aiohttp():
+            self._connection, self._protocol, self._transport = connect(request)
 
     async def upload(self) -> Received:
         """Send the request, and read it as a server does.
@@ -51,7 +51,7 @@ class Exchange:
             aiohttp.ClientError: Its body could not be written.
         """
         request = self._request
-        with explained():
+        with explain_new_aiohttp():
             tracker = getattr(request, "_upload_tracker", None)  # since 3.14.4
             if tracker is not None:
                 request._upload_gen = tracker._attempt_started()
@@ -70,7 +70,7 @@ class Exchange:
         usual = request.response_class
 
         def make(*args: Any, **kwargs: Any) -> ClientResponse:
-            # What a response is made of differs between releases, and this one knows.
+            # The arguments of a response differ between releases; this one's own code knows them.
             self._arguments = args, kwargs
             made: ClientResponse = usual(*args, **kwargs)
             return made
@@ -83,8 +83,8 @@ class Exchange:
 
     async def _read(self) -> Received:
         server = ServerSide(1)
-        server.connection_made(Wire())
-        server.data_received(bytes(self._wire.written))
+        server.connection_made(RecordingTransport())
+        server.data_received(bytes(self._transport.written))
         server.eof_received()
         received = await read_head(server)
         # A body that is shorter than its Content-Length says is not `complete`.
@@ -92,7 +92,7 @@ class Exchange:
             await read_body(server, received)
         return received
 
-    async def download(self, answer: Answer) -> ClientResponse:
+    async def download(self, answer: MockedResponse) -> ClientResponse:
         """Make the response to what was sent."""
         response = self._response
         if response is None:
@@ -104,7 +104,7 @@ class Exchange:
         raw_headers = tuple(
             (name.encode(), value.encode()) for name, value in answer.headers.items()
         )
-        with explained():
+        with explain_new_aiohttp():
             limit = max(len(answer.body), _LEAST_LIMIT)
             content = StreamReader(self._protocol, limit, loop=self._protocol._loop)
             content.feed_data(answer.body)
@@ -124,7 +124,7 @@ class Exchange:
             return await response.start(self._connection)
 
     def abandon(self) -> None:
-        """End an exchange that came to no response."""
+        """End an exchange without a response."""
         if self._response is not None:
             self._response.close()
         self._connection.close()

@@ -1,6 +1,6 @@
-"""What is taken from the package aioresponses, which only those need who mock.
+"""Use the package aioresponses, which only those need who mock.
 
-All that knows how it keeps its books is here.
+No other module knows how that package keeps its answers and records.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ __all__ = [
 
 
 def passes(mock: Aioresponses, urls: Sequence[URL]) -> bool:
-    """Whether a request is really sent, by the spellings of its URL."""
+    """Return whether a mock lets a request through, by the spellings of its URL."""
     return any(str(url).startswith(prefix) for url in urls for prefix in mock._passthrough)
 
 
 def record(mock: Aioresponses, method: str, url: URL, options: dict[str, Any]) -> RequestCall:
-    """Keep a record of what was asked for."""
+    """Keep a record of a call, under its method and URL."""
     call: RequestCall = mock._build_request_call(method, **options)
     mock.requests.setdefault((method, url), []).append(call)
     return call
@@ -56,9 +56,12 @@ def record(mock: Aioresponses, method: str, url: URL, options: dict[str, Any]) -
 def take(
     mock: Aioresponses, methods: Sequence[str], urls: Sequence[URL]
 ) -> tuple[RequestMatch, URL] | None:
-    """The next answer for one of the methods, and the spelling of the URL that it is for.
+    """Take the next answer for one of the methods, with the spelling of the URL that it is for.
 
     It is counted as used at once, so that no other request takes it while a callback runs.
+
+    Returns:
+        The answer and the URL, or None if none is left.
     """
     for method in methods:
         for key, match in mock._matches.items():
@@ -71,7 +74,7 @@ def take(
 
 
 def _use(match: RequestMatch) -> bool:
-    """Count one use; whether that was the last."""
+    """Count one use; return whether that was the last."""
     if isinstance(match.repeat, bool):
         return not match.repeat
     match.repeat -= 1
@@ -79,5 +82,5 @@ def _use(match: RequestMatch) -> bool:
 
 
 def keep(mock: Aioresponses, response: ClientResponse) -> None:
-    """Have a response closed when the mock stops."""
+    """Let the mock close a response when it stops."""
     mock._responses.append(response)

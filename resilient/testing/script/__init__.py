@@ -1,1 +1,1 @@
-"""What a fault server answers: steps, choosers and scripts of them."""
+"""Scripts of a fault server: steps, choosers, and their order."""

@@ -1,6 +1,7 @@
-"""The steps of a script: what the fault server does with one request.
+"""The steps of a script: the ways in which the fault server treats one request.
 
-Values like `Reply`, which is one of them. `sending.py` and `service.py` carry them out.
+They are values like `Reply`, which is one of them. The server's `responder` and `sending`
+carry them out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from attrs import Attribute, field, frozen
 
 from resilient.errors import ConfigError
 from resilient.support.validation import check, instance, optional
-from resilient.testing.script.reply import SECONDS, Reply, Shown
+from resilient.testing.script.reply import SECONDS, Reply, ShortRepr
 
 __all__ = ["Disconnect", "Hang", "Interruption", "Malformed", "Moment", "Reply", "Reset", "Step"]
 
@@ -25,18 +26,18 @@ _TO_BE_BROKEN_OFF = Reply(body=b"This body will be cut short.")
 
 
 @frozen(repr=False)
-class Interruption(Shown):
-    """What `Reset`, `Disconnect` and `Hang` share: the moment at which nothing more comes.
+class Interruption(ShortRepr):
+    """Stop at a moment: the common part of `Reset`, `Disconnect` and `Hang`.
 
     Attributes:
         after: "request": once the request has been read whole, with no answer. "status":
             once the status line of `reply` has been sent, so in the midst of its head.
             "head": once its head has been sent. "body": after half of its body.
-            "accept": when the first byte of a request arrives, so before it can be known
-            which: on a new connection, or on one that the client had kept in its pool and
+            "accept": when the first byte of a request arrives, so before its path can be
+            known: on a new connection, or on one that the client had kept in its pool and
             that turns out to be dead. As nothing has been read, such a hit leaves no entry
             in `requests`. For a route, a callable, or a request that had begun before the
-            script came to this step, it is when the head is in.
+            script came to this step, it is when the head is in. By default "request".
         reply: For "status", "head" and "body", the response that is broken off; None for
             a plain one.
     """
@@ -58,12 +59,12 @@ class Interruption(Shown):
 
     @property
     def early(self) -> bool:
-        """Whether it comes before the body of the request is read."""
+        """Return whether the step comes before the body of the request is read."""
         return self.after == "accept"
 
     @property
-    def begun(self) -> Reply | None:
-        """The response of which something is sent, if anything is."""
+    def partial_reply(self) -> Reply | None:
+        """Return the response of which a part is sent, or None if nothing is sent."""
         if self.after in ("accept", "request"):
             return None
         return self.reply or _TO_BE_BROKEN_OFF
@@ -73,7 +74,7 @@ class Interruption(Shown):
 class Reset(Interruption):
     """Cut the connection with a TCP RST (SO_LINGER of zero): "connection reset by peer".
 
-    What has been sent and not arrived is lost with it, so of a body beyond the size of the
+    Bytes that have not arrived yet are lost with it, so of a body beyond the size of the
     system's buffers the client may see less than half.
     """
 
@@ -92,10 +93,10 @@ class Hang(Interruption):
     """Stall: send nothing more, and keep the connection open.
 
     Attributes:
-        seconds: Close the connection after so long; None to wait until the client goes or
-            the server is closed.
-        after: As in `Reset`: "request", so by default before any answer, up to "body", in
-            the middle of one. At "accept" not even the request is read.
+        seconds: Seconds until the connection is closed; None, the default, to wait until
+            the client goes or the server is closed.
+        after: As in `Reset`: by default "request", so before any answer. At "accept" not
+            even the request is read.
         reply: As in `Reset`.
     """
 
@@ -104,8 +105,12 @@ class Hang(Interruption):
 
 
 @frozen(repr=False)
-class Malformed(Shown):
-    """Send bytes in the place of a response, as they are, then close."""
+class Malformed(ShortRepr):
+    """Send bytes in the place of a response, as they are, then close.
+
+    Attributes:
+        raw: The bytes; by default a line that is not HTTP.
+    """
 
     raw: bytes = field(default=b"This is not HTTP.\r\n\r\n", validator=instance(bytes, "bytes"))
 

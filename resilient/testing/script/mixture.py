@@ -1,4 +1,4 @@
-"""A fault server that fails at random, the same way each time."""
+"""Fail at random, in the same way each time."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from attrs import Attribute, define, field
 
 from resilient.errors import ConfigError
 from resilient.support.validation import instance
-from resilient.testing.script.reply import Shown
+from resilient.testing.script.reply import ShortRepr
 from resilient.testing.script.script import OK, Answer, Chooser, an_answer, is_answer
 from resilient.testing.server.received import Received
 
 __all__ = ["Mixture"]
 
-# What the sum of shares that are meant to be of one may miss it by.
+# The sum of shares that are meant to make 1 may be above it by so much.
 _ROUNDING = 1e-9
 
 
@@ -34,21 +34,21 @@ def _pairs(
 
 
 @define(eq=False, repr=False)
-class Mixture(Chooser, Shown):
-    """Draws an answer for each request.
+class Mixture(Chooser, ShortRepr):
+    """Draw an answer for each request.
 
         Mixture({Reply(503): 0.1, Reset(): 0.02, Hang(): 0.01}, otherwise=Reply(), seed=1)
 
-    The same seed draws the same row of answers, one for each request in the order in which
-    their heads are in. Which request gets which is as certain as their order is.
+    The same seed draws the same answers in the same order, one for each request in the
+    order in which their heads are in. So requests at once may swap their answers.
 
     Attributes:
         shares: A mapping, or pairs, from answers to the share of the requests that each
             gets: from 0 to 1, and not above 1 together.
-        otherwise: The answer to the rest.
-        seed: Of the random numbers.
-        drawn: How often each answer was drawn, in the order of `shares`; the last is
-            `otherwise`.
+        otherwise: The answer to the other requests; by default a 200 with `{}`.
+        seed: The seed of the random numbers, an integer; by default 0.
+        drawn: The number of times that each answer was drawn, in the order of `shares`; the
+            last is that of `otherwise`.
     """
 
     shares: tuple[tuple[Answer, float], ...] = field(converter=_pairs)
@@ -78,7 +78,7 @@ class Mixture(Chooser, Shown):
         self.drawn = [0] * len(self._answers)
 
     def __call__(self, received: Received) -> Answer:
-        """The answer for a request."""
+        """Draw the answer for a request."""
         index = bisect(self._bounds, self._random.random())
         self.drawn[index] += 1
         return self._answers[index]

@@ -1,4 +1,4 @@
-"""Outages: spans of time in which a server fails or is not there."""
+"""Fail, or refuse connections, in certain periods."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import Attribute, field, frozen
 from resilient.errors import ConfigError
 from resilient.support.validation import check, instance
 from resilient.testing.script.faults import Reply
-from resilient.testing.script.reply import SECONDS, Shown
+from resilient.testing.script.reply import SECONDS, ShortRepr
 from resilient.testing.script.script import OK, Answer, Chooser, an_answer
 from resilient.testing.server.received import Received
 
@@ -23,13 +23,13 @@ _SINCE = ("start", "first_request")
 
 @frozen
 class Period:
-    """From one moment up to another one.
+    """A span of time, without its last moment.
 
     Attributes:
-        start: Seconds from `since` to its beginning.
-        end: Seconds from `since` to its end, by default for ever. It is over at that moment.
-        since: What both are counted from: when the server began to listen ("start"), or
-            its "first_request", which a load test wants that has things to do before it.
+        start: Seconds from `since` to its beginning; by default 0.
+        end: Seconds from `since` to its end; by default for ever.
+        since: The moment from which both are counted: "start", the default, when the server
+            began to listen; or "first_request", for a load test that takes a while to begin.
     """
 
     start: float = field(default=0.0, validator=SECONDS)
@@ -46,23 +46,24 @@ class Period:
             raise ConfigError.of("Period.end", end, f"later than the start, {self.start:g}")
 
     def covers(self, elapsed: float) -> bool:
-        """Whether a moment, in seconds from `since`, is within it."""
+        """Return whether a moment, in seconds from `since`, is within the period."""
         return self.start <= elapsed < self.end
 
 
 @frozen(repr=False)
-class Outage(Chooser, Shown):
-    """Gives one answer within a period, and another one before and after it.
+class Outage(Chooser, ShortRepr):
+    """Give one answer within a period, and another one before and after it.
 
         FaultServer(then=Outage(Period(5, 10), during=Reset(), then=Reply(json={})))
 
-    The door stays open: whoever connects is let in, and then failed. `FaultServer.offline`
-    is an outage in which connections are refused.
+    Connections are accepted, and their requests fail. `FaultServer.offline` is an outage in
+    which connections are refused.
 
     Attributes:
-        period: When; a request belongs to the moment at which its head is in.
-        during: The answer in it.
-        then: The answer out of it; another outage, if there are to be several.
+        period: The period; a request belongs to the moment at which its head is in.
+        during: The answer within the period; by default a 503.
+        then: The answer outside the period, by default a 200 with `{}`; another outage, if
+            there are to be several.
     """
 
     period: Period = field(validator=instance(Period, "a Period"))
@@ -70,7 +71,7 @@ class Outage(Chooser, Shown):
     then: Answer = field(default=OK, kw_only=True, validator=an_answer)
 
     def __call__(self, received: Received) -> Answer:
-        """The answer for a request."""
+        """Return the answer for a request."""
         starts = self.period.since == "start"
         elapsed = received.since_start if starts else received.since_first
         return self.during if self.period.covers(elapsed) else self.then

@@ -1,8 +1,8 @@
-"""A response as a value, and what all steps of a script share.
+"""A response as a value, and the repr that all parts of a script share.
 
-Values, without behaviour: they compare, they show only what differs from the default, and
-one that could not be carried out raises a `ConfigError` when it is made, not in the middle
-of somebody's test. `sending.py` carries them out.
+Steps are values without behaviour: they compare, they show only what differs from the
+default, and one that could not be carried out raises a `ConfigError` when it is made, not
+in the middle of somebody's test. The server's `sending` carries them out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attrs import NOTHING, Attribute, field, fields, frozen
 from resilient.errors import ConfigError
 from resilient.support.validation import at_least, check, instance, optional
 
-__all__ = ["SECONDS", "Reply", "Shown"]
+__all__ = ["SECONDS", "Reply", "ShortRepr"]
 
 SECONDS = at_least(0.0, "seconds")
 _FLAG = instance(bool, "True or False")
@@ -27,7 +27,7 @@ def _is_int(given: Any, least: int, most: int) -> bool:
 
 
 def _is_text(given: Any) -> bool:
-    """Whether it can stand in a head; bytes that are no UTF-8 come as surrogate escapes."""
+    """Return whether a value can stand in a head; bytes that are no UTF-8 come as surrogates."""
     if not isinstance(given, str) or any(c in given for c in "\r\n\0"):
         return False
     try:
@@ -49,8 +49,8 @@ def _pairs(given: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[
     return pairs
 
 
-class Shown:
-    """The repr of what a script is made of: its call, without what is as by default."""
+class ShortRepr:
+    """Show a part of a script as the call that makes it, without default arguments."""
 
     __slots__ = ()
     __attrs_attrs__: ClassVar[tuple[Attribute[Any], ...]]  # its subclasses are attrs'
@@ -69,32 +69,34 @@ class Shown:
 
 
 @frozen(repr=False)
-class Reply(Shown):
-    """A response.
+class Reply(ShortRepr):
+    """Send a response.
 
-    What goes out is what stands here, a Content-Length (or the chunked framing) and, where
-    the connection is about to be closed, `Connection: close`: no Date, no Server. A
-    Content-Length or Transfer-Encoding among the headers takes the place of the true one,
-    so that a server that lies about the length can be had. A HEAD request gets the head.
+    The server adds a Content-Length (or the chunked framing) and, where the connection is
+    about to be closed, `Connection: close`; no Date, no Server. A Content-Length or
+    Transfer-Encoding among the headers takes the place of the true one, to test a server
+    that lies about the length. A HEAD request gets the head alone.
 
     Attributes:
-        status: From 100 to 999. 1xx, 204 and 304 have no body.
-        body: What follows the head.
-        json: In the place of `body`, a value to send as JSON: as `application/json` unless
+        status: The status, from 100 to 999; by default 200. 1xx, 204 and 304 have no body.
+        body: The body as bytes; by default empty.
+        json: A value to send as JSON in the place of `body`: as `application/json` unless
             the headers name another type.
-        headers: A mapping, or pairs where a name occurs twice.
-        reason: The reason phrase; None for the usual one of the status.
-        delay: Seconds before the head.
+        headers: A mapping, or pairs where a name occurs twice; by default none.
+        reason: The reason phrase; None, the default, for the usual one of the status.
+        delay: Seconds before the head; by default 0, as for all delays.
         head_byte_delay: Seconds between two bytes of the head, which come one by one then.
         body_delay: Seconds between the head and the body.
-        keep_alive: Whether the connection stays open.
-        early: Answer when the head of the request is in, before its body is read. What
-            follows of the body is read after that, as far as the connection lives.
-        truncate: Send only so many bytes of the body, whatever the head has declared, then
-            close.
-        chunked: Transfer-Encoding: chunked, in the place of a Content-Length.
-        chunk_size: Send the body in pieces of so many bytes; None for all of it at once,
-            or byte by byte where there is a `chunk_delay`.
+        keep_alive: Whether the connection stays open; by default it does.
+        early: Whether to answer when the head of the request is in, before its body is
+            read; by default not. The rest of the body is read after that, as far as the
+            connection lives.
+        truncate: The number of bytes of the body to send, whatever the head has declared,
+            before the connection is closed; None, the default, for all of them.
+        chunked: Whether to send `Transfer-Encoding: chunked` in the place of a
+            Content-Length; by default not.
+        chunk_size: The number of bytes in a piece of the body; None, the default, for all
+            of it at once, or for one byte where there is a `chunk_delay`.
         chunk_delay: Seconds between two pieces of the body.
     """
 
@@ -144,10 +146,10 @@ class Reply(Shown):
 
     @property
     def bodiless(self) -> bool:
-        """Whether the status rules a body out (RFC 9110, 6.4.1)."""
+        """Return whether the status rules a body out (RFC 9110, 6.4.1)."""
         return self.status < 200 or self.status in (204, 304)
 
     @property
     def is_json(self) -> bool:
-        """Whether the body was given as a value."""
+        """Return whether the body was given as `json`."""
         return self.json is not ...

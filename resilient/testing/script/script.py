@@ -1,8 +1,8 @@
-"""What may answer a request, and which answer is whose.
+"""Decide which answer a request gets.
 
 A step is an answer, and so is a callable that is given the request, read whole, and returns
 an answer; it may be a coroutine function. A `Chooser` is a callable that is asked as soon as
-the head of the request is in, so that what it picks may come before the body is read. Mixtures
+the head of the request is in, so that its answer may come before the body is read. Mixtures
 of faults, token buckets, outages and brown-outs are choosers, each around other answers:
 
     Outage(Period(5, 10), then=TokenBucket(5, 20, then=Mixture({Reply(503): 0.1}, seed=1)))
@@ -20,16 +20,16 @@ from attrs import define, field, frozen
 from resilient.errors import ConfigError
 from resilient.support.validation import check
 from resilient.testing.script.faults import Disconnect, Hang, Reply, Reset, Step
-from resilient.testing.script.reply import SECONDS, Shown
+from resilient.testing.script.reply import SECONDS, ShortRepr
 from resilient.testing.server.received import Received
 
 __all__ = ["OK", "Answer", "Chooser", "Delayed", "Script", "an_answer", "choose", "is_answer"]
 
 
 class Chooser(ABC):
-    """An answer that picks another one; state of its own is welcome.
+    """Pick an answer for each request; a chooser may keep state.
 
-    What it needs to know of time is in the request.
+    The request says at what time it came.
     """
 
     __slots__ = ()
@@ -40,7 +40,7 @@ class Chooser(ABC):
 
 
 def is_answer(given: object) -> TypeGuard[Answer]:
-    """Whether it can answer a request; a class cannot, which is a slip of the pen."""
+    """Return whether a value can answer a request; a class cannot, and is a slip of the pen."""
     return isinstance(given, Step | Delayed) or (callable(given) and not isinstance(given, type))
 
 
@@ -48,11 +48,11 @@ an_answer = check("a step or a callable", is_answer)
 
 
 @frozen(repr=False)
-class Delayed(Shown):
-    """An answer that comes later.
+class Delayed(ShortRepr):
+    """Answer later.
 
     Attributes:
-        seconds: Between the end of the request, as far as it is read, and the answer.
+        seconds: Seconds between the end of the request, as far as it is read, and the answer.
         then: The answer.
     """
 
@@ -66,13 +66,14 @@ OK = Reply(200, json={})
 
 
 def choose(answer: Any, received: Received) -> tuple[float, Any]:
-    """Ask choosers until something else comes.
+    """Ask choosers until one returns something else.
 
     Returns:
-        After how many seconds, and what: a step, or a callable that is no chooser.
+        The seconds to wait, and a step or a callable that is no chooser.
 
     Raises:
         ConfigError: A callable has returned what is no answer.
+        BaseException: A chooser has raised it.
     """
     seconds = 0.0
     while True:
@@ -89,7 +90,7 @@ def choose(answer: Any, received: Received) -> tuple[float, Any]:
 
 @define(eq=False)
 class Script:
-    """Answers for one request each, and the answer for all after them."""
+    """Hold answers for one request each, and the answer for all requests after them."""
 
     then: Answer = OK
     _answers: deque[Answer] = field(factory=deque, init=False)
@@ -98,17 +99,21 @@ class Script:
         _check(self.then)
 
     def extend(self, answers: tuple[Answer, ...]) -> None:
-        """Append, all or none."""
+        """Append all answers, or none if one is no answer.
+
+        Raises:
+            ConfigError: One is no answer.
+        """
         for answer in answers:
             _check(answer)
         self._answers.extend(answers)
 
     def take(self) -> Answer:
-        """The answer for a request whose head is in."""
+        """Take the answer for a request whose head is in."""
         return self._answers.popleft() if self._answers else self.then
 
     def take_early(self) -> Reset | Disconnect | Hang | None:
-        """The answer for a request of which no more than a byte is in, if the next is such."""
+        """Take the next answer if it is for a request of which only a byte is in, else None."""
         upcoming = self._answers[0] if self._answers else self.then
         if isinstance(upcoming, Reset | Disconnect | Hang) and upcoming.early:
             self.take()

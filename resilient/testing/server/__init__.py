@@ -1,1 +1,1 @@
-"""A real server that misbehaves to order."""
+"""The fault server: a real HTTP server on loopback that misbehaves to order."""

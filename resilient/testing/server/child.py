@@ -1,4 +1,4 @@
-"""The far side of `FaultServerProcess`: a fault server that is told what to do over a pipe."""
+"""Run the server of a `FaultServerProcess`, in its process, by commands from a pipe."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from resilient.testing.server.pipe import Pipe
 
 __all__ = ["Setup", "main"]
 
-# Seconds between two looks whether the parent is still there. Its end of the pipe is not
-# enough: what it has forked may hold that open.
+# Seconds between two looks whether the parent is still there. Its end of the pipe does not
+# tell: processes that it has forked may hold that open.
 _LOOK = 0.5
 
 # Seconds to end in good order once the parent is gone.
@@ -31,7 +31,7 @@ _GRACE = 1.0
 
 @frozen
 class Setup:
-    """What the server is made of, over there."""
+    """Hold the arguments of the server on their way to its process."""
 
     steps: tuple[Answer, ...]
     options: dict[str, Any]
@@ -39,7 +39,7 @@ class Setup:
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None
 
     def server(self) -> FaultServer:
-        """Make it."""
+        """Make the server."""
         ssl = None if self.ssl is None else self.ssl()
         return FaultServer(*self.steps, **self.options, ssl=ssl)
 
@@ -54,7 +54,7 @@ def main() -> None:
 
 @define(eq=False)
 class Child:
-    """Carries commands out, and answers each."""
+    """Carry commands out, and answer each."""
 
     _pipe: Pipe
     _parent: int = field(factory=os.getppid, init=False)
@@ -66,7 +66,7 @@ class Child:
             setup: Setup = self._pipe.read()
             with asyncio.Runner(loop_factory=setup.loop_factory) as runner:
                 runner.run(self._serve(setup))
-        except Exception as error:  # of the server, or of a callable of the user's
+        except BaseException as error:  # of the server, or of the user's code
             self._pipe.answer(error, failed=True)
         else:
             self._pipe.answer(None)
@@ -81,7 +81,7 @@ class Child:
                     await asyncio.wait_for(self._ended.wait(), _LOOK)
 
     def _obey(self, server: FaultServer, loop: asyncio.AbstractEventLoop) -> None:
-        """Carry commands out, in a thread: pipes do not go with every event loop."""
+        """Carry commands out, in a thread, as not every event loop can read from pipes."""
         while True:
             try:
                 name, args, kwargs = self._pipe.read()
@@ -92,7 +92,7 @@ class Child:
             except EOFError:
                 threading.Thread(target=_give_up, daemon=True).start()
                 break
-            except Exception as error:
+            except BaseException as error:
                 self._pipe.answer(error, failed=True)
         loop.call_soon_threadsafe(self._ended.set)
 

@@ -1,8 +1,8 @@
-"""One connection of the fault server, at the level of bytes.
+"""Read and write one connection of the fault server, at the level of bytes.
 
 asyncio's streams hide what this server is for: how a connection ends, and when the client
-has left. So this is a protocol of our own, with a reader as small as HTTP/1.1 needs. Over
-TLS it is the same, with a `Channel` between the bytes and the wire.
+has left. So this is a protocol of our own, with a reader as small as HTTP/1.1 needs. TLS
+puts a `Channel` between the bytes and the wire and changes nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["ClientGone", "Connection", "LineTooLong"]
 # stalls as it does with a real server.
 _HIGH_WATER = 64 * 1024
 
-# How long a closed connection goes on reading. To close with bytes unread is to reset.
+# Seconds for which a closed connection goes on reading. To close with bytes unread is to reset.
 _LINGER = 1.0
 
 
@@ -34,12 +34,16 @@ class LineTooLong(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """Reads lines and bytes, writes, waits, and ends in the way that is asked for.
+    """Read lines and bytes, write, wait, and end the connection in a chosen way.
 
     Everything that waits raises `ClientGone` when the client has left, and reading raises
-    `BrokenTLS` when it speaks none. A client that shuts down its sending side (or, over TLS,
-    sends its close_notify) counts as one that leaves: it still gets what is written at once,
-    but nothing is delayed for its sake.
+    `BrokenTLS` when the bytes are no TLS. A client that shuts down its sending side (or, over
+    TLS, sends its close_notify) counts as one that leaves: it still gets what is written at
+    once, but nothing is delayed for its sake.
+
+    Args:
+        number: The number of the connection, from 1.
+        channel: The TLS of the connection, or None without TLS.
     """
 
     def __init__(self, number: int, channel: Channel | None = None) -> None:
@@ -55,16 +59,17 @@ class Connection(asyncio.Protocol):
         self._gone: asyncio.Future[None] = loop.create_future()
         self._lost: asyncio.Future[None] = loop.create_future()
 
-    # What the event loop calls.
+    # The event loop calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin. Not every loop's transports are instances of asyncio's classes."""
+        """Begin."""
+        # Not every loop's transports are instances of asyncio's classes.
         self._transport = cast("asyncio.Transport", transport)
         # Nothing stays in the process: what has been written can be cut off behind.
         self._transport.set_write_buffer_limits(0)
 
     def data_received(self, data: bytes) -> None:
-        """Keep what arrives."""
+        """Keep the bytes that arrive."""
         if self._discarding:
             return
         self._buffer += data if self._channel is None else self._plain(data, self._channel)
@@ -85,17 +90,17 @@ class Connection(asyncio.Protocol):
                 self.eof_received()
 
     def eof_received(self) -> bool:
-        """Note that the client has closed its side; the other one stays open."""
+        """Note that the client has closed its side, and keep ours open."""
         _wake(self._gone)
         _wake(self._arrival)
         return True
 
     def pause_writing(self) -> None:
-        """The system takes no more for now."""
+        """Make writers wait: the system takes no more for now."""
         self._drained = asyncio.get_running_loop().create_future()
 
     def resume_writing(self) -> None:
-        """The system has taken all there was."""
+        """Let writers go on: the system has taken everything."""
         _wake(self._drained)
         self._drained = None
 
@@ -107,13 +112,17 @@ class Connection(asyncio.Protocol):
     # Reading and writing.
 
     async def peek(self) -> int:
-        """The next byte, which stays unread."""
+        """Return the next byte, which stays unread."""
         while not self._buffer:
             await self._more()
         return self._buffer[0]
 
     async def line(self, limit: int) -> bytes:
-        """A line with its end, of at most `limit` bytes."""
+        """Read a line with its end.
+
+        Raises:
+            LineTooLong: The line is longer than `limit` bytes.
+        """
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0 and len(self._buffer) < limit:
             searched = len(self._buffer)
@@ -123,7 +132,7 @@ class Connection(asyncio.Protocol):
         return self._take(end + 1)
 
     async def some(self, most: int) -> bytes:
-        """What there is, at least one byte and at most `most`."""
+        """Read what is there: at least one byte and at most `most`."""
         await self.peek()
         return self._take(most)
 
@@ -138,10 +147,20 @@ class Connection(asyncio.Protocol):
         self._open()
 
     async def pause(self, seconds: float | None) -> None:
-        """Wait so long, or for ever."""
+        """Wait so many seconds, or until the client leaves if it is None."""
         if seconds == 0:
             return
         await asyncio.wait((self._gone,), timeout=seconds)
+        if self._gone.done():
+            raise ClientGone
+
+    def check_open(self) -> None:
+        """Raise `ClientGone` if the connection can carry no more bytes to the client."""
+        self._open()
+
+    def check_client(self) -> None:
+        """Raise `ClientGone` if the client has closed its side, or the whole connection."""
+        self._open()
         if self._gone.done():
             raise ClientGone
 
@@ -153,7 +172,7 @@ class Connection(asyncio.Protocol):
         Harmless when done twice.
 
         Args:
-            close_notify: Whether the FIN comes after TLS has said that it would.
+            close_notify: Whether TLS announces the end before the FIN.
         """
         if self._discarding:
             return
@@ -188,7 +207,7 @@ class Connection(asyncio.Protocol):
         taken = bytes(self._buffer[:most])
         del self._buffer[:most]
         if self._transport is not None and not self._transport.is_closing():
-            # Also when all is read: it is by reading that one learns of the client's leaving.
+            # Also when all is read: only reading shows that the client leaves.
             self._transport.resume_reading()
         return taken
 

@@ -1,8 +1,8 @@
-"""A real server that misbehaves to order.
+"""Run a real server that misbehaves to order.
 
-Whether a client survives a reset, a truncated body or an answer to half an upload shows on
-a socket and nowhere else: a mock raises what its author believes a client library raises.
-So this is HTTP/1.1 on loopback, scripted request by request, that keeps what reached it:
+A reset, a truncated body or an answer to half an upload can be tested on a socket and
+nowhere else: a mock raises what its author believes a client library raises. So this is
+HTTP/1.1 on loopback, scripted request by request, and it keeps the requests that reach it:
 
     async with FaultServer(Reply(503), Reset(), Reply(200, json={"ok": True})) as server:
         async with session.get(server.url / "meetings") as response:
@@ -20,21 +20,24 @@ For load there are answers that keep a state, one around another, and a process 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from urllib.parse import unquote
 
 from yarl import URL
 
 from resilient.errors import ConfigError
 from resilient.testing.script.outage import Period
 from resilient.testing.script.script import OK, Answer, Script
+from resilient.testing.server.failures import raise_failure
 from resilient.testing.server.offline import Offline
-from resilient.testing.server.port import Listener
+from resilient.testing.server.port import Port
 from resilient.testing.server.received import Received, Unparsable
 from resilient.testing.server.records import Records, Stats, Watchers
-from resilient.testing.server.serving import Service
+from resilient.testing.server.responder import Responder
 
 __all__ = ["FaultServer"]
 
@@ -44,25 +47,33 @@ class FaultServer:
 
     Each request takes the next answer, in the order in which their heads are complete, over
     all connections; a pipelined one waits its turn. A callable in the place of a step is
-    given the request, read whole, and returns a step; it may be a coroutine function. If it
-    raises, the client gets a 500, and the exception comes out of the `async with` block. The
+    given the request, read whole, and returns a step; it may be a coroutine function. The
     choosers (`Mixture`, `TokenBucket`, `Outage`, `BrownOut`) are asked before the body is read.
+
+    If a callable or a chooser raises, the client gets a 500, and the exception comes out of
+    the `async with` block, or of `aclose`. That holds for whatever it raises: `pytest.fail`
+    and `pytest.skip`, `SystemExit`, `KeyboardInterrupt`, and a `CancelledError` of its own. If
+    the block itself ends by an exception, that one comes out, with a note of the other; but
+    an exception that is no `Exception`, such as that of `pytest.fail`, outranks one that is.
 
     Delays are asyncio's own, so a loop in virtual time skips them. A wait ends when the
     client closes the connection, unless that is behind an upload which the step leaves unread.
-    It needs an event loop that has `add_reader`, as all have but the proactor of Windows.
+    The event loop must have `add_reader`, as all have but the proactor of Windows. While the
+    process is out of file descriptors, clients wait in the backlog: the logger
+    "resilient.testing" warns, and the server goes on when there are some again.
 
     Args:
         *steps: The script: a step, or a callable, for one request each.
-        then: What answers every request after those.
+        then: The answer to every request after those; by default a 200 with `{}`.
         host: The address to listen on.
         port: The port; 0 for a free one.
-        ssl: Speak TLS, with a context for servers that has a certificate.
-        offline: When to refuse connections, and drop those that are open.
-        record: Whether `requests` keeps what arrives, which takes memory under load.
+        ssl: A context for servers that has a certificate, to speak TLS; None for plain HTTP.
+        offline: The periods in which to refuse connections, and drop those that are open.
+        record: Whether `requests` keeps the requests, which takes memory under load.
 
     Raises:
         ConfigError: An argument makes no sense.
+        BaseException: A callable or a chooser has raised it.
     """
 
     def __init__(
@@ -77,70 +88,87 @@ class FaultServer:
     ) -> None:
         _check(host=host, port=port, ssl=ssl, record=record)
         self._watchers = Watchers()
-        self._service = Service(_script(steps, then), record, self._watchers.changed, self._begun)
-        self._listener = Listener((host, port), self._service.serve, self._watchers.changed, ssl)
-        self._offline = Offline.of(self._listener, offline)
+        script, changed = _script(steps, then), self._watchers.changed
+        self._responder = Responder(script, record, changed, self._begun)
+        self._port = Port((host, port), self._responder.serve, changed, self._responder.fail, ssl)
+        self._offline = Offline.of(self._port, offline)
 
-    # What it does.
+    # The script.
 
     def script(self, *steps: Answer) -> None:
         """Append to the script, also while it runs."""
-        self._service.script.extend(steps)
+        self._responder.script.extend(steps)
 
     def route(self, path: str, *steps: Answer, then: Answer = OK) -> None:
         """Give a path a script of its own; a second one replaces it.
 
-        The query does not count. A step after "accept" that is next in the main script comes
+        Paths are compared decoded, so that "/a b" and "/a%20b" are the same. The query of a
+        request does not count. A step after "accept" that is next in the main script comes
         before any route, as no path is known at that moment.
-        """
-        if not path.startswith("/"):
-            raise ConfigError.of("FaultServer.route's path", path, "a path that begins with /")
-        self._service.routes[path] = _script(steps, then)
 
-    # What it has seen.
+        Args:
+            path: The path, beginning with /, with or without escapes: "%3F" is a question
+                mark in a path, "%25" a percent sign.
+            *steps: As for `FaultServer`.
+            then: As for `FaultServer`.
+
+        Raises:
+            ConfigError: No request has such a path: it has a query or a fragment.
+        """
+        self._responder.routes[_path(path)] = _script(steps, then)
+
+    # Records.
 
     @property
     def url(self) -> URL:
-        """Where it listens."""
-        host, port = self._listener.address
+        """Return the address of the server.
+
+        Raises:
+            RuntimeError: The server was not started.
+        """
+        host, port = self._port.address
         if port == 0:
             raise RuntimeError("the server has no port before it is started")
-        scheme = "http" if self._listener.tls is None else "https"
+        scheme = "http" if self._port.tls is None else "https"
         return URL.build(scheme=scheme, host=host, port=port)
 
     @property
     def requests(self) -> Sequence[Received]:
-        """The requests, in the order in which they took their steps."""
-        return self._service.records.requests
+        """Return the requests, in the order in which they took their steps."""
+        return self._responder.records.requests
 
     @property
     def hits(self) -> int:
-        """How many requests arrived, those included that were cut off at their first byte."""
-        return self._service.records.hits
+        """Return how many requests arrived, those included that were cut at their first byte."""
+        return self._responder.records.hits
 
     @property
     def malformed(self) -> Sequence[Unparsable]:
-        """What was no request, nor TLS; it was answered with a 400, if at all, and took no step."""
-        return self._service.records.malformed
+        """Return what could not be read as a request or as TLS; a 400 answered it, if anything.
+
+        A head like that takes no step. A body like that belongs to a request that has taken
+        one, which is in `requests` too, and is counted as abandoned.
+        """
+        return self._responder.records.malformed
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
-        return self._listener.connections
+        """Return how many connections are open."""
+        return self._port.connections
 
     @property
     def total_connections(self) -> int:
-        """How many connections there have been."""
-        return self._listener.total
+        """Return how many connections there have been."""
+        return self._port.total
 
     @property
     def waiting(self) -> int:
-        """How many requests are in a `Hang`."""
-        return self._service.waiting
+        """Return how many requests are in a `Hang`."""
+        return self._responder.waiting
 
     def stats(self) -> Stats:
-        """All that it counts, at this moment."""
-        records = self._service.records
+        """Return all counts of this moment."""
+        records = self._responder.records
         return Stats(
             hits=records.hits,
             statuses=dict(records.statuses),
@@ -150,63 +178,84 @@ class FaultServer:
             connections=self.connections,
             total_connections=self.total_connections,
             waiting=self.waiting,
-            seconds=asyncio.get_running_loop().time() - self._service.started,
+            seconds=asyncio.get_running_loop().time() - self._responder.started,
+            abandoned=records.abandoned,
         )
 
     def clear(self) -> None:
         """Forget requests, malformed ones, and all counts of them.
 
-        Connections go on being numbered, and the server's first request stays the first.
+        A request that is under way stays with the counts that are forgotten. Connections go
+        on being numbered, and the server's first request stays the first.
         """
-        self._service.records = Records()
+        self._responder.records = Records()
 
     async def wait_for(
         self, *, hits: int | None = None, waiting: int | None = None, connections: int | None = None
     ) -> None:
-        """Wait for all that is named to be so at one moment.
+        """Wait until all numbers given are reached at one moment.
 
         Args:
-            hits: At least so many requests arrived, their bodies included, as far as their
-                steps read them and the clients sent them.
-            waiting: Just so many requests in a `Hang`.
-            connections: Just so many connections open.
+            hits: The least number of requests that arrived, their bodies included, as far as
+                their steps read them and the clients sent them.
+            waiting: The exact number of requests in a `Hang`.
+            connections: The exact number of open connections.
 
         Raises:
-            RuntimeError: The server was closed, so it will never be so.
+            RuntimeError: The server was closed, so that they will never be reached.
+            BaseException: A callable or a chooser has raised it, so that they may never be.
         """
+        reached = False
 
-        def reached() -> bool:
-            return (
-                (hits is None or self._service.records.settled >= hits)
+        def reached_or_failed() -> bool:
+            nonlocal reached
+            reached = (
+                (hits is None or self._responder.records.settled >= hits)
                 and waiting in (None, self.waiting)
                 and connections in (None, self.connections)
             )
+            return reached or self._responder.failure is not None
 
-        await self._watchers.wait(reached)
+        await self._watchers.wait(reached_or_failed)
+        if not reached:
+            raise_failure(self._responder.failure, None, "")
 
-    # Its life.
+    # Start and end.
 
     async def start(self) -> None:
-        """Begin to listen. `async with` does it, and closes the server too."""
-        self._listener.start()
-        self._service.started = asyncio.get_running_loop().time()
+        """Begin to listen. `async with` does it, and closes the server too.
+
+        Raises:
+            OSError: The port cannot be had.
+            RuntimeError: The server was started before.
+        """
+        self._port.start()
+        self._responder.started = asyncio.get_running_loop().time()
         self._offline.begin("start")
 
     async def stop_listening(self) -> None:
         """Begin an outage: drop every connection, refuse new ones."""
-        await self._listener.stop()
+        await self._port.stop()
 
     async def resume_listening(self) -> None:
         """End an outage, on the same port."""
-        self._listener.resume()
+        self._port.resume()
 
     async def aclose(self) -> None:
-        """Drop every connection and stop for good; harmless when done twice."""
+        """Drop every connection and stop for good; harmless when done twice.
+
+        Raises:
+            BaseException: A callable or a chooser has raised it, and nobody was told yet.
+        """
+        await self._close()
+        raise_failure(self._responder.take_failure(), None, "")
+
+    async def _close(self) -> None:
         try:
             await self._offline.aclose()
         finally:
             try:
-                await self._listener.aclose()
+                await self._port.aclose()
             finally:
                 self._watchers.close()
 
@@ -220,15 +269,13 @@ class FaultServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
-        if self._service.failure is not None:
-            if error is None:
-                raise self._service.failure
-            error.add_note(f"a callable of FaultServer failed: {self._service.failure!r}")
+        await self._close()
+        failure = self._responder.take_failure()
+        raise_failure(failure, error, "a callable of FaultServer failed")
 
     def __repr__(self) -> str:
-        where = ":".join(map(str, self._listener.address))
-        return f"<FaultServer {where} {self._listener.state} hits={self.hits}>"
+        where = ":".join(map(str, self._port.address))
+        return f"<FaultServer {where} {self._port.state} hits={self.hits}>"
 
     def _begun(self) -> None:
         self._offline.begin("first_request")
@@ -238,6 +285,21 @@ def _script(steps: tuple[Answer, ...], then: Answer) -> Script:
     script = Script(then)
     script.extend(steps)
     return script
+
+
+def _path(given: Any) -> str:
+    """Return a path as `Received.path` has it, decoded."""
+    name = "FaultServer.route's path"
+    if not isinstance(given, str) or not given.startswith("/"):
+        raise ConfigError.of(name, given, "a path that begins with /")
+    path = re.split("[?#]", given, maxsplit=1)[0]
+    if path != given:
+        allowed = (
+            f"a path alone, as neither query nor fragment count: {path!r} (in a path, write a "
+            "question mark as %3F and a number sign as %23)"
+        )
+        raise ConfigError.of(name, given, allowed)
+    return unquote(path)
 
 
 def _check(*, host: object, port: object, ssl: object, record: object) -> None:

@@ -1,4 +1,4 @@
-"""When the door of a fault server is shut, by schedule."""
+"""Refuse connections by schedule."""
 
 from __future__ import annotations
 
@@ -11,30 +11,35 @@ from attrs import define, field
 from resilient.errors import ConfigError
 from resilient.support.validation import as_tuple
 from resilient.testing.script.outage import Period, Since
-from resilient.testing.server.port import Listener
+from resilient.testing.server.port import Port
 
 __all__ = ["Offline"]
 
 
 @define(eq=False)
 class Offline:
-    """Has a listener refuse connections in certain periods, which may overlap."""
+    """Make a port refuse connections in certain periods, which may overlap."""
 
-    _listener: Listener
+    _port: Port
     _periods: tuple[Period, ...]
-    _shut: int = field(default=0, init=False)
+    # The number of periods that are under way.
+    _current: int = field(default=0, init=False)
     _tasks: list[asyncio.Task[None]] = field(factory=list, init=False)
 
     @classmethod
-    def of(cls, listener: Listener, periods: Iterable[Period]) -> Offline:
-        """With the periods checked."""
+    def of(cls, port: Port, periods: Iterable[Period]) -> Offline:
+        """Check the periods, and make the schedule.
+
+        Raises:
+            ConfigError: `periods` is no list of `Period`s.
+        """
         given: Any = as_tuple(periods)
         if not (isinstance(given, tuple) and all(isinstance(each, Period) for each in given)):
             raise ConfigError.of("FaultServer.offline", periods, "a list of Periods")
-        return cls(listener, given)
+        return cls(port, given)
 
     def begin(self, since: Since) -> None:
-        """Count the periods that are since this from now on."""
+        """Start the periods that count from this moment."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         for period in self._periods:
@@ -43,16 +48,20 @@ class Offline:
 
     async def _keep(self, period: Period, began: float) -> None:
         await _sleep_until(began + period.start)
-        self._shut += 1
-        if self._shut == 1:
-            await self._listener.stop()
+        self._current += 1
+        if self._current == 1:
+            await self._port.stop()
         await _sleep_until(began + period.end)
-        self._shut -= 1
-        if self._shut == 0:
-            self._listener.resume()
+        self._current -= 1
+        if self._current == 0:
+            self._port.resume()
 
     async def aclose(self) -> None:
-        """Forget the rest of it; what has gone wrong comes out."""
+        """Forget the rest of the schedule.
+
+        Raises:
+            Exception: A period could not be kept.
+        """
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()

@@ -1,13 +1,14 @@
-"""The door of the fault server: one port, the connections behind it, and outages.
+"""Listen on one port of the fault server: accept connections, and refuse them in outages.
 
 Not asyncio's own server: closed while a connection is being accepted it leaks that one
-(python/cpython#109564), what its `wait_closed` waits for differs between versions of
-Python, and it cannot keep its port without listening on it.
+(python/cpython#109564), its `wait_closed` waits for different things in different versions
+of Python, and it cannot keep its port without listening on it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -16,22 +17,37 @@ from typing import Literal
 from resilient.testing.server.connection import ClientGone, Connection
 from resilient.testing.server.tls import Channel
 
-__all__ = ["Listener"]
+__all__ = ["Port"]
+
+_logger = logging.getLogger("resilient.testing")
 
 _BACKLOG = 1024
 
+# Seconds until connections are accepted again after the system had no descriptor for one.
+_RETRY = 0.1
 
-class Listener:
-    """Accepts connections, runs `serve` in a task for each, and can refuse them for a while.
+
+class Port:
+    """Accept connections, run `serve` in a task for each, and refuse them for a while.
 
     The port stays bound from start to end, so that nobody else gets it during an outage:
     connections to a socket that is bound and does not listen are refused.
 
+    A connection that the system has no file descriptor for waits in the backlog: that is
+    logged as a warning, and accepting is tried again every 0.1 seconds.
+
+    Args:
+        address: The host and the port; 0 for a free port.
+        serve: A function to run for each connection.
+        changed: A function to call when a connection has come or gone.
+        failed: A function to call with an exception that `serve` let out.
+        tls: The context to encrypt connections with, or None.
+
     Attributes:
-        address: Host and port; the port is 0 until a free one was found.
-        tls: What connections are encrypted by, if at all.
-        state: Whether it listens.
-        total: How many connections there have been.
+        address: The host and the port; the port is 0 until a free one was found.
+        tls: The context to encrypt connections with, or None.
+        state: Whether the port listens.
+        total: The number of connections accepted since the start.
     """
 
     def __init__(
@@ -39,6 +55,7 @@ class Listener:
         address: tuple[str, int],
         serve: Callable[[Connection], Awaitable[None]],
         changed: Callable[[], None],
+        failed: Callable[[BaseException], None],
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.address = address
@@ -47,34 +64,43 @@ class Listener:
         self.total = 0
         self._serve = serve
         self._changed = changed
+        self._failed = failed
         self._socket: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # Set while there is no descriptor for the next connection.
+        self._retry: asyncio.TimerHandle | None = None
+        self._is_short = False
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
+        """Return the number of connections open."""
         return len(self._tasks)
 
     def start(self) -> None:
-        """Find the port and listen on it."""
+        """Find the port and listen on it.
+
+        Raises:
+            OSError: The port cannot be had.
+            RuntimeError: It was started before.
+        """
         if self.state != "new":
             raise RuntimeError("the server can be started once")
         self._listen(self._bind())
 
     async def stop(self) -> None:
         """Refuse new connections and drop those that are open."""
-        listener = self._running()
+        bound = self._bound()
         if self.state == "listening":
-            self._close(listener)
+            self._close(bound)
             self._bind()
             self.state = "stopped"
         await self._drop_connections()
 
     def resume(self) -> None:
         """Listen again."""
-        listener = self._running()
+        bound = self._bound()
         if self.state == "stopped":
-            self._listen(listener)
+            self._listen(bound)
 
     async def aclose(self) -> None:
         """Give the port up and drop the open connections."""
@@ -83,7 +109,7 @@ class Listener:
         self.state = "closed"
         await self._drop_connections()
 
-    def _running(self) -> socket.socket:
+    def _bound(self) -> socket.socket:
         if self._socket is None:
             raise RuntimeError(f"the server is {self.state}")
         return self._socket
@@ -92,35 +118,50 @@ class Listener:
         family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         # Without the protocol asyncio would not set TCP_NODELAY on what is accepted, and slow
         # bytes would wait for an acknowledgement: for ever, where time is virtual.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            listener.setblocking(False)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(self.address)
+            bound.setblocking(False)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(self.address)
         except OSError as error:
-            listener.close()
+            bound.close()
             where = ":".join(map(str, self.address))
             raise OSError(error.errno, f"cannot listen on {where}: {error.strerror}") from None
-        self.address = listener.getsockname()[:2]
-        self._socket = listener
-        return listener
+        self.address = bound.getsockname()[:2]
+        self._socket = bound
+        return bound
 
-    def _listen(self, listener: socket.socket) -> None:
-        listener.listen(_BACKLOG)
-        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+    def _listen(self, bound: socket.socket) -> None:
+        bound.listen(_BACKLOG)
+        self._watch(bound)
         self.state = "listening"
 
-    def _close(self, listener: socket.socket) -> None:
-        if self.state == "listening":
-            asyncio.get_running_loop().remove_reader(listener)
-        listener.close()
+    def _close(self, bound: socket.socket) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        elif self.state == "listening":
+            asyncio.get_running_loop().remove_reader(bound)
+        bound.close()
         self._socket = None
 
-    def _accept(self, listener: socket.socket) -> None:
+    # Accepting.
+
+    def _watch(self, bound: socket.socket) -> None:
+        self._retry = None
+        asyncio.get_running_loop().add_reader(bound, self._accept, bound)
+
+    def _accept(self, bound: socket.socket) -> None:
         try:
-            accepted, _ = listener.accept()
+            accepted, _ = bound.accept()
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
             return
+        except OSError as error:
+            self._back_off(bound, error)
+            return
+        if self._is_short:
+            self._is_short = False
+            _logger.info("the fault server accepts connections again")
         self.total += 1
         task = asyncio.get_running_loop().create_task(self._run(accepted, self.total))
         self._tasks.add(task)
@@ -128,10 +169,28 @@ class Listener:
         def ended(task: asyncio.Task[None]) -> None:
             accepted.close()  # for a task that was cancelled before it ran
             self._tasks.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                self._failed(error)
             self._changed()
 
         task.add_done_callback(ended)
         self._changed()
+
+    def _back_off(self, bound: socket.socket, error: OSError) -> None:
+        """Look away for a while: the connection stays, and the loop would come back at once."""
+        if not self._is_short:
+            self._is_short = True
+            _logger.warning(
+                "the fault server cannot accept connections, and tries again every %g s: %s",
+                _RETRY,
+                error,
+            )
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(bound)
+        self._retry = loop.call_later(_RETRY, self._watch, bound)
+
+    # Connections.
 
     async def _run(self, accepted: socket.socket, number: int) -> None:
         connection = Connection(number, Channel(self.tls) if self.tls is not None else None)
@@ -139,13 +198,14 @@ class Listener:
             await self._open(accepted, connection)
             await self._serve(connection)
             await connection.finish()
-        except ClientGone:
+        except (ClientGone, OSError):
+            # Of the socket: the client was quicker. Errors of the user's code end in `serve`.
             pass
         finally:
             await connection.close()
 
     async def _open(self, accepted: socket.socket, connection: Connection) -> None:
-        """Not to be cancelled half-way.
+        """Open a connection, without being cancelled half-way.
 
         uvloop would close the descriptor behind the socket's back, and never tell the
         protocol that its connection is lost.
@@ -161,8 +221,8 @@ class Listener:
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
-        # What ends the server may be a callable of its script, that is, one of these: it does
-        # not wait for itself, and its own cancellation is due at this very await.
+        # A callable of the script may end the server, in one of these very tasks: it does not
+        # wait for itself, and its own cancellation is due at this very await.
         others = [task for task in tasks if task is not asyncio.current_task()]
         if others:
             await asyncio.wait(others)

@@ -1,20 +1,19 @@
-"""A fault server in a process of its own, for load tests.
+"""Run a fault server in a process of its own, for load tests.
 
-In the event loop of the client, the time that a server takes is time that the client is not
-given, and what is measured is the two of them. So this is a `FaultServer` elsewhere:
+In the event loop of the client, a server takes time away from the client, and a measurement
+is of the two of them. So this is a `FaultServer` in another process:
 
     with FaultServerProcess(then=Mixture({Reply(503): 0.1})) as server:
         asyncio.run(load(server.url))
         print(server.stats())
 
-What it is given crosses as a pickle. Steps and choosers do; a callable does by its name, so it
+Its arguments cross as a pickle. Steps and choosers do; a callable does by its name, so it
 must stand in a module that the process can import, which a script's own `__main__` is not.
 """
 
 from __future__ import annotations
 
 import asyncio
-import pickle
 from collections.abc import Callable, Iterable
 from ssl import SSLContext
 from types import TracebackType
@@ -26,7 +25,9 @@ from resilient.errors import ConfigError
 from resilient.testing.script.outage import Period
 from resilient.testing.script.script import OK, Answer
 from resilient.testing.server.child import Setup
+from resilient.testing.server.failures import raise_failure
 from resilient.testing.server.fault_server import FaultServer
+from resilient.testing.server.pipe import dumps
 from resilient.testing.server.received import Received
 from resilient.testing.server.records import Stats
 from resilient.testing.server.worker import Worker
@@ -38,22 +39,29 @@ class FaultServerProcess:
     """A `FaultServer` in a process of its own, as a context manager.
 
     It ends with its context, and at the latest with the process that has started it,
-    however that one ends. What its callables print goes to the standard error. Each method
+    however that one ends. Output of its callables goes to the standard error. Each method
     blocks until the process has answered; `asyncio.to_thread` keeps that from an event loop.
+
+    An exception that a callable raises comes out of the `with` block, as described at
+    `FaultServer`, with a note of where it came from. One that does not pickle becomes a
+    RuntimeError with its words, or a BaseException if it is no `Exception`.
 
     Args:
         *steps: As for `FaultServer`.
         then: As for `FaultServer`.
         host: As for `FaultServer`.
         port: As for `FaultServer`.
-        ssl: What makes the context for TLS; contexts themselves do not pickle.
+        ssl: A function that makes the context for TLS, as contexts do not pickle; None for
+            plain HTTP.
         offline: As for `FaultServer`.
-        record: Whether to keep requests, for `requests`.
-        loop_factory: What makes the event loop, `uvloop.new_event_loop` for example.
-        timeout: Seconds that the process may take to start, or to answer a question.
+        record: Whether to keep requests, for `requests`; by default not.
+        loop_factory: A function that makes the event loop, `uvloop.new_event_loop` for
+            example; None for asyncio's own.
+        timeout: Seconds that the process may take to start, or to answer a question; 30.
 
     Raises:
         ConfigError: An argument makes no sense, or does not pickle.
+        BaseException: A callable or a chooser has raised it.
     """
 
     def __init__(
@@ -68,7 +76,7 @@ class FaultServerProcess:
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
         timeout: float = 30.0,
     ) -> None:
-        # Whatever makes no sense is said here, and not over there.
+        # Arguments that make no sense are refused here, and not over there.
         options: dict[str, Any] = {
             "then": then,
             "host": host,
@@ -83,57 +91,62 @@ class FaultServerProcess:
         self._url: URL | None = None
         self._worker: Worker | None = None
 
-    # What it does and has seen.
+    # The script and the records.
 
     @property
     def url(self) -> URL:
-        """Where it listens."""
+        """Return the address of the server.
+
+        Raises:
+            RuntimeError: The server was not started.
+        """
         if self._url is None:
             raise RuntimeError("the server has no port before it is started")
         return self._url
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """Return the number of the process."""
         return self._running().pid
 
     def script(self, *steps: Answer) -> None:
-        """As `FaultServer.script`."""
+        """Append to the script, as `FaultServer.script`."""
         self._ask("script", *steps)
 
     def route(self, path: str, *steps: Answer, then: Answer = OK) -> None:
-        """As `FaultServer.route`."""
+        """Give a path a script of its own, as `FaultServer.route`."""
         self._ask("route", path, *steps, then=then)
 
     def stats(self) -> Stats:
-        """As `FaultServer.stats`."""
+        """Return all counts of this moment, as `FaultServer.stats`."""
         return cast("Stats", self._ask("stats"))
 
     def requests(self) -> list[Received]:
-        """As `FaultServer.requests`, if it records; times are of the process's event loop."""
+        """Return the requests, if `record` is set; times are of the process's event loop."""
         return cast("list[Received]", self._ask("requests"))
 
     def clear(self) -> None:
-        """As `FaultServer.clear`."""
+        """Forget the records, as `FaultServer.clear`."""
         self._ask("clear")
 
     def stop_listening(self) -> None:
-        """As `FaultServer.stop_listening`."""
+        """Begin an outage, as `FaultServer.stop_listening`."""
         self._ask("stop_listening")
 
     def resume_listening(self) -> None:
-        """As `FaultServer.resume_listening`."""
+        """End an outage, as `FaultServer.resume_listening`."""
         self._ask("resume_listening")
 
-    # Its life.
+    # Start and end.
 
     def start(self) -> None:
         """Start the process, and wait until it listens.
 
         Raises:
-            OSError: It cannot listen there.
+            OSError: The port cannot be had.
             ConfigError: The process cannot import a callable.
-            RuntimeError: It has ended, or has not answered in time.
+            RuntimeError: The process has ended, or has not answered in time.
+            BaseException: `ssl` or `loop_factory` has raised it.
         """
         if self._worker is not None or self._url is not None:
             raise RuntimeError("the server can be started once")
@@ -149,7 +162,8 @@ class FaultServerProcess:
         """End the process; harmless when done twice.
 
         Raises:
-            Exception: What a callable of the script has raised, if one has.
+            BaseException: A callable or a chooser has raised it.
+            RuntimeError: The process has ended, or has not answered in time.
         """
         if self._worker is None:
             return
@@ -170,10 +184,8 @@ class FaultServerProcess:
     ) -> None:
         try:
             self.close()
-        except Exception as failure:
-            if error is None:
-                raise
-            error.add_note(f"FaultServerProcess failed: {failure!r}")
+        except BaseException as failure:
+            raise_failure(failure, error, "FaultServerProcess failed")
 
     def _running(self) -> Worker:
         if self._worker is None:
@@ -190,7 +202,7 @@ class FaultServerProcess:
 
 def _pickled(value: object) -> bytes:
     try:
-        return pickle.dumps(value)
+        return dumps(value)
     except Exception as error:  # whatever the user's objects raise
         raise ConfigError(
             f"FaultServerProcess takes what pickles, so no lambda and no local function: {error}"

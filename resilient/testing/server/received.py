@@ -1,4 +1,4 @@
-"""What reached the fault server, and how it is read off the wire (RFC 9112).
+"""Read requests off the wire (RFC 9112), and keep them.
 
 The reader is strict where laxness hides a client's mistakes (framing above all), and
 tolerant only of a bare LF at the end of a line and of empty lines before a request.
@@ -21,7 +21,7 @@ __all__ = ["Received", "Unparsable", "UnparsableRequest", "read_body", "read_hea
 
 _HEAD_LIMIT = 64 * 1024
 
-# How much is kept of what does not even begin like a request.
+# The number of bytes kept of what does not even begin like a request.
 _SHOWN = 64
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -35,21 +35,21 @@ _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 
 @define(eq=False)
 class Received:
-    """A request.
+    """A request that reached a server or a handler.
 
     Its repr shows neither headers nor query nor body, which may hold secrets.
 
     Attributes:
-        method: As sent.
+        method: The method as sent.
         target: The request target as sent.
         path: The path of the target, decoded.
         query: The query of the target, decoded.
-        headers: As sent; names compare without regard to case.
+        headers: The headers as sent; names compare without regard to case.
         body: The body as far as it was read, without the chunked framing.
         complete: Whether the body was read to its end.
-        time: When its head was in, in seconds of the event loop's time.
-        since_start: Seconds from when the server began to listen to then.
-        since_first: Seconds from the server's first request to then.
+        time: The moment at which its head was in, in seconds of the event loop's time.
+        since_start: Seconds from the moment at which the server began to listen to `time`.
+        since_first: Seconds from the server's first request to `time`.
         connection: The number of the connection that it came on, from 1.
         keep_alive: Whether the client lets the connection stay open.
         expects_continue: Whether the client waits for a 100 before it sends the body.
@@ -64,7 +64,7 @@ class Received:
     connection: int
     keep_alive: bool = field(repr=False)
     expects_continue: bool = field(repr=False)
-    # The length that the head declares; None if chunked.
+    # The length of the body that the head declares; None if chunked.
     length: int | None = field(repr=False)
     since_start: float = field(default=0.0, repr=False)
     since_first: float = field(default=0.0, repr=False)
@@ -89,9 +89,9 @@ class Unparsable:
     """Bytes that were meant for a request and are none.
 
     Attributes:
-        reason: What is wrong with them.
-        raw: What had been read of the line or the head.
-        time: When, in seconds of the event loop's time.
+        reason: The reason, in words.
+        raw: The bytes of the line or the head that had been read.
+        time: The moment, in seconds of the event loop's time.
         connection: The number of the connection that they came on.
     """
 
@@ -102,7 +102,12 @@ class Unparsable:
 
 
 class UnparsableRequest(Exception):
-    """The bytes that arrive are no request."""
+    """The bytes that arrive are no request.
+
+    Attributes:
+        reason: The reason, in words.
+        raw: The bytes of the line or the head that had been read.
+    """
 
     def __init__(self, reason: str, raw: bytes = b"") -> None:
         super().__init__(reason)
@@ -111,7 +116,12 @@ class UnparsableRequest(Exception):
 
 
 async def read_head(connection: Connection) -> Received:
-    """Read the head of the next request; its body is left on the wire."""
+    """Read the head of the next request; its body is left on the wire.
+
+    Raises:
+        UnparsableRequest: The bytes are no head.
+        ClientGone: The client left.
+    """
     raw = bytearray()
     lines: list[bytes] = []
     while True:
@@ -186,7 +196,12 @@ def _declared_length(headers: CIMultiDict[str]) -> int | None:
 
 
 async def read_body(connection: Connection, received: Received) -> None:
-    """Read the body into `received`, as far as it comes; ask for it if the client waits."""
+    """Read the body into `received`, as far as it comes; ask for it if the client waits.
+
+    Raises:
+        UnparsableRequest: The chunks are none.
+        ClientGone: The client left.
+    """
     if received.expects_continue and received.length != 0:
         await connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = bytearray()

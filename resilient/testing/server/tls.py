@@ -1,8 +1,8 @@
-"""The server's side of TLS, over bytes that somebody else moves.
+"""Speak the server's side of TLS over bytes that `Connection` moves.
 
 asyncio's own TLS transport cannot half-close, keeps a buffer that a reset would throw away,
 and ends each connection with a close_notify or none as it sees fit. Here the bytes go
-through OpenSSL in memory, and the socket stays in the hands of `Connection`.
+through OpenSSL in memory, and the socket stays with `Connection`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ssl
 
 __all__ = ["BrokenTLS", "Channel"]
 
-# How much is kept of what is no TLS.
+# The number of bytes kept of what is no TLS.
 _SHOWN = 64
 
 # A TLS record holds no more.
@@ -20,7 +20,12 @@ _RECORD = 16 * 1024
 
 
 class BrokenTLS(Exception):
-    """What arrives is no TLS, or TLS that cannot be agreed on."""
+    """The bytes that arrive are no TLS, or the two sides cannot agree on one.
+
+    Attributes:
+        reason: The reason, in words.
+        raw: The first of the bytes.
+    """
 
     def __init__(self, reason: str, raw: bytes) -> None:
         super().__init__(reason)
@@ -29,7 +34,10 @@ class BrokenTLS(Exception):
 
 
 class Channel:
-    """Takes bytes off the wire and gives the plain ones, and the other way round.
+    """Turn bytes off the wire into plain ones, and the other way round.
+
+    Args:
+        context: The context for servers that has the certificate.
 
     Attributes:
         ended: Whether the client has sent its close_notify.
@@ -43,10 +51,12 @@ class Channel:
         self._agreed = False
 
     def receive(self, data: bytes) -> bytes:
-        """What bytes off the wire come to; as a rule `to_send` has something after it.
+        """Return the plain bytes for bytes off the wire.
+
+        Afterwards `to_send` has what is to be sent in return, as a rule something.
 
         Raises:
-            BrokenTLS: They make no sense.
+            BrokenTLS: The bytes are no TLS, or no handshake comes of them.
         """
         self._incoming.write(data)
         plain = bytearray()
@@ -67,18 +77,18 @@ class Channel:
         return bytes(plain)
 
     def wrap(self, data: bytes) -> bytes:
-        """What to put on the wire for plain bytes."""
+        """Return what to put on the wire for plain bytes."""
         rest = memoryview(data)
         while rest:
             rest = rest[self._object.write(rest) :]
         return self.to_send()
 
     def close_notify(self) -> bytes:
-        """What to put on the wire to end in good order (RFC 8446, 6.1)."""
+        """Return what to put on the wire to end in good order (RFC 8446, 6.1)."""
         with contextlib.suppress(ssl.SSLError):  # nothing was agreed on, or no answer is here yet
             self._object.unwrap()
         return self.to_send()
 
     def to_send(self) -> bytes:
-        """What the handshake or an alert has to say."""
+        """Return what the handshake or an alert has to put on the wire."""
         return self._outgoing.read()

@@ -1,4 +1,4 @@
-"""Another Python, which is asked over a pipe and answers in time or is ended."""
+"""Run another Python process that answers over a pipe in time, or is ended."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import IO, Any, cast
 
 __all__ = ["Worker"]
 
-# Ctrl-C reaches the whole group of processes; it is the parent's to say what comes of it.
-# The path has to be known before anything of ours can be imported.
+# Ctrl-C reaches the whole group of processes; the parent decides what comes of it. The path
+# has to be known before anything of ours can be imported.
 _PROGRAM = """
 import importlib, pickle, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -23,21 +23,21 @@ importlib.import_module(sys.argv[1]).main()
 
 
 class Worker:
-    """A process that runs the `main` of a module.
+    """Run the `main` of a module in a process of its own, and exchange pickles with it.
 
-    It is given pickles, each in a frame of its own (a pickle of bytes), and answers each with
-    a pickle of whether it failed, and of a value or an exception. When this process ends, its
-    end of the pipe is closed, and the worker has to end too.
+    Commands and answers are pickles, each in a frame of its own (a pickle of bytes). An
+    answer is a pair: whether the command failed, and a value or an exception. When this
+    process ends, its end of the pipe is closed, and the worker has to end too.
 
-    A new interpreter, and neither a fork, which would take the sockets of this process with
-    it, nor multiprocessing, which would run the caller's script a second time.
+    It is a new interpreter, and neither a fork, which would take the sockets of this process
+    with it, nor multiprocessing, which would run the caller's script a second time.
 
     Args:
         module: The module, whose `main` uses `Pipe`.
-        what: What to call the process when it fails.
+        what: The name of the process in error messages.
 
     Attributes:
-        pid: The process.
+        pid: The number of the process.
     """
 
     def __init__(self, module: str, what: str = "the server's process") -> None:
@@ -54,15 +54,16 @@ class Worker:
         self._told_path = False
 
     def exchange(self, command: bytes, timeout: float) -> Any:
-        """Send a pickle, and receive what comes of it.
+        """Send a command, and return the answer.
 
         Args:
-            command: The pickle.
-            timeout: Seconds. A process that takes longer is ended.
+            command: The command as a pickle.
+            timeout: Seconds to wait for the answer. A process that takes longer is ended.
 
         Raises:
-            Exception: What the command has raised over there.
-            RuntimeError: The process has ended, or has not answered in time.
+            BaseException: The command has raised it over there.
+            RuntimeError: The process has ended, has not answered in time, or has answered
+                with what cannot be unpickled here.
         """
         with self._lock, self._limited(timeout):
             try:
@@ -71,15 +72,19 @@ class Worker:
                     pickle.dump(sys.path, self._commands)
                 pickle.dump(command, self._commands)
                 self._commands.flush()
-                failed, value = pickle.load(self._answers)  # noqa: S301 (by a program of ours)
+                frame = pickle.load(self._answers)  # noqa: S301 (by a program of ours)
             except (EOFError, BrokenPipeError):
                 code = self._process.wait()
                 raise RuntimeError(
                     f"{self._what} has ended with code {code}; its standard error may say why"
                 ) from None
-            except BaseException:  # Ctrl-C, say: an answer is left in the pipe, which is no use now
+            except BaseException:  # Ctrl-C, say: the pipe, with an answer in it, is of no use now
                 self.kill()
                 raise
+        try:
+            failed, value = pickle.loads(frame)  # noqa: S301 (the same)
+        except Exception as error:  # whatever the user's objects raise
+            raise RuntimeError(f"an answer of {self._what} cannot be read here: {error}") from error
         if failed:
             raise value
         return value
@@ -106,12 +111,12 @@ class Worker:
             timer.join()  # Python warns of a fork while there are threads
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the process at once."""
         self._process.kill()
 
     def end(self, grace: float) -> None:
-        """Close the pipe, at which it ends; at once after so many seconds."""
-        with contextlib.suppress(BrokenPipeError):  # of what was not yet sent to one that is dead
+        """Close the pipe, so that the process ends; kill it after `grace` seconds."""
+        with contextlib.suppress(BrokenPipeError):  # with unsent bytes, to a dead process
             self._commands.close()
         with self._process:
             try:

@@ -8,8 +8,9 @@ import pytest
 
 from resilient import BreakerPolicy
 from resilient.breaker import Counts
-from resilient.breaker.machine import Machine
+from resilient.breaker.machine import Change, Machine, State
 from resilient.core.outcome import Verdict
+from resilient.reasons import Reason
 
 CLOSED = 105.0  # when the probes went well
 
@@ -135,10 +136,11 @@ def test_isolate_refuses_every_call_until_reset(now: float) -> None:
     assert admitted(machine, now, 100) == 100
 
 
-def test_isolate_makes_an_open_circuit_stay_open_and_is_no_transition() -> None:
+def test_isolate_makes_an_open_circuit_stay_open_and_is_told_once() -> None:
     machine = Machine(BreakerPolicy(minimum_calls=1))
     machine.record(machine.admit(0.0)[0], Verdict.TRANSIENT, 0.0)
     assert not shut(machine)
+    assert machine.isolate() == Change(State.OPEN, State.OPEN, Reason.BY_HAND, "isolated by hand")
     assert machine.isolate() is None
     assert shut(machine)
     assert admitted(machine, 1e9, 100) == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from attrs import evolve
 
 from resilient import (
     AttemptTimeout,
@@ -25,6 +28,8 @@ from resilient import (
     Policy,
     Retry,
     RetryPolicy,
+    Service,
+    Services,
 )
 
 STANDARD = [Deadline, Retry, CircuitBreaker, NormalizeErrors, AttemptTimeout]
@@ -143,8 +148,8 @@ def test_a_middleware_in_the_place_of_a_policy_is_explained() -> None:
             r"Policy.attempt_timeout must be at most total_timeout \(5 s\), not 6",
         ),
         (
-            {"total_timeout": 30, "retry": RetryPolicy(max_retry_after=60)},
-            r"Policy.retry.max_retry_after must be at most total_timeout \(30 s\), not 60",
+            {"total_timeout": 30, "retry": RetryPolicy(max_retry_after=61)},
+            r"Policy.retry.max_retry_after must be at most total_timeout \(30 s\), not 61",
         ),
         (
             {"attempt_timeout": 30, "breaker": BreakerPolicy(probe_lease=5)},
@@ -251,3 +256,42 @@ async def test_a_request_that_comes_in_anew_is_a_new_call() -> None:
             with pytest.raises(aiohttp.ClientConnectionError) as caught:
                 await pipeline(request, fails)
             assert len(caught.value.attempts) == 1  # type: ignore[attr-defined]  # it is ours
+
+
+# Copies of a policy whose defaults gave way.
+COPIES: dict[str, Callable[[Policy], Policy]] = {
+    "itself": lambda it: it,
+    "pickled": lambda it: pickle.loads(pickle.dumps(it)),
+    "copied": copy.copy,
+    "deeply copied": copy.deepcopy,
+    "evolved": lambda it: evolve(it, name="other"),
+    "evolved after a pickle": lambda it: evolve(pickle.loads(pickle.dumps(it)), name="other"),
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize(
+    "given",
+    [
+        Policy(total_timeout=20),
+        Policy(total_timeout=0.5, breaker=None),
+        Policy(attempt_timeout=90, breaker=BreakerPolicy()),
+    ],
+    ids=str,
+)
+def test_a_policy_that_is_copied_any_way_serves_as_the_original_does(
+    given: Policy, copied: Callable[[Policy], Policy]
+) -> None:
+    made = copied(given)
+    assert evolve(made, name=given.name) == given
+    assert Services([Service("a", "https://a.example", made)])["a"].describe() == (
+        Pipeline(given).describe()
+    )
+
+
+def test_a_default_gives_way_to_a_shorter_total_and_the_pipeline_says_so() -> None:
+    described = Pipeline(Policy(total_timeout=20)).describe()
+    assert "AttemptTimeout: 20 s for each attempt" in described
+    assert "AttemptTimeout: 30 s for each attempt" in Pipeline().describe()
+    evolved = evolve(Policy(), total_timeout=20)
+    assert Pipeline(evolved).describe() == described

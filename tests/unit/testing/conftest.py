@@ -9,9 +9,6 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from resilient.testing import FakeClock
-from tests.unit.testing.mock_support import Log, piped
-
 
 def _open_sockets() -> set[str]:
     """This process's internet sockets; the event loop has others of its own."""
@@ -47,22 +44,3 @@ async def _nothing_left() -> AsyncIterator[None]:
 async def session(_nothing_left: None) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=[True, False], ids=["wrapped", "given"])
-async def piped_session(
-    request: pytest.FixtureRequest, clock: FakeClock, _nothing_left: None
-) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session with the standard pipeline."""
-    async with piped(clock, wrapped=request.param) as session:
-        yield session
-
-
-@pytest.fixture
-def log() -> Log:
-    return Log()

@@ -12,7 +12,7 @@ import aiohttp
 import trustme
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
-from resilient.testing import FaultServer, Received
+from resilient.testing import FaultServer, FaultServerProcess, Received
 
 __all__ = [
     "GET",
@@ -47,8 +47,13 @@ def request_at(
     )
 
 
-async def post(session: aiohttp.ClientSession, server: FaultServer, **kwargs: Any) -> int:
-    async with session.post(server.url, **kwargs) as response:
+async def post(
+    session: aiohttp.ClientSession,
+    server: FaultServer | FaultServerProcess,
+    path: str = "/",
+    **kwargs: Any,
+) -> int:
+    async with session.post(server.url / path.lstrip("/"), **kwargs) as response:
         await response.read()
         return response.status
 

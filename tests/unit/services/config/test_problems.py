@@ -109,8 +109,9 @@ def test_the_key_that_was_meant(document: dict[str, Any], place: str, meant: str
 def test_no_hint_where_nothing_is_near(key: str) -> None:
     (found,) = error(service(**{key: 1})).problems
     assert "did you mean" not in str(found)
-    assert "known here: attempt_timeout, breaker, errors, extends, facts, match, retry" in str(
-        found
+    assert (
+        "known here: attempt_timeout, breaker, errors, extends, facts, match, reset_headers, retry"
+        in str(found)
     )
     assert len(str(found)) < 300
 
@@ -122,7 +123,7 @@ def test_what_is_known_depends_on_the_table() -> None:
         return found.allowed
 
     assert known({"presets": {"p": {"x": 1}}}) == (
-        "one of attempt_timeout, breaker, errors, extends, facts, retry, total_timeout"
+        "one of attempt_timeout, breaker, errors, extends, facts, reset_headers, retry, total_timeout"
     )
     assert known({"default": {"match": "x"}}) == known({"presets": {"p": {"x": 1}}})
     assert known(service(retry={"budget": {"x": 1}})) == "one of min_per_second, ratio, window"
@@ -280,7 +281,7 @@ def test_each_problem_has_its_parts() -> None:
     (found,) = error(service(retri={})).problems
     assert (found.given, found.allowed) == (
         "retri",
-        "one of attempt_timeout, breaker, errors, extends, facts, match, retry, total_timeout",
+        "one of attempt_timeout, breaker, errors, extends, facts, match, reset_headers, retry, total_timeout",
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from yarl import URL
 
 from resilient.testing import FaultServer, Reply, aioresponses
-from tests.unit.testing.mock_support import Log
+from tests.unit.testing.mocked.support import Log
 
 API = "http://api.example/x"
 OTHER = "http://other.example/y"

@@ -151,7 +151,7 @@ def test_a_port_that_is_lost_in_a_period_is_said_at_the_end(
             def taken() -> None:
                 raise OSError(errno.EADDRINUSE, "taken")
 
-            monkeypatch.setattr(server._listener, "resume", taken)
+            monkeypatch.setattr(server._port, "resume", taken)
             await asyncio.sleep(20)
 
     with pytest.raises(OSError, match="taken"):

@@ -8,16 +8,21 @@ import pytest
 
 from resilient.testing import (
     Answer,
+    Delayed,
     Disconnect,
     FaultServer,
     Hang,
     Malformed,
+    Received,
     Reply,
     Reset,
+    Step,
     run_in_virtual_time,
 )
 from resilient.testing.server.records import Stats
 from tests.unit.testing.support import GET, converse, post
+
+POST = b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\nonly the beginning"
 
 
 async def test_every_step_is_counted() -> None:
@@ -39,6 +44,7 @@ async def test_every_step_is_counted() -> None:
         assert stats.statuses == {503: 2, 206: 1}
         assert stats.steps == {"Reply": 2, "Reset": 2, "Disconnect": 1, "Hang": 1, "Malformed": 1}
         assert (stats.malformed, stats.total_connections, stats.waiting) == (1, 8, 0)
+        assert stats.abandoned == 0
         assert sum(stats.arrivals.values()) == 7
         assert pickle.loads(pickle.dumps(stats)) == stats
 
@@ -53,9 +59,107 @@ async def test_what_is_open_and_what_waits_is_counted() -> None:
         await server.wait_for(hits=2)
         stats = server.stats()
         assert (stats.connections, stats.waiting) == (2, 1)
-        assert stats.steps == {"Hang": 1, "Reply": 1}
+        assert (stats.hits, stats.steps, stats.statuses) == (2, {"Hang": 1}, {})
         for writer in writers:
             writer.close()
+
+
+async def slowly(_: Received) -> Step:
+    for _turn in range(1000):
+        await asyncio.sleep(0)
+    return Reply()
+
+
+CUT = Reply(503, body=b"halfgone")
+SLOW = Reply(503, body=b"halfgone", chunk_size=4, chunk_delay=600)
+
+
+@pytest.mark.parametrize("ended_by", ["the client", "the server", "an outage"])
+@pytest.mark.parametrize(
+    ("raw", "step", "statuses", "steps"),
+    [
+        # Nothing was sent.
+        (GET, Reply(delay=600), {}, {}),
+        (GET, Reply(head_byte_delay=600), {}, {}),
+        (GET, Delayed(600, Reply()), {}, {}),
+        (GET, slowly, {}, {}),
+        (GET, Disconnect("head", reply=Reply(503, body=b"ab", delay=600)), {}, {}),
+        (POST, Reply(), {}, {}),
+        (POST, Reset(), {}, {}),
+        # Something was.
+        (GET, SLOW, {503: 1}, {"Reply": 1}),
+        (GET, Reply(body=bytes(20_000_000)), {200: 1}, {"Reply": 1}),
+        (GET, Hang(after="body", reply=CUT), {503: 1}, {"Hang": 1}),
+        (GET, Hang(after="status", reply=CUT), {503: 1}, {"Hang": 1}),
+        (GET, Hang(), {}, {"Hang": 1}),
+        (GET, Hang(after="accept"), {}, {"Hang": 1}),
+    ],
+    ids=[
+        "a delay",
+        "half a status line",
+        "a delayed answer",
+        "a slow callable",
+        "a delay before an interruption",
+        "half an upload",
+        "half an upload before an interruption",
+        "half a body",
+        "a large body that nobody reads",
+        "a hang in the body",
+        "a hang in the head",
+        "a hang",
+        "a hang at accept",
+    ],
+)
+async def test_only_what_was_sent_is_counted_as_sent(
+    ended_by: str, raw: bytes, step: Answer, statuses: object, steps: object
+) -> None:
+    server = FaultServer(step)
+    await server.start()
+    reader, writer = await asyncio.open_connection(server.url.host, server.url.port)
+    writer.write(raw)
+    if raw is GET:
+        await server.wait_for(hits=1)
+    while statuses and not (await reader.read(10)).startswith(b"HTTP"):
+        pass
+    for _ in range(1000):
+        if server.hits and server.stats().steps == steps:
+            break
+        await asyncio.sleep(0)
+    if ended_by == "the client":
+        writer.close()
+        await writer.wait_closed()
+        await server.wait_for(connections=0)
+    elif ended_by == "an outage":
+        await server.stop_listening()
+    stats = server.stats()
+    if ended_by == "the server":
+        await server.aclose()
+        stats = server.stats()
+    await server.aclose()
+    writer.transport.abort()
+    assert (stats.hits, stats.statuses, stats.steps) == (1, statuses, steps)
+    assert stats.abandoned == (0 if steps else 1)
+    assert stats.connections == 0
+
+
+async def test_a_body_that_is_none_leaves_its_step_undone() -> None:
+    chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n"
+    async with FaultServer() as server:
+        assert (await converse(server, chunked))[0].startswith(b"HTTP/1.1 400 ")
+        stats = server.stats()
+        assert (stats.hits, stats.malformed, stats.abandoned) == (1, 1, 1)
+        assert (stats.statuses, stats.steps) == ({}, {})
+
+
+async def test_a_client_that_has_ended_its_side_gets_what_is_written_at_once() -> None:
+    async with FaultServer(Reply(201, keep_alive=False)) as server:
+        reader, writer = await asyncio.open_connection(server.url.host, server.url.port)
+        writer.write(GET)
+        writer.write_eof()
+        assert b"201" in await reader.read()
+        assert server.stats().statuses == {201: 1}
+        writer.close()
+        await writer.wait_closed()
 
 
 def test_arrivals_are_counted_by_the_second() -> None:

@@ -53,10 +53,13 @@ async def test_an_aiohttp_that_does_not_fit_is_named(
 
 def test_an_aiohttp_without_what_is_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compat, "TESTED", (3, 11))
-    with pytest.raises(ImportError, match=r"up to 3\.11, and does not fit"), compat.explained():
+    with (
+        pytest.raises(ImportError, match=r"up to 3\.11, and does not fit"),
+        compat.explain_new_aiohttp(),
+    ):
         from aiohttp.http import NoSuchName  # type: ignore[attr-defined]  # noqa: F401 (it is not there, on purpose)
 
 
 def test_on_an_aiohttp_that_is_tested_errors_are_what_they_are() -> None:
-    with pytest.raises(TypeError, match=r"^somebody's$"), compat.explained():
+    with pytest.raises(TypeError, match=r"^somebody's$"), compat.explain_new_aiohttp():
         raise TypeError("somebody's")

@@ -11,7 +11,7 @@ from yarl import URL
 import resilient
 from resilient import Retry, RetryPolicy
 from resilient.testing import CallbackResult, FakeClock, aioresponses
-from tests.unit.testing.mock_support import piped
+from tests.unit.testing.mocked.support import piped
 
 API = "https://api.example/meetings"
 

@@ -6,10 +6,13 @@ on its own.
 
 import asyncio
 import errno
+import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from resilient.errors import ConfigError
 from resilient.testing import (
@@ -23,14 +26,9 @@ from resilient.testing import (
     Reset,
     Step,
 )
+from tests.unit.testing.support import post
 
 Session = aiohttp.ClientSession
-
-
-async def post(session: Session, server: FaultServer, path: str = "/", **kwargs: object) -> int:
-    async with session.post(server.url / path.lstrip("/"), **kwargs) as response:  # type: ignore[arg-type]  # on purpose
-        await response.read()
-        return response.status
 
 
 # Replies.
@@ -172,20 +170,20 @@ async def test_connections_are_counted_while_they_are_open(session: Session) -> 
 
 
 @pytest.mark.parametrize("after", ["accept", "request"])
-async def test_a_reset_before_the_answer(session: Session, after: str) -> None:
-    async with FaultServer(Reset(after)) as server:  # type: ignore[arg-type]  # on purpose
-        with pytest.raises(aiohttp.ClientOSError) as caught:
+@pytest.mark.parametrize(
+    ("cut", "error", "number"),
+    [
+        (Reset, aiohttp.ClientOSError, errno.ECONNRESET),
+        (Disconnect, aiohttp.ServerDisconnectedError, None),
+    ],
+)
+async def test_a_cut_before_the_answer(
+    session: Session, cut: Any, error: type[Exception], number: int | None, after: str
+) -> None:
+    async with FaultServer(cut(after)) as server:
+        with pytest.raises(error) as caught:
             await post(session, server, data=b"body")
-        assert caught.value.errno == errno.ECONNRESET
-        assert server.hits == 1
-        assert [r.body for r in server.requests] == ([b"body"] if after == "request" else [])
-
-
-@pytest.mark.parametrize("after", ["accept", "request"])
-async def test_a_disconnect_before_the_answer(session: Session, after: str) -> None:
-    async with FaultServer(Disconnect(after)) as server:  # type: ignore[arg-type]  # on purpose
-        with pytest.raises(aiohttp.ServerDisconnectedError):
-            await post(session, server, data=b"body")
+        assert getattr(caught.value, "errno", None) == number
         assert server.hits == 1
         assert [r.body for r in server.requests] == ([b"body"] if after == "request" else [])
 
@@ -399,6 +397,54 @@ async def test_routes_have_scripts_of_their_own(session: Session) -> None:
             assert response.status == 403
         server.route("/a", Reply(404))
         assert [await post(session, server, path) for path in ("/a", "/a")] == [404, 200]
+
+
+@pytest.mark.parametrize(
+    ("route", "sent"),
+    [
+        ("/a b", "/a%20b"),
+        ("/a%20b", "/a%20b"),
+        ("/%61", "/a"),
+        ("/é", "/%C3%A9"),
+        ("/%c3%a9", "/%C3%A9"),
+        ("/what%3F", "/what%3F"),
+        ("/no.%231", "/no.%231"),
+        ("/100%25", "/100%25"),
+        ("/100%", "/100%25"),
+        ("/a+b", "/a+b"),
+        ("/a%2Fb", "/a%2Fb"),
+        ("/", ""),
+    ],
+)
+async def test_a_route_is_met_by_its_path_however_it_is_escaped(
+    session: Session, route: str, sent: str
+) -> None:
+    async with FaultServer(then=Reply(404)) as server:
+        server.route(route, then=Reply(201))
+        url = URL(f"{str(server.url).rstrip('/')}{sent}?q=1", encoded=True)
+        async with session.post(url) as response:
+            assert response.status == 201
+
+
+@pytest.mark.parametrize(
+    ("route", "allowed"),
+    [
+        ("/a?b=c", "a path alone, as neither query nor fragment count: '/a' "),
+        ("/a#b", "a path alone, as neither query nor fragment count: '/a' "),
+        ("/a?", "a path alone, as neither query nor fragment count: '/a' "),
+        ("/?x#y", "a path alone, as neither query nor fragment count: '/' "),
+        ("a", "a path that begins with /"),
+        ("", "a path that begins with /"),
+        ("?a", "a path that begins with /"),
+        ("http://127.0.0.1/a", "a path that begins with /"),
+        (URL("/a"), "a path that begins with /"),
+        (None, "a path that begins with /"),
+    ],
+)
+def test_a_route_that_nothing_can_match_is_refused(route: Any, allowed: str) -> None:
+    expected = f"FaultServer.route's path must be {allowed}"
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        FaultServer().route(route)
 
 
 async def test_a_script_grows_while_it_runs(session: Session) -> None:

@@ -12,7 +12,7 @@ from yarl import URL
 import resilient
 from resilient import BreakerPolicy, CircuitBreaker, Retry
 from resilient.testing import CallbackResult, FakeClock, aioresponses
-from tests.unit.testing.mock_support import piped
+from tests.unit.testing.mocked.support import piped
 
 API = "https://api.example/meetings"
 

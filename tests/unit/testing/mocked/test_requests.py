@@ -11,7 +11,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
 
 from resilient.testing import CallbackResult, aioresponses
-from tests.unit.testing.mock_support import Log
+from tests.unit.testing.mocked.support import Log
 
 API = "http://api.example/x"
 OTHER = "http://other.example/y"

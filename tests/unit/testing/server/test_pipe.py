@@ -25,4 +25,4 @@ def test_without_a_standard_error_what_is_printed_goes_nowhere(
         os.write(out.fileno(), b"printed")
         pipe.answer(7)
         pipe._answers.close()
-    assert pickle.loads(path.read_bytes()) == (False, 7)
+    assert pickle.loads(pickle.loads(path.read_bytes())) == (False, 7)

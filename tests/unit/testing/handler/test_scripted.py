@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import gzip
 import io
 import re
+import traceback
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -16,7 +18,15 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
 
 import resilient
-from resilient import AttemptTimeout, AttemptTimeoutError, Pipeline, Retry, attempts_of
+from resilient import (
+    AttemptTimeout,
+    AttemptTimeoutError,
+    Deadline,
+    DeadlineExceededError,
+    Pipeline,
+    Retry,
+    attempts_of,
+)
 from resilient.errors import ConfigError
 from resilient.testing import Hang, Received, Reply, run_in_virtual_time
 from resilient.testing.handler.scripted import ScriptedHandler
@@ -132,25 +142,70 @@ class TestAnswers:
         assert await response.read() == b"x"
         assert clock.time() == 15
 
-    @pytest.mark.parametrize("hang", [True, False])
-    async def test_a_limit_on_the_same_clock_cuts_them_off(self, hang: bool) -> None:
-        clock = FakeClock()
+    @pytest.mark.parametrize("auto_advance", [True, False], ids=["moving", "standing"])
+    @pytest.mark.parametrize("hang", [True, False], ids=["hang", "delay"])
+    @pytest.mark.parametrize(
+        ("kind", "error"),
+        [(AttemptTimeout, AttemptTimeoutError), (Deadline, DeadlineExceededError)],
+    )
+    async def test_a_limit_on_the_same_clock_cuts_them_off(
+        self, kind: Any, error: type[Exception], hang: bool, auto_advance: bool
+    ) -> None:
+        clock = FakeClock(auto_advance=auto_advance)
         handler = ScriptedHandler(clock)
         if hang:
             handler.expect().hang()
-            clock.auto_advance = False
         else:
             handler.expect().reply(delay=40)
-        limit = AttemptTimeout(7, clock=clock)
-        call = asyncio.create_task(handler.run(limit, "GET", MEETINGS))
-        if hang:
-            await until(lambda: bool(handler.requests))
+        call = asyncio.create_task(handler.run(kind(7, clock=clock), "GET", MEETINGS))
+        if not auto_advance:
+            await clock.wait_for_sleepers()
             await turns()
             assert not call.done()
             clock.advance(7)
-        with pytest.raises(AttemptTimeoutError):
-            await call
+        async with asyncio.timeout(5):
+            with pytest.raises(error):
+                await call
         assert clock.time() == 7
+
+    async def test_a_delay_within_the_limit_arrives(self) -> None:
+        clock = FakeClock()
+        handler = ScriptedHandler(clock)
+        handler.expect().reply(201, delay=6.9)
+        response = await handler.run(AttemptTimeout(7, clock=clock), "GET", MEETINGS)
+        assert (response.status, clock.time()) == (201, 6.9)
+
+    async def test_hangs_take_each_attempt_its_time(self) -> None:
+        clock = FakeClock(draw=0.0)
+        handler = ScriptedHandler(clock)
+        handler.expect().hang()
+        handler.expect().hang()
+        handler.expect().reply(201)
+        async with asyncio.timeout(5):
+            response = await handler.run(Pipeline(clock=clock), "GET", MEETINGS)
+        assert (response.status, clock.time()) == (201, 60)
+
+    def test_hangs_are_cut_off_in_virtual_time(self) -> None:
+        async def main() -> float:
+            handler = ScriptedHandler()
+            handler.expect().hang()
+            with pytest.raises(AttemptTimeoutError):
+                await handler.run(AttemptTimeout(7), "GET", MEETINGS)
+            return asyncio.get_running_loop().time()
+
+        assert run_in_virtual_time(main()) == 7
+
+    async def test_a_hang_without_limits_lasts_until_the_client_leaves(self) -> None:
+        clock = FakeClock()
+        handler = ScriptedHandler(clock)
+        handler.expect().hang()
+        call = asyncio.create_task(handler.run(passing, "GET", MEETINGS))
+        await until(lambda: bool(handler.requests))
+        await turns()
+        assert not call.done()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
 
     async def test_one_that_hangs_for_a_while_closes_then(self) -> None:
         clock = FakeClock()
@@ -217,6 +272,24 @@ class TestFailures:
         assert attempts_of(response)[-1].reason == "its body can be read only once"
         assert handler.requests[0].body == b"only once"
 
+    @pytest.mark.parametrize(
+        "error",
+        [aiohttp.ServerDisconnectedError(), connector_error()],
+        ids=lambda e: type(e).__name__,
+    )
+    async def test_one_that_is_raised_again_has_the_traceback_of_this_time(
+        self, error: Exception
+    ) -> None:
+        handler = ScriptedHandler()
+        lengths = []
+        for _ in range(3):
+            handler.expect().fail(error)
+            with pytest.raises(type(error)) as caught:
+                await handler.run(passing, "POST", MEETINGS)
+            assert caught.value is error
+            lengths.append(len(traceback.extract_tb(error.__traceback__)))
+        assert lengths[0] == lengths[1] == lengths[2]
+
     @pytest.mark.parametrize("not_an_error", [BaseException(), SystemExit, "text", 503])
     async def test_only_exceptions_can_be_raised(self, not_an_error: Any) -> None:
         with pytest.raises(ConfigError, match="an exception"):
@@ -246,6 +319,73 @@ class TestFunctions:
         handler.expect().call(answer)
         with pytest.raises(aiohttp.ClientOSError):
             await handler.run(passing, "POST", MEETINGS)
+
+    @pytest.mark.parametrize("waits", [False, True], ids=["function", "coroutine"])
+    @pytest.mark.parametrize("piped", [False, True], ids=["bare", "piped"])
+    @pytest.mark.parametrize(
+        "error",
+        [
+            pytest.fail.Exception("oops"),
+            pytest.skip.Exception("oops"),
+            AssertionError("oops"),
+            LookupError("oops"),
+            StopAsyncIteration("oops"),
+            KeyboardInterrupt("oops"),
+            SystemExit(3),
+            asyncio.CancelledError("oops"),
+            GeneratorExit("oops"),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    async def test_whatever_they_raise_ends_the_call_at_once(
+        self, error: BaseException, piped: bool, waits: bool
+    ) -> None:
+        def fails(_: Received) -> Reply:
+            raise error
+
+        async def fails_later(_: Received) -> Reply:
+            await asyncio.sleep(0)
+            raise error
+
+        handler = ScriptedHandler()
+        handler.expect().call(fails_later if waits else fails)
+        middleware: Any = Pipeline(clock=FakeClock()) if piped else passing
+        async with asyncio.timeout(5):
+            with pytest.raises(type(error)) as caught:
+                await handler.run(middleware, "POST", MEETINGS, data=b"x")
+        assert caught.value is error
+
+    async def test_one_that_ends_an_iteration_is_named(self) -> None:
+        def fails(_: Received) -> Reply:
+            raise StopIteration("oops")
+
+        handler = ScriptedHandler()
+        handler.expect().call(fails)
+        async with asyncio.timeout(5):
+            with pytest.raises(RuntimeError, match="raised StopIteration"):
+                await handler.run(passing, "GET", MEETINGS)
+
+    @pytest.mark.parametrize("error", [AssertionError("oops"), pytest.fail.Exception("oops")])
+    async def test_a_failed_test_is_told_again_in_the_end(self, error: BaseException) -> None:
+        def fails(_: Received) -> Reply:
+            raise error
+
+        async def swallow(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+            with contextlib.suppress(BaseException):
+                return await handler(request)
+            raise ConnectionError("as if it were the network")
+
+        handler = ScriptedHandler()
+        handler.expect().call(fails)
+        with pytest.raises(aiohttp.ClientOSError):
+            await handler.run(swallow, "GET", MEETINGS)
+        lengths = []
+        for _ in range(3):
+            with pytest.raises(type(error)) as caught:
+                handler.assert_done()
+            assert caught.value is error
+            lengths.append(len(traceback.extract_tb(caught.value.__traceback__)))
+        assert lengths[0] == lengths[1] == lengths[2]
 
     async def test_what_is_no_answer_is_named(self) -> None:
         handler = ScriptedHandler()
@@ -302,10 +442,22 @@ class TestExpectations:
         await handler.run(passing, "GET", API)
         await handler.run(passing, "GET", f"{API}/")
 
-    @pytest.mark.parametrize("url", ["meetings", "api.example/meetings"])
-    def test_half_a_url_is_refused(self, url: str) -> None:
-        with pytest.raises(ConfigError, match="a whole URL, or a path"):
+    @pytest.mark.parametrize(
+        ("url", "allowed"),
+        [
+            ("meetings", "a whole URL, or a path"),
+            ("api.example/meetings", "a whole URL, or a path"),
+            (f"{MEETINGS}#part", f"a URL without fragment: '{MEETINGS}'"),
+            (f"{MEETINGS}#", f"a URL without fragment: '{MEETINGS}'"),
+            ("/meetings?a=1#part", "a URL without fragment: '/meetings?a=1'"),
+            ("https://me:secret@api.example/", "a URL without user and password"),
+            ("https://me@api.example/", "a URL without user and password"),
+        ],
+    )
+    def test_a_url_that_no_request_can_have_is_refused(self, url: str, allowed: str) -> None:
+        with pytest.raises(ConfigError, match=re.escape(allowed)) as caught:
             ScriptedHandler().expect("GET", url)
+        assert "secret" not in str(caught.value)
 
     def test_a_reply_that_cannot_be_is_refused_at_once(self) -> None:
         with pytest.raises(ConfigError, match="status"):
@@ -429,6 +581,31 @@ class TestPlaces:
                     await response.read()
 
         run_in_virtual_time(read())
+
+    @pytest.mark.parametrize("of_session", [True, False], ids=["of a session", "of run"])
+    @pytest.mark.parametrize(
+        "reply", [Reply(delay=3_600), Reply(body=b"late", body_delay=3_600)], ids=repr
+    )
+    def test_a_socket_timeout_cuts_it_off(self, reply: Reply, of_session: bool) -> None:
+        handler = ScriptedHandler()
+        handler.expect().reply(reply)
+        timeout = aiohttp.ClientTimeout(sock_read=5)
+
+        async def read() -> None:
+            if of_session:
+                session = aiohttp.ClientSession(middlewares=[handler], timeout=timeout)
+                async with session, session.get(MEETINGS) as response:
+                    await response.read()
+            else:
+                response = await handler.run(passing, "GET", MEETINGS, timeout=timeout)
+                await response.read()
+
+        async def main() -> float:
+            with pytest.raises(aiohttp.SocketTimeoutError):
+                await read()
+            return asyncio.get_running_loop().time()
+
+        assert run_in_virtual_time(main()) == 5
 
     async def test_an_upload_that_is_cut_off_stops(self) -> None:
         async def endless() -> AsyncIterator[bytes]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import traceback
 from typing import Any
 
 import aiohttp
@@ -10,7 +12,7 @@ import pytest
 from aiohttp import ClientResponse
 from yarl import URL
 
-from resilient.testing import aioresponses
+from resilient.testing import aioresponses, run_in_virtual_time
 
 Session = aiohttp.ClientSession
 
@@ -49,6 +51,31 @@ async def test_the_exception_that_is_mocked_comes_out(session: Session, exceptio
         assert (await session.get(API)).status == 204
 
 
+@pytest.mark.parametrize(
+    "mocked",
+    [
+        {"exception": ValueError("oops")},
+        {"exception": aiohttp.ServerDisconnectedError()},
+        {"exception": aiohttp.ConnectionTimeoutError()},
+        {"timeout": True},
+    ],
+    ids=repr,
+)
+async def test_one_that_is_raised_again_has_the_traceback_of_this_time(
+    session: Session, mocked: Any
+) -> None:
+    seen = set()
+    lengths = []
+    with aioresponses() as m:
+        m.post(API, repeat=True, **mocked)
+        for _ in range(4):
+            with pytest.raises(Exception) as caught:  # noqa: PT011 (whichever is mocked)
+                await session.post(API)
+            seen.add(id(caught.value))
+            lengths.append(len(traceback.extract_tb(caught.value.__traceback__)))
+    assert len(seen) == len(set(lengths)) == 1
+
+
 async def test_a_timeout_can_be_mocked(session: Session) -> None:
     with aioresponses() as m:
         m.get(API, timeout=True)
@@ -79,6 +106,52 @@ async def test_the_sessions_own_timeout_cuts_a_callback_off() -> None:
         async with aiohttp.ClientSession(timeout=timeout) as session:
             with pytest.raises(TimeoutError):
                 await session.get(API)
+
+
+@pytest.mark.parametrize(
+    ("of_session", "of_call", "after"),
+    [
+        ({"sock_read": 5}, None, 5),
+        ({"sock_read": 5}, {"sock_read": 3}, 3),
+        ({"sock_read": 5}, {"total": 9}, None),
+        ({"total": 4, "sock_read": 5}, None, None),
+        ({"sock_read": 0}, None, None),
+        ({"sock_read": 5, "total": 2}, {"sock_read": 5, "total": None}, 5),
+    ],
+    ids=repr,
+)
+def test_the_socket_timeout_cuts_a_callback_off(
+    of_session: Any, of_call: Any, after: float | None
+) -> None:
+    async def later(url: URL, **kwargs: Any) -> None:
+        await asyncio.sleep(20)
+
+    async def main() -> float:
+        options: Any = {} if of_call is None else {"timeout": aiohttp.ClientTimeout(**of_call)}
+        timeout = aiohttp.ClientTimeout(**of_session)
+        with aioresponses() as m:
+            m.get(API, callback=later, repeat=True)
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                with contextlib.suppress(TimeoutError):
+                    await session.get(API, **options)
+                    return 20
+                if after is not None:
+                    with pytest.raises(aiohttp.SocketTimeoutError, match=r"^Timeout on reading"):
+                        await session.get(API, **options)
+        return asyncio.get_running_loop().time()
+
+    total = (of_call or of_session).get("total")
+    assert run_in_virtual_time(main()) == (2 * after if after is not None else total or 20)
+
+
+async def test_a_timeout_of_the_callbacks_own_is_not_the_sockets(session: Session) -> None:
+    async def fails(url: URL, **kwargs: Any) -> None:
+        raise TimeoutError("mine")
+
+    with aioresponses() as m:
+        m.get(API, callback=fails)
+        with pytest.raises(TimeoutError, match="mine"):
+            await session.get(API, timeout=aiohttp.ClientTimeout(sock_read=5))
 
 
 async def test_a_closed_session_says_so(session: Session) -> None:

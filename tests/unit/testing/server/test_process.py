@@ -22,16 +22,10 @@ from resilient.testing import FaultServer, Received, Reply, Reset
 from resilient.testing.script.mixture import Mixture
 from resilient.testing.server.process import FaultServerProcess
 from resilient.testing.server.records import Stats
-from tests.unit.testing.callables import context_of, echo, fails
-from tests.unit.testing.support import Certificates, request_at
+from tests.unit.testing.server.callables import context_of, echo, fails
+from tests.unit.testing.support import Certificates, post, request_at
 
 MIXTURE = Mixture({Reply(503): 0.3, Reply(502): 0.2}, otherwise=Reply(200, json={}), seed=1)
-
-
-async def post(session: aiohttp.ClientSession, server: FaultServerProcess, **kwargs: Any) -> int:
-    async with session.post(server.url, **kwargs) as response:
-        await response.read()
-        return response.status
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +207,7 @@ PARENT = """
 import os, socket, time, warnings
 from resilient.testing import Hang
 from resilient.testing.server.process import FaultServerProcess
-from tests.unit.testing.callables import stuck
+from tests.unit.testing.server.callables import stuck
 
 # A thread that has been joined may be there for the system a moment longer, before 3.13.
 warnings.filterwarnings("ignore", ".* is multi-threaded, use of fork", DeprecationWarning)
