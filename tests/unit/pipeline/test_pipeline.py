@@ -275,9 +275,9 @@ COPIES: dict[str, Callable[[Policy], Policy]] = {
     [
         Policy(total_timeout=20),
         Policy(total_timeout=0.5, breaker=None),
-        Policy(attempt_timeout=90, breaker=BreakerPolicy()),
+        Policy(attempt_timeout=50, breaker=BreakerPolicy()),
     ],
-    ids=str,
+    ids=["a total", "no breaker", "a long attempt"],
 )
 def test_a_policy_that_is_copied_any_way_serves_as_the_original_does(
     given: Policy, copied: Callable[[Policy], Policy]

@@ -123,7 +123,8 @@ def test_what_is_known_depends_on_the_table() -> None:
         return found.allowed
 
     assert known({"presets": {"p": {"x": 1}}}) == (
-        "one of attempt_timeout, breaker, errors, extends, facts, reset_headers, retry, total_timeout"
+        "one of attempt_timeout, breaker, errors, extends, facts, reset_headers, retry, "
+        "total_timeout"
     )
     assert known({"default": {"match": "x"}}) == known({"presets": {"p": {"x": 1}}})
     assert known(service(retry={"budget": {"x": 1}})) == "one of min_per_second, ratio, window"
@@ -281,7 +282,8 @@ def test_each_problem_has_its_parts() -> None:
     (found,) = error(service(retri={})).problems
     assert (found.given, found.allowed) == (
         "retri",
-        "one of attempt_timeout, breaker, errors, extends, facts, match, reset_headers, retry, total_timeout",
+        "one of attempt_timeout, breaker, errors, extends, facts, match, reset_headers, retry, "
+        "total_timeout",
     )
 
 
