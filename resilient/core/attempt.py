@@ -77,6 +77,7 @@ async def run_attempt(
         bound.claim()
     call, token = attach(request)
     outcome: Outcome | None = None
+    permit: Any = None
     try:
         started = bound.time()
         permits: list[Any] = []
@@ -150,6 +151,6 @@ async def run_attempt(
         leave_all(guards, permits, outcome, ended)
         return response
     finally:
-        outcome = None  # what is raised refers to this frame
+        outcome = permit = None  # what is raised refers to this frame
         if token is not None:
             detach(call, token)

@@ -56,7 +56,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         ConfigError: Something that is not a policy.
     """
 
-    __slots__ = ("_first", "_inner", "_middlewares", "policy")
+    __slots__ = ("__weakref__", "_first", "_inner", "_middlewares", "policy")
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ def mark_used(response: Any) -> None:
 
 
 def was_reused(request: ClientRequest, before: ClientResponse | None) -> bool:
-    """Return whether the connection of an attempt without a response had brought one before.
+    """Return whether an attempt had no response, and its connection had brought one before.
 
     Args:
         request: The request.
@@ -48,7 +48,7 @@ def was_reused(request: ClientRequest, before: ClientResponse | None) -> bool:
             it writes.
     """
     response: Any = request.response
-    if response is before:
+    if response is before or response.status is not None:
         return False
     return getattr(getattr(response, "_protocol", None), "_resilient_used", False)
 
