@@ -23,7 +23,7 @@ from yarl import URL
 from resilient.errors import ConfigError
 from resilient.support.redact import origin_of, public_text
 
-__all__ = ["Pattern"]
+__all__ = ["Pattern", "parse_url"]
 
 _WILDCARD: Final = "*."
 
@@ -71,7 +71,7 @@ class Pattern:
             raise _misfit(text, "a URL of scheme http or https (which cover ws and wss)")
         wildcard = rest.startswith(_WILDCARD)
         try:
-            url = URL(f"{scheme.lower()}://{rest.removeprefix(_WILDCARD)}")
+            url = parse_url(f"{scheme.lower()}://{rest.removeprefix(_WILDCARD)}")
         except ValueError as error:
             # What cannot be parsed may be a password.
             reason = f" ({error})" if public_text(text) == text else ""
@@ -107,6 +107,19 @@ class Pattern:
 
     def __str__(self) -> str:
         return self.origin + self.path
+
+
+def parse_url(text: str) -> URL:
+    """Parse a URL that somebody wrote.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return URL(text)
+    except IndexError:
+        # yarl 1.25, where nothing is left of the host: "https://[]@".
+        raise ValueError("Invalid URL: no host") from None
 
 
 def _misfit(given: object, allowed: str) -> ConfigError:
