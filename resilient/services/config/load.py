@@ -8,6 +8,7 @@ from typing import Any
 
 from resilient.breaker.middleware import Key
 from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.retry import RetryBudget
 from resilient.services.middleware import Services
 from resilient.telemetry.events import Listener
 
@@ -19,6 +20,7 @@ def load_services(
     *,
     listeners: Iterable[Listener] = (),
     key: Key | None = None,
+    budget: RetryBudget | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Services:
     """The services that a TOML file describes.
@@ -59,4 +61,11 @@ def load_services(
     from resilient.services.config.configuration import read_configuration
 
     read = read_configuration(source)
-    return Services(read.services, default=read.default, listeners=listeners, key=key, clock=clock)
+    return Services(
+        read.services,
+        default=read.default,
+        listeners=listeners,
+        key=key,
+        budget=budget,
+        clock=clock,
+    )

@@ -103,6 +103,23 @@ def test_services_are_the_same_only_if_they_share_their_state() -> None:
     assert hash(one) == hash(one)
 
 
+@pytest.mark.parametrize("default", [None, Policy()])
+def test_services_are_true_whatever_they_hold(default: Policy | None) -> None:
+    for made in ([], [Service("mavio", MAVIO)]):
+        services = Services(made, default=default)
+        assert bool(services) is True
+        assert len(services) == len(made)
+
+
+def test_the_default_is_a_policy_and_its_pipeline_a_pipeline() -> None:
+    policy = Policy(total_timeout=50)
+    services = Services([], default=policy)
+    assert services.default is policy
+    assert services.default_pipeline is not None
+    assert services.default_pipeline.policy == policy
+    assert (Services([]).default, Services([]).default_pipeline) == (None, None)
+
+
 def test_services_tell_what_they_were_made_from() -> None:
     made = [Service("mavio", MAVIO, FRAGILE), Service("meetergo", [MEETERGO, "http://m"], FRAGILE)]
     services = Services(iter(made))

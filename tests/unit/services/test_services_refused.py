@@ -11,6 +11,7 @@ import pytest
 
 from resilient import (
     AttemptTimeout,
+    BudgetPolicy,
     CircuitBreaker,
     ConfigError,
     NormalizeErrors,
@@ -37,6 +38,7 @@ MEETERGO = "https://api.meetergo.example"
         ("a", {}, "Services must be made of Service values, not 'a'"),
         ([], {"default": Service("a", MAVIO)}, "Services.default must be None or a Policy, not"),
         ([], {"default": Pipeline()}, "Services.default must be None or a Policy, not <Pipeline"),
+        ([], {"budget": BudgetPolicy()}, "Services.budget must be None or a RetryBudget, not"),
         ([], {"listeners": [5]}, None),
         ([Service("a", MAVIO)], {"listeners": [5]}, "listeners must be plain"),
         ([Service("a", MAVIO)], {"key": 5}, "CircuitBreaker.key must be a plain"),
