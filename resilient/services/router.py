@@ -30,9 +30,7 @@ _MOST_ASKED: Final = 4096
 
 # An escape in a path that the normal form writes in another way: of a character that needs none
 # (%61 for a), or in lower case (%2f). It may find too much, which only costs time.
-_ODD_ESCAPE: Final = re.compile(
-    r"%(?!2[0235BF]|[0189A-F][0-9A-F]|3[CEF]|5[B-E]|60|7[BCDF])"
-).search
+_ODD_ESCAPE: Final = re.compile(r"%(?!2[0235BF]|[0189A-F][0-9A-F]|3[CEF]|5[B-E]|60|7[BCDF])").search
 _DOT_SEGMENT: Final = re.compile(r"/\.{1,2}(?:/|\Z)").search
 # Characters that the normal form of a path escapes.
 _ODD_CHARACTER: Final = re.compile(r"[^!$-;=@-Z_a-z~]").search

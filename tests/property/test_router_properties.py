@@ -243,11 +243,14 @@ SPELLINGS = st.text("aA4éÉ .-_~/%\"{}|^`<>+:@!", max_size=12).map(
 ) | st.lists(
     st.sampled_from(
         ["/", "/a", "/%61", "/%2f", "/%2F", "/.", "/..", "/%2e", "/%2E.", "/4", "/é", "/%c3%A9",
-         "/b c", "/b%20c", "/b+c", "%", "%4", "%zz", "/%C3", "//", "/a.", "/.a", "/...", "?/..", "#"]
+         "/b c", "/b%20c", "/b+c", "%", "%4", "%zz", "/%C3", "//", "/a.", "/.a", "/...", "?/..",
+         "#"]
     ),
     max_size=6,
 ).map("".join)  # fmt: skip
-HOSTS_AS_WRITTEN = st.sampled_from(["a", "A", "a.", "a.b", "A.B..", "x.a.b", "X.A.b", "NONE", "[::1]"])
+HOSTS_AS_WRITTEN = st.sampled_from(
+    ["a", "A", "a.", "a.b", "A.B..", "x.a.b", "X.A.b", "NONE", "[::1]"]
+)
 PORTS_AS_WRITTEN = st.sampled_from(["", ":", ":443", ":80", ":0080", ":8080"])
 
 

@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 
 from resilient.errors import ConfigError
 from resilient.pipeline.policy import Policy
+from resilient.services.config.code import Code
 from resilient.services.config.document import Document, read
 from resilient.services.config.layers import (
     DEFAULT,
@@ -45,21 +46,31 @@ class Configuration:
         services: In the order of the file.
         default: For the URLs that no service covers; None if the file leaves those alone.
         layers: Where settings come from, by the name of the service, and "default".
+        code: The names of code that were imported, in their order.
     """
 
     file: str | None
     services: tuple[Service, ...]
     default: Policy | None
     layers: Mapping[str, Layer]
+    code: tuple[str, ...] = ()
 
 
-def read_configuration(source: str | os.PathLike[str] | Mapping[str, Any]) -> Configuration:
+def read_configuration(
+    source: str | os.PathLike[str] | Mapping[str, Any], code: bool | Iterable[str] = False
+) -> Configuration:
     """Read a file of services, or a mapping of the same form.
 
+    Args:
+        source: The path of a file, or a mapping.
+        code: The code that it may name, as `load_services` has it.
+
     Raises:
+        UnreadableError: There is no such file, or it cannot be read.
         ConfigError: Everything that is wrong with it; its `problems` are each by itself.
     """
-    return _Reader(read(source)).read()
+    document = read(source)
+    return _Reader(document, Code.allowed_by(code, document.label)).read()
 
 
 @define
@@ -67,6 +78,7 @@ class _Reader:
     """Turns a document into a configuration, and gathers what is wrong on the way."""
 
     document: Document
+    code: Code
     problems: list[Problem] = field(factory=list, init=False)
 
     def read(self) -> Configuration:
@@ -84,7 +96,13 @@ class _Reader:
             )
             raise ConfigError.of_all([each.error(self.document.label) for each in self.problems])
         named = {path[-1]: layer for path, layer in found.items() if path[0] in (SERVICES, DEFAULT)}
-        return Configuration(self.document.label, tuple(services), policies.get((DEFAULT,)), named)
+        return Configuration(
+            self.document.label,
+            tuple(services),
+            policies.get((DEFAULT,)),
+            named,
+            tuple(self.code.imported),
+        )
 
     def _policies(self, found: Mapping[tuple[str, ...], Layer]) -> dict[tuple[str, ...], Policy]:
         """The policy of each layer, as far as there is one."""
@@ -94,7 +112,7 @@ class _Reader:
         for path, layer in found.items():
             own_keys = (MATCH, _FACTS) if path[0] == SERVICES else (_FACTS,)
             settings = {key: each for key, each in layer.values.items() if key not in own_keys}
-            policy, problems = structure(settings, also_known=(EXTENDS, *own_keys))
+            policy, problems = structure(settings, self.code, (EXTENDS, *own_keys))
             facts = layer.values.get(_FACTS, {})
             if not isinstance(facts, Mapping):
                 problems.append(misfit((_FACTS,), facts, "a table"))

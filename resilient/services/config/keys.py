@@ -9,27 +9,10 @@ from typing import Any, Final, get_args
 
 from attrs import Attribute, fields, has, resolve_types
 
-from resilient.breaker import BreakerPolicy
-from resilient.envelopes import CodeRule
-from resilient.envelopes.policy import ErrorPolicy
-from resilient.headers.retry_after import ResetHeader
 from resilient.pipeline.policy import Policy
-from resilient.retry import Backoff, BudgetPolicy, RetryPolicy
 from resilient.support.validation import Seconds
 
 __all__ = ["KINDS", "dotted_keys", "fields_of", "is_duration", "keys_of", "nested_kind"]
-
-# What tables describe.
-KINDS: Final = (
-    Backoff,
-    BreakerPolicy,
-    BudgetPolicy,
-    CodeRule,
-    ErrorPolicy,
-    Policy,
-    ResetHeader,
-    RetryPolicy,
-)
 
 
 def fields_of(kind: type[Any]) -> tuple[Attribute[Any], ...]:
@@ -56,6 +39,18 @@ def nested_kind(attribute: Attribute[Any]) -> type[Any] | None:
 def is_duration(attribute: Attribute[Any]) -> bool:
     """Whether a field holds seconds."""
     return attribute.type is Seconds or Seconds in get_args(attribute.type)
+
+
+def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
+    yield kind
+    for attribute in fields_of(kind):
+        nested = nested_kind(attribute)
+        if nested is not None:
+            yield from _kinds(nested)
+
+
+# The policies that tables describe: `Policy`, and what it holds.
+KINDS: Final = tuple(dict.fromkeys(_kinds(Policy)))
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
@@ -13,7 +13,16 @@ from attrs import evolve, frozen
 
 from resilient.errors import ConfigError
 
-__all__ = ["KeyPath", "Problem", "dotted", "from_error", "misfit", "nearest", "unknown_keys"]
+__all__ = [
+    "KeyPath",
+    "NamedCodeError",
+    "Problem",
+    "dotted",
+    "from_error",
+    "misfit",
+    "nearest",
+    "unknown_keys",
+]
 
 KeyPath = tuple[str | int, ...]
 
@@ -25,8 +34,9 @@ _SHOWN: Final = 100
 # Unknown keys of a table that a near one is looked for; each takes a tenth of a millisecond.
 _MOST_HINTS: Final = 100
 
-# In a URL it is a credential, wherever the URL stands; the end of a long text may be cut off.
-_USERINFO: Final = re.compile(r"(?<=://)(?:[^\s'\"]*@|[^\s'\"/]*…)")
+# In a URL it is a credential, wherever the URL stands. The end of a long text has been cut off,
+# and with it the "@" that would tell; an ellipsis elsewhere stands for what is hidden already.
+_USERINFO: Final = re.compile(r"(?<=://)(?:[^\s'\"]*@|[^\s'\"/]*…\Z)")
 
 
 @frozen
@@ -62,6 +72,25 @@ class Problem:
         )
 
 
+class NamedCodeError(ConfigError):
+    """A name of code in a file whose program does not allow that; the text follows the key."""
+
+    @classmethod
+    def of_module(cls, name: str, module: str, modules: Collection[str]) -> NamedCodeError:
+        """The error for a name.
+
+        Args:
+            name: The name.
+            module: The module in it.
+            modules: The modules that are allowed.
+        """
+        given = repr(name if len(name) <= _SHOWN else name[: _SHOWN - 1] + "…")
+        wanted = ", ".join(json.dumps(each) for each in sorted({*modules, module}))
+        allowed = f"load_services(..., code=[{wanted}]), or --allow-code on the command line"
+        message = f"names code, {given}, and that has to be allowed: by {allowed}"
+        return cls(message, given=given, allowed=f"allowed by {allowed}")
+
+
 def misfit(path: KeyPath, given: object, allowed: str) -> Problem:
     """A value that is not allowed."""
     return from_error(path, ConfigError.of("", given, allowed))
@@ -69,6 +98,8 @@ def misfit(path: KeyPath, given: object, allowed: str) -> Problem:
 
 def from_error(path: KeyPath, error: ConfigError) -> Problem:
     """What is wrong with a field, said of a key."""
+    if isinstance(error, NamedCodeError):
+        return Problem(path, str(error), error.given, error.allowed)
     if error.allowed is None:
         return Problem(path, f"is wrong: {error}", None, None)
     # Files know no None.
@@ -122,7 +153,9 @@ def dotted(path: KeyPath) -> str:
 def _key(key: str) -> str:
     if _BARE.fullmatch(key):
         return key
-    shown = key if len(key) <= _SHOWN else key[: _SHOWN - 1] + "…"
+    shown = _USERINFO.sub("…@", key)
+    if len(shown) > _SHOWN:
+        shown = shown[: _SHOWN - 1] + "…"
     # What JSON escapes in a text, and how, TOML does too.
     return json.dumps(shown, ensure_ascii=not shown.isprintable())
 

@@ -16,7 +16,8 @@ from cattrs.errors import (
 
 from resilient.errors import ConfigError
 from resilient.pipeline.policy import Policy
-from resilient.services.config.converter import converter
+from resilient.services.config.code import Code
+from resilient.services.config.converter import to_policy
 from resilient.services.config.keys import dotted_keys, keys_of
 from resilient.services.config.problems import KeyPath, Problem, from_error, unknown_keys
 
@@ -24,19 +25,20 @@ __all__ = ["structure"]
 
 
 def structure(
-    values: Mapping[str, Any], also_known: tuple[str, ...] = ()
+    values: Mapping[str, Any], code: Code, also_known: tuple[str, ...] = ()
 ) -> tuple[Policy | None, list[Problem]]:
-    """The policy that a table describes, or None and everything that is wrong with it.
+    """Return the policy that a table describes, or None and everything that is wrong with it.
 
     Args:
         values: The table.
+        code: Imports the code that it names.
         also_known: Keys that such a table may hold besides, which are read elsewhere.
     """
     problems: list[Problem] = []
     incomplete: set[KeyPath] = set()
     while True:
         try:
-            policy = converter().structure(values, Policy)
+            policy = to_policy(values, code)
         except BaseValidationError as group:
             found = list(_found(group, (), also_known))
         else:
