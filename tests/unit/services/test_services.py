@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from yarl import URL
 
 from resilient import (
     AttemptTimeout,
-    BreakerPolicy,
     Deadline,
     NormalizeErrors,
     Pipeline,
     Policy,
-    RetryPolicy,
     Service,
     Services,
 )
-
-MAVIO = "https://api.mavio.example"
-MEETERGO = "https://api.meetergo.example"
-
-# One attempt, and a breaker that one failure opens.
-FRAGILE = Policy(
-    retry=RetryPolicy(max_attempts=1), breaker=BreakerPolicy(consecutive_failures=1, open_for=60)
-)
-
-
-def two(**settings: Any) -> Services:
-    return Services(
-        [Service("mavio", MAVIO, FRAGILE), Service("meetergo", MEETERGO, FRAGILE)], **settings
-    )
+from tests.unit.services.support import FRAGILE, MAVIO, MEETERGO, two
 
 
 def test_services_are_a_mapping_of_names_to_pipelines() -> None:

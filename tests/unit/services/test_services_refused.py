@@ -23,9 +23,7 @@ from resilient import (
     Services,
 )
 from resilient.pipeline.order import Choice
-
-MAVIO = "https://api.mavio.example"
-MEETERGO = "https://api.meetergo.example"
+from tests.unit.services.support import MAVIO, MEETERGO
 
 
 @pytest.mark.parametrize(

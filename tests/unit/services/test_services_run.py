@@ -23,24 +23,10 @@ from resilient import (
     Service,
     Services,
 )
-
-MAVIO = "https://api.mavio.example"
-MEETERGO = "https://api.meetergo.example"
-
-# One attempt, and a breaker that one failure opens.
-FRAGILE = Policy(
-    retry=RetryPolicy(max_attempts=1), breaker=BreakerPolicy(consecutive_failures=1, open_for=60)
-)
-
+from tests.unit.services.support import FRAGILE, MAVIO, MEETERGO, two
 
 # One retry in ten seconds, however many calls there are.
 ONE_IN_ALL = BudgetPolicy(ratio=0.001, min_per_second=0.1, window=10)
-
-
-def two(**settings: Any) -> Services:
-    return Services(
-        [Service("mavio", MAVIO, FRAGILE), Service("meetergo", MEETERGO, FRAGILE)], **settings
-    )
 
 
 Run = Callable[..., Awaitable[str]]
