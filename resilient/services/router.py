@@ -37,14 +37,14 @@ _ODD_CHARACTER: Final = re.compile(r"[^!$-;=@-Z_a-z~]").search
 
 
 class Route(NamedTuple, Generic[_T]):
-    """A pattern, and what it leads to."""
+    """A pattern, and the target that it leads to."""
 
     pattern: Pattern
     target: _T
 
 
 class Router(Generic[_T]):
-    """Patterns and what they lead to."""
+    """Patterns and their targets."""
 
     __slots__ = ("_asked", "_origins")
 
@@ -56,7 +56,7 @@ class Router(Generic[_T]):
         self._asked: dict[tuple[str, str | None], tuple[_Paths[_T], ...]] = {}
 
     def add(self, pattern: Pattern, target: _T) -> _T | None:
-        """Add a pattern; if it is there already, return what it leads to and leave that."""
+        """Add a pattern; if it is there already, leave it and return its target."""
         self._asked.clear()
         for origin in pattern.origins:
             paths = self._origins.setdefault(origin, _Paths())

@@ -33,7 +33,7 @@ _SCHEMES: Final = frozenset({"http", "https", "ws", "wss"})
 
 @frozen
 class Target:
-    """A request that somebody might make."""
+    """A request to explain."""
 
     url: URL
     method: str
@@ -66,17 +66,17 @@ def parse_target(url: str, method: str) -> Target:
 
 @frozen
 class Explanation:
-    """What would happen to a request.
+    """An answer: what would happen to a request.
 
     Attributes:
         target: The request.
         service: The name of the service that takes it; None if none does.
-        because: Why that one.
+        because: The reason, in words.
         others: Services that cover the URL too, less specifically: their names and patterns.
         facts: What is known of the service and not acted on, as JSON has it.
         order: Its pipeline, outermost first; empty where aiohttp is left alone.
         failures: The ways in which it may fail, and for each whether it is repeated.
-        notes: What else decides.
+        notes: Other things that decide, a line each.
         times: Waits, and how long it may take; None where aiohttp is left alone.
         imported: The names of code in the file, all of which were imported.
         called: The functions among them that were called to find all this out.

@@ -1,4 +1,4 @@
-"""A file of services as a whole: its tables, what they extend, and what they come to."""
+"""Read a file of services as a whole: its tables, what they extend, and their policies."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _FACTS: Final = "facts"
 
 @frozen
 class Configuration:
-    """What a file says.
+    """The services and the default that a file describes.
 
     Attributes:
         file: The path as it was given; None for a mapping.
-        services: In the order of the file.
-        default: For the URLs that no service covers; None if the file leaves those alone.
-        layers: Where settings come from, by the name of the service, and "default".
+        services: The services, in the order of the file.
+        default: The policy for URLs that no service covers; None if the file has none.
+        layers: The layers that settings come from, by the name of the service, and "default".
         code: The names of code that were imported, in their order.
     """
 
@@ -75,7 +75,7 @@ def read_configuration(
 
 @define
 class _Reader:
-    """Turns a document into a configuration, and gathers what is wrong on the way."""
+    """Turns a document into a configuration, and gathers the problems on the way."""
 
     document: Document
     code: Code
@@ -105,7 +105,7 @@ class _Reader:
         )
 
     def _policies(self, found: Mapping[tuple[str, ...], Layer]) -> dict[tuple[str, ...], Policy]:
-        """The policy of each layer, as far as there is one."""
+        """Return the policy of each layer that describes one."""
         policies = {}
         # What is wrong with each layer, so that it is not said again of what extends it.
         said: dict[Layer | None, set[Problem]] = {None: set()}
@@ -162,7 +162,7 @@ class _Reader:
 
 
 def _paths(tables: Mapping[str, Any]) -> Iterator[KeyPath]:
-    """The keys of the two upper levels, in the order of the file."""
+    """Return the keys of the two upper levels, in the order of the file."""
     for key, value in tables.items():
         yield (key,)
         if isinstance(value, Mapping):
@@ -170,14 +170,14 @@ def _paths(tables: Mapping[str, Any]) -> Iterator[KeyPath]:
 
 
 def _clash_problems(services: Iterable[Service]) -> Iterator[Problem]:
-    """What is covered twice."""
+    """Find patterns that two services have."""
     for service, pattern, earlier in clashes(services):
         allowed = f"apart from what {dotted((SERVICES, earlier.name))} covers"
         yield misfit((SERVICES, service.name, MATCH), str(pattern), allowed)
 
 
 def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with the shape of the top level."""
+    """Find what is wrong with the shape of the top level."""
     if not tables:
         allowed = "a table such as [services.mavio]"
         yield Problem((SERVICES,), f"must be given: {allowed}", None, allowed)

@@ -1,4 +1,4 @@
-"""A file, or a mapping that was read elsewhere, as a document to look into."""
+"""Read a TOML file, or take a mapping that was read elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from resilient.services.config.problems import KeyPath, Problem
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "Document", "UnreadableError", "read"]
 
-# A thousand services, each with settings of its own, take half of this.
+# In bytes. A thousand services, each with settings of its own, take half of this.
 MAX_BYTES: Final = 2 * 1024 * 1024
 
 # Tables and arrays inside one another. A setting is five deep; whoever walks through more
@@ -32,15 +32,15 @@ _DEEP_KEY: Final = re.compile(
 
 
 class UnreadableError(ConfigError):
-    """A file that is not there, or that the system does not let us read."""
+    """There is no such file, or it cannot be read."""
 
 
 @frozen
 class Document:
-    """What was read.
+    """A file or a mapping that was read.
 
     Attributes:
-        label: What errors call it: the path as it was given; None for a mapping.
+        label: The path as it was given, which errors begin with; None for a mapping.
         tables: The top level.
     """
 
@@ -100,7 +100,7 @@ def _parse(path: str, content: bytes) -> dict[str, Any]:
 
 
 def _foreign(document: Document) -> Iterator[Problem]:
-    """What has no place in TOML: a mapping may hold anything, and `tomllib` is lenient."""
+    """Find what TOML has not: a mapping may hold anything, and `tomllib` is lenient."""
     pending: list[tuple[KeyPath, Any]] = [((), document.tables)]
     while pending:
         path, value = pending.pop()

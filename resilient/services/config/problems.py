@@ -1,4 +1,4 @@
-"""How a problem in a file is put: file, dotted key, what was given, what is allowed."""
+"""Put problems in a file into words: file, dotted key, what was given, what is allowed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from resilient.errors import ConfigError
+from resilient.support.text import printable
 
 __all__ = [
     "KeyPath",
@@ -41,13 +42,13 @@ _USERINFO: Final = re.compile(r"(?<=://)(?:[^\s'\"]*@|[^\s'\"/]*…\Z)")
 
 @frozen
 class Problem:
-    """Something that is wrong at a place.
+    """A problem at one place in a file.
 
     Attributes:
-        path: The keys that lead there; an integer is a place in an array, from 0.
-        message: What to say after the key.
-        given: What was given, as text.
-        allowed: What is allowed.
+        path: The keys that lead there; an integer is an index in an array, from 0.
+        message: The text after the key.
+        given: The value that was given, as text.
+        allowed: The values that are allowed, in words.
     """
 
     path: KeyPath
@@ -56,11 +57,11 @@ class Problem:
     allowed: str | None
 
     def below(self, table: KeyPath) -> Problem:
-        """The same, in a table further down."""
+        """Return the same problem, in a table further down."""
         return evolve(self, path=(*table, *self.path))
 
     def error(self, file: str | None) -> ConfigError:
-        """The problem as an error, in a file."""
+        """Return the problem as an error."""
         where = _public(dotted(self.path)) or "the top level"
         message = f"{where} {_public(self.message)}"
         return ConfigError(
@@ -73,11 +74,11 @@ class Problem:
 
 
 class NamedCodeError(ConfigError):
-    """A name of code in a file whose program does not allow that; the text follows the key."""
+    """A file names code that the program does not allow; the text follows the key."""
 
     @classmethod
     def of_module(cls, name: str, module: str, modules: Collection[str]) -> NamedCodeError:
-        """The error for a name.
+        """Return the error for a name.
 
         Args:
             name: The name.
@@ -92,12 +93,12 @@ class NamedCodeError(ConfigError):
 
 
 def misfit(path: KeyPath, given: object, allowed: str) -> Problem:
-    """A value that is not allowed."""
+    """Return the problem of a value that is not allowed."""
     return from_error(path, ConfigError.of("", given, allowed))
 
 
 def from_error(path: KeyPath, error: ConfigError) -> Problem:
-    """What is wrong with a field, said of a key."""
+    """Return an error about a field as a problem of a key."""
     if isinstance(error, NamedCodeError):
         return Problem(path, str(error), error.given, error.allowed)
     if error.allowed is None:
@@ -113,7 +114,7 @@ def unknown_keys(
     known: Iterable[str],
     elsewhere: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Problem]:
-    """Keys that mean nothing where they stand. Values may be secrets, and are not shown.
+    """Return a problem for each key that means nothing. Values may be secrets, and are not shown.
 
     Args:
         table: The keys that lead to the table.
@@ -135,12 +136,12 @@ def unknown_keys(
 
 
 def nearest(slip: str, known: Iterable[str], likeness: float = 0.6) -> str:
-    """The known name that a slip of the pen was meant for, or ""."""
+    """Return the known name that is most like a misspelt one, or ""."""
     return next(iter(get_close_matches(slip, list(known), 1, likeness)), "")
 
 
 def dotted(path: KeyPath) -> str:
-    """Keys as TOML writes them; what is no bare key is quoted."""
+    """Return keys as TOML writes them; what is no bare key is quoted."""
     text = ""
     for key in path:
         if isinstance(key, int):
@@ -161,10 +162,5 @@ def _key(key: str) -> str:
 
 
 def _public(text: str) -> str:
-    """The text in one line, without the userinfo of URLs in it."""
-    text = _USERINFO.sub("…@", text)
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
+    """Return the text in one line, without the userinfo of URLs in it."""
+    return printable(_USERINFO.sub("…@", text))

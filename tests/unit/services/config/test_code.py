@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import backoff
 import pytest
+from attrs import fields, frozen, resolve_types
 
 from resilient import Policy, RetryPolicy, load_services
+from resilient.envelopes import EnvelopeParser
+from resilient.services.config.code import need_of
 from resilient.services.config.configuration import read_configuration
+from resilient.services.config.keys import KINDS, fields_of
 from tests.unit.services.config.problems import error, service
 
 RULES = """
@@ -369,6 +373,42 @@ def test_a_name_that_leads_nowhere(key: str, name: str, reason: str, folder: Pat
     (found,) = error(written(folder, NAMING[key](name)), True).problems
     assert found.where == f"services.a.{key}"
     assert str(found.allowed).startswith(f"importable ({reason}")
+
+
+def test_what_a_field_needs_is_told_by_its_type() -> None:
+    """So that a policy that is new needs no line elsewhere to be set in a file."""
+
+    @frozen
+    class Future:
+        key: Callable[[object], str] | None = None
+        on_change: Callable[[int, int, int], None] = print
+        waits: Callable[..., Generator[float]] | str = "expo"
+        parser: EnvelopeParser | str = "flat"
+        kinds: tuple[type[OSError], ...] = ()
+        number: int | None = None
+        texts: tuple[str, ...] = ()
+        options: Mapping[str, Any] = {}
+
+    needs = {each.name: need_of(each) for each in fields(resolve_types(Future))}
+    assert {name: need.words for name, need in needs.items() if need is not None} == {
+        "key": "a plain (not async) function of 1 positional argument",
+        "on_change": "a plain (not async) function of 3 positional arguments",
+        "waits": "a generator function",
+        "parser": "a plain (not async) function of 3 positional arguments",
+        "kinds": "a subclass of OSError",
+    }
+    named = {
+        f"{kind.__name__}.{each.name}"
+        for kind in KINDS
+        for each in fields_of(kind)
+        if need_of(each)
+    }
+    assert named >= {
+        "RetryPolicy.judge",
+        "RetryPolicy.exceptions",
+        "Backoff.wait",
+        "ErrorPolicy.parsers",
+    }
 
 
 # Where it is looked for.
