@@ -124,11 +124,13 @@ class _Paths(Generic[_T]):
         """Return the route of the longest prefix, else that of the whole origin, or None."""
         path = url.raw_path
         if (
-            ("%" in path and _ODD_ESCAPE(path))
+            # An escaped dot, which may be part of a dot segment.
+            ("%" in path and ("%2e" in path or "%2E" in path))
             or ("/." in path and _DOT_SEGMENT(path))
             or (self.is_escaped and _ODD_CHARACTER(path))
         ):
             path = _usual_path(path)
+        prefixes = self.prefixes
         for depth in self.depths:
             # A path begins with a slash.
             if depth == 1:
@@ -139,7 +141,10 @@ class _Paths(Generic[_T]):
                 if len(parts) > depth + 1:
                     parts.pop()
                 head = "/".join(parts)
-            route = self.prefixes.get(head)
+            route = prefixes.get(head)
+            # Other odd escapes change no slashes, and matter only here.
+            if route is None and "%" in head and _ODD_ESCAPE(head):
+                route = prefixes.get(_usual_path(head))
             if route is not None:
                 return route
         return self.whole
