@@ -1,8 +1,10 @@
-"""The command line: `python -m resilient`, and the console script `resilient`."""
+"""Start the command line: `python -m resilient`, and the console script `resilient`."""
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 
 __all__ = ["main"]
 
@@ -30,5 +32,17 @@ def main() -> int:
         return 2
 
 
+def _leave_working_directory() -> None:
+    """Do not import from the working directory, whatever lies there.
+
+    `python -m` puts it first among the places to import from, the console script does not. This
+    package has been found by now.
+    """
+    with suppress(OSError):  # it may have been deleted
+        if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()):
+            del sys.path[0]
+
+
 if __name__ == "__main__":
+    _leave_working_directory()
     sys.exit(main())

@@ -1,1 +1,1 @@
-"""The command line; it needs the `cli` extra, which nothing outside of it imports."""
+"""Run commands. This needs the extra `cli`, which nothing outside of this folder imports."""

@@ -1,6 +1,11 @@
-"""The commands. What a command needs is imported when it runs."""
+"""Define the commands. What a command needs is imported when it runs."""
 
 from __future__ import annotations
+
+import tomllib
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import click
 
@@ -8,12 +13,39 @@ from resilient.cli.output import FAILED, answer, answer_json, mute, rendered
 
 __all__ = ["app", "run"]
 
+_DISTRIBUTION = "resilient-aiohttp"
+
 # What a shell reports of a command that Ctrl-C has ended.
 _INTERRUPTED = 130
 
 
+def _show_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted and not context.resilient_parsing:
+        click.echo(f"resilient, version {_version()}")
+        context.exit()
+
+
+def _version() -> str:
+    """Return the version that is installed, or that of the checkout which this is."""
+    with suppress(PackageNotFoundError):
+        return version(_DISTRIBUTION)
+    file = Path(__file__).parents[2] / "pyproject.toml"
+    with suppress(OSError, ValueError, KeyError):
+        project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+        if project["name"] == _DISTRIBUTION:
+            return f"{project['version']} (a checkout that is not installed)"
+    return "unknown (not installed)"
+
+
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="resilient-aiohttp", prog_name="resilient")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def app(context: click.Context) -> None:
     """Composable aiohttp client middlewares that make calls to APIs survive."""
@@ -30,21 +62,30 @@ def demo(seed: int) -> None:
     main(seed)
 
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="For a program to read.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for a program.")
+_allow_code = click.option(
+    "--allow-code",
+    is_flag=True,
+    help="Import the functions and classes that FILE names, which runs code. Only for a FILE in "
+    "a folder where nobody writes whose code you would not run.",
+)
 
 
 @app.command()
 @click.argument("file")
+@_allow_code
 @_as_json
-def check(file: str, as_json: bool) -> None:
-    """See what a FILE of services comes to, or everything that is wrong with it.
+def check(file: str, allow_code: bool, as_json: bool) -> None:
+    """Show the settings of each service in FILE, or everything that is wrong with it.
 
-    The exit status is 1 if something is wrong, 2 if that could not be found out.
+    Nothing that FILE names is imported without --allow-code, and nothing is called.
+
+    The exit status is 1 if something is wrong with the file, 2 if it cannot be read.
     """
     from resilient.cli.check import report
     from resilient.cli.files import read_file
 
-    found = read_file(file, as_json=as_json)
+    found = read_file(file, as_json=as_json, allow_code=allow_code)
     if as_json:
         answer_json(report.as_json(found))
     else:
@@ -55,23 +96,27 @@ def check(file: str, as_json: bool) -> None:
 @click.argument("file")
 @click.argument("url")
 @click.option("--method", default="GET", show_default=True, help="The method of the request.")
+@_allow_code
 @_as_json
-def explain(file: str, url: str, method: str, as_json: bool) -> None:
+def explain(file: str, url: str, method: str, allow_code: bool, as_json: bool) -> None:
     """Explain what would happen to a request for URL, by the services of FILE.
 
     Which service takes it and why, the order of its pipeline, which failures are repeated
     and which are not, the waits, and how long it may take at worst. Nothing is sent.
 
-    The exit status is 1 if something is wrong with the file, 2 if that could not be found out.
+    With --allow-code, the wait generator and the parsers that FILE names for that service are
+    called. Without, nothing that it names is imported or called.
+
+    The exit status is 1 if something is wrong with the file, 2 if it cannot be read.
     """
     from resilient.cli.explain import report
-    from resilient.cli.explain.explanation import explain_request
-    from resilient.cli.explain.target import parse_target
-    from resilient.cli.files import read_file
+    from resilient.cli.explain.explanation import explain_request, parse_target
+    from resilient.cli.files import others_printing_apart, read_file
 
     target = parse_target(url, method)
-    found = read_file(file, as_json=as_json)
-    explanation = explain_request(found, target)
+    found = read_file(file, as_json=as_json, allow_code=allow_code)
+    with others_printing_apart():
+        explanation = explain_request(found, target)
     if as_json:
         answer_json(report.as_json(explanation, found.file))
     else:

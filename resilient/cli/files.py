@@ -1,24 +1,24 @@
-"""Files of services on the command line: read, or complained of."""
+"""Read files of services on the command line, or print what is wrong with them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, redirect_stdout
 
 import click
 
-from resilient.cli.output import answer, answer_json, printable
+from resilient.cli.output import FAILED, answer, answer_json, printable
 from resilient.errors import ConfigError
 from resilient.services.config.configuration import Configuration, read_configuration
+from resilient.services.config.document import UnreadableError
 
-__all__ = ["read_file"]
+__all__ = ["others_printing_apart", "read_file"]
 
 _FALLS_SHORT = 1
 
 
-def read_file(path: str, *, as_json: bool) -> Configuration:
-    """What a file says.
+def read_file(path: str, *, as_json: bool, allow_code: bool) -> Configuration:
+    """Read a file of services.
 
     If something is wrong with it, that is printed: a line for each problem and their number,
     or for a program
@@ -30,20 +30,34 @@ def read_file(path: str, *, as_json: bool) -> Configuration:
             "message":  the line
         }, ...]}
 
+    Args:
+        path: The path of the file.
+        as_json: Print problems for a program.
+        allow_code: Import the code that the file names.
+
     Raises:
-        click.exceptions.Exit: With status 1, when everything that is wrong is printed.
+        click.exceptions.Exit: When everything that is wrong is printed: with status 2 if the
+            file cannot be read, else 1.
     """
     try:
-        with _imports():
-            return read_configuration(path)
+        with others_printing_apart():
+            return read_configuration(path, allow_code)
     except ConfigError as error:
         problems = error.problems
+        status = FAILED if isinstance(error, UnreadableError) else _FALLS_SHORT
     if as_json:
         answer_json({"file": path, "ok": False, "problems": [_facts(each) for each in problems]})
     else:
-        count = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {path}"
-        answer(printable(line) for line in (*map(str, problems), count))
-    raise click.exceptions.Exit(_FALLS_SHORT)
+        lines = [*map(str, problems)]
+        if status == _FALLS_SHORT:
+            lines.append(f"{len(problems)} problem{'s' * (len(problems) > 1)} in {path}")
+        answer(map(printable, lines))
+    raise click.exceptions.Exit(status)
+
+
+def others_printing_apart() -> AbstractContextManager[object]:
+    """Let what code of a file prints go to the standard error: it is no part of the answer."""
+    return redirect_stdout(sys.stderr)
 
 
 def _facts(problem: ConfigError) -> dict[str, str | None]:
@@ -53,17 +67,3 @@ def _facts(problem: ConfigError) -> dict[str, str | None]:
         "allowed": problem.allowed,
         "message": str(problem),
     }
-
-
-@contextmanager
-def _imports() -> Iterator[None]:
-    """Let a file name functions of the project at hand, and keep what those print apart."""
-    # Last, so that nothing there takes the place of what is installed.
-    here = [] if sys.flags.safe_path or "" in sys.path else [""]
-    sys.path += here
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        for each in here:
-            sys.path.remove(each)

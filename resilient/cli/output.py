@@ -1,4 +1,4 @@
-"""What a command answers: written whatever becomes of the reader, and harmless to a terminal."""
+"""Write what a command answers, whatever becomes of the reader, and harmless to a terminal."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from resilient.support.text import printable
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = ["FAILED", "Unwritable", "answer", "answer_json", "mute", "printable", "rendered"]
 
-# For files and pipes.
+# Columns in files and pipes.
 _WIDTH = 100
 
-# The status for what nobody can help here: a command line that makes no sense has the same.
+# The exit status of a command that could not do its work, as click has it for wrong arguments.
 FAILED: Final = 2
 
 
 class Unwritable(click.ClickException):
-    """Nobody got the answer."""
+    """The answer could not be written."""
 
     exit_code = FAILED
 
 
 def answer(parts: Iterable[str]) -> None:
-    """Write to the standard output, part by part; a reader who has seen enough is no error.
+    """Write to the standard output, part by part; a reader that is gone is no error.
 
     Raises:
-        Unwritable: It cannot be written.
+        Unwritable: It cannot be written: no space is left, for example.
     """
     stream = sys.stdout
     if stream is None:  # closed
@@ -54,7 +56,7 @@ def answer(parts: Iterable[str]) -> None:
 
 
 def answer_json(facts: Any) -> None:
-    """Write for a program: ASCII, and no NaN."""
+    """Write JSON for a program: ASCII, and no NaN."""
     answer([json.dumps(facts, indent=2, allow_nan=False)])
 
 
@@ -66,7 +68,7 @@ def mute() -> None:
 
 
 def rendered(parts: Iterable[RenderableType]) -> Iterator[str]:
-    """What is shown on a console that is as wide as the terminal, or as a line in a file."""
+    """Render for a console as wide as the terminal, or 100 columns where there is none."""
     from rich.console import Console
 
     seen = Console()
@@ -87,7 +89,7 @@ def rendered(parts: Iterable[RenderableType]) -> Iterator[str]:
 
 
 class _Paper(io.StringIO):
-    """What a console is to take for a stream of an encoding."""
+    """A text stream that says it has an encoding, for a console to render for."""
 
     def __init__(self, encoding: str) -> None:
         super().__init__()
@@ -96,12 +98,3 @@ class _Paper(io.StringIO):
     @property
     def encoding(self) -> str:  # type: ignore[override]  # that of a StringIO is None
         return self._encoding
-
-
-def printable(text: str) -> str:
-    """Text that somebody else wrote, in one line, with escapes for what a terminal might obey."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )

@@ -1,4 +1,4 @@
-"""Values of policies as JSON has them, and in words."""
+"""Turn values of policies into JSON, and into words."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from resilient.services.config.layers import Layer
 
 __all__ = ["FACTS", "facts_in", "in_words", "number", "plain"]
 
-# The key of what is known of a service and not acted on.
+# The key of a table of facts: known of a service, and not acted on.
 FACTS: Final = "facts"
 
 
 def facts_in(layer: Layer) -> dict[str, Any]:
-    """What is known of the service of a table and not acted on, as JSON has it."""
+    """Return the facts of a table (known, and not acted on), as JSON has them."""
     return {name: plain(value) for name, value in layer.values.get(FACTS, {}).items()}
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it, in the form in which a file would set it.
+    """Return a value as JSON has it, in the form in which a file would set it.
 
     False stands for what is left out, text for what neither JSON nor a file knows.
     """
@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
 
 
 def in_words(value: Any) -> str:
-    """A value as JSON has it, in words; a table's keys are given but for those left out."""
+    """Put a value that JSON has into words; keys of a table that are left out are not named."""
     if isinstance(value, dict):
         given = {key: each for key, each in value.items() if each is not False}
         return " ".join(f"{key}={_quoted(each)}" for key, each in given.items()) or "none"
@@ -63,5 +63,5 @@ def _quoted(value: Any) -> str:
 
 
 def number(value: float) -> str:
-    """A number, with all the digits that somebody may have given it."""
+    """Write a number with all the digits that somebody may have given it."""
     return f"{value:.15g}"

@@ -1,4 +1,4 @@
-"""Tables of text: with a head, or nothing but columns."""
+"""Make tables of text, with a head or of columns alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["grid", "headed", "text"]
 
 
 def grid(*widths: int | None) -> Table:
-    """Columns without lines; one of no given width takes what is left."""
+    """Make columns without lines; one of no given width takes what is left."""
     columns = Table.grid(padding=(0, 2, 0, 0))
     for width in widths:
         columns.add_column(width=width)
@@ -20,7 +20,7 @@ def grid(*widths: int | None) -> Table:
 
 
 def headed(*names: str) -> Table:
-    """Columns under their names; what is too long for its column goes on in the next line."""
+    """Make columns under their names; text that is too long goes on in the next line."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in names:
         table.add_column(name, overflow="fold")
@@ -28,5 +28,5 @@ def headed(*names: str) -> Table:
 
 
 def text(*lines: str, style: str = "") -> Text:
-    """Text that somebody else wrote, as it is: neither markup nor control characters count."""
+    """Take foreign text as it is: neither markup nor control characters count."""
     return Text("\n".join(map(printable, lines)), style)

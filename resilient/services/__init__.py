@@ -1,4 +1,4 @@
-"""A policy per service, chosen by URL and kept in code or in a file."""
+"""Give each service a policy of its own, by URL, in code or in a file."""
 
 from resilient.services.config.load import load_services
 from resilient.services.middleware import Services

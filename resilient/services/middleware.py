@@ -1,4 +1,4 @@
-"""A pipeline for each service, chosen by the URL of the request."""
+"""Choose the pipeline of a service by the URL of the request."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.pipeline import Pipeline
 from resilient.pipeline.policy import Policy
+from resilient.retry import RetryBudget
 from resilient.services.router import Route, Router
 from resilient.services.service import Service, clashes
+from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.events import Listener
 
 __all__ = ["Services"]
@@ -26,37 +28,47 @@ __all__ = ["Services"]
 # How many names are shown in a line.
 _NAMED: Final = 20
 
+_POLICY: Final = optional(instance(Policy, "a Policy"))
+_BUDGET: Final = optional(instance(RetryBudget, "a RetryBudget"))
+
 
 class Services(Branches, Mapping[str, Pipeline]):
-    """Hands each request to the pipeline of the service that its URL belongs to.
+    """Run each request through the pipeline of the service that its URL belongs to.
 
         services = Services([Service("mavio", "https://api.mavio.example", policy)])
         session = aiohttp.ClientSession(middlewares=[services])
         session = resilient.wrap(existing, services)
         services["mavio"].breaker.circuit("https://api.mavio.example").isolate()
 
-    It is a mapping of names to pipelines as well. Of several services that cover a URL the
-    most specific takes it: an exact origin before a wildcard, a longer wildcard before a
-    shorter one, then the longest path prefix. aiohttp runs its middlewares for each hop of
-    a redirect, so that each hop is under the policy of its own service; under `wrap` the
-    deadline of the first hop goes on holding for those after it, unless their own service
-    has none.
+    It is also a mapping of names to pipelines, and true even if it has no service. If several
+    services cover a URL, the most specific takes it: an exact origin before a wildcard, a
+    longer wildcard before a shorter one, then the longest path prefix. It does not matter in
+    which form a URL is written (a host in capitals, `%61` for `a`, `/x/../v4`).
+
+    aiohttp runs its middlewares for each hop of a redirect, so each hop is under the policy of
+    its own service. Under `wrap`, the deadline of the first hop also holds for later hops,
+    unless the policy of a later hop has no deadline.
 
     Args:
         services: Their order does not matter.
-        default: The policy for URLs that no service covers; None leaves those to aiohttp.
-        listeners: Told of what happens, in all pipelines; events carry the service's name.
-        key: Which circuit a request belongs to; by default one per origin.
+        default: The policy for URLs that no service covers. By default those are left to
+            aiohttp.
+        listeners: Called with the events of all pipelines; events carry the service's name.
+        key: Returns the key of the circuit that a request belongs to; by default its origin.
+        budget: A retry budget that all pipelines share, in place of one for each. By default
+            each pipeline has the budget that its policy describes.
         clock: The source of time, sleep and randomness.
 
     Attributes:
-        default: The pipeline of the URLs that no service covers, or None.
+        default: The policy for URLs that no service covers, as it was given, or None.
+        default_pipeline: The pipeline made from that policy, or None.
 
     Raises:
-        ConfigError: Two services of one name, or two that cover the same URLs.
+        ConfigError: A value of the wrong type, two services of one name, or two that cover the
+            same URLs.
     """
 
-    __slots__ = ("_pipelines", "_router", "_services", "default")
+    __slots__ = ("_pipelines", "_router", "_services", "default", "default_pipeline")
 
     def __init__(
         self,
@@ -65,17 +77,18 @@ class Services(Branches, Mapping[str, Pipeline]):
         default: Policy | None = None,
         listeners: Iterable[Listener] = (),
         key: Key | None = None,
+        budget: RetryBudget | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         services = _checked(services)
-        if default is not None and not isinstance(default, Policy):
-            raise ConfigError.of("Services.default", default, "None or a Policy")
+        self.default = validated(self, "default", default, _POLICY)
+        validated(self, "budget", budget, _BUDGET)
         listeners = tuple(listeners)
 
         def pipeline(policy: Policy) -> Pipeline:
-            return Pipeline(policy, listeners=listeners, key=key, clock=clock)
+            return Pipeline(policy, listeners=listeners, key=key, budget=budget, clock=clock)
 
-        self.default = None if default is None else pipeline(default)
+        self.default_pipeline = None if default is None else pipeline(default)
         self._services = {service.name: service for service in services}
         self._pipelines: dict[str, Pipeline] = {}
         self._router: Router[Pipeline] = Router()
@@ -90,11 +103,11 @@ class Services(Branches, Mapping[str, Pipeline]):
     ) -> Awaitable[ClientResponse]:
         """Run a request through the pipeline of its service."""
         route = self._router.find(request.url)
-        chosen = self.default if route is None else route.target
+        chosen = self.default_pipeline if route is None else route.target
         return handler(request) if chosen is None else chosen(request, handler)
 
     def route(self, url: URL | str) -> Route[Service] | None:
-        """The service that a URL belongs to, and the pattern which says so; None if none."""
+        """Return the service that a URL belongs to and the pattern that decided, or None."""
         route = self._router.find(URL(url))
         if route is None:
             return None
@@ -104,21 +117,21 @@ class Services(Branches, Mapping[str, Pipeline]):
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """What it was made from."""
+        """The services, in the order in which they were given."""
         return tuple(self._services.values())
 
     def alternatives(self) -> Iterator[Iterable[ClientMiddlewareType]]:
-        """The pipelines that a request may go through."""
+        """Return the pipelines that a request may go through."""
         yield from self._pipelines.values()
-        yield () if self.default is None else self.default
+        yield () if self.default_pipeline is None else self.default_pipeline
 
     def describe(self) -> str:
-        """What is in it, a line for each service."""
+        """Return a text with a line for each service."""
         lines = [f"{each.name}: {', '.join(each.match)}" for each in self.services]
         return "\n".join([*lines, f"the rest: {self._rest}"])
 
     def summary(self) -> str:
-        """What is in it, in a line."""
+        """Return the names of the services, in a line."""
         return f"{self._names}; the rest: {self._rest}"
 
     @property
@@ -127,7 +140,7 @@ class Services(Branches, Mapping[str, Pipeline]):
 
     @property
     def _names(self) -> str:
-        """The names, as many as one may want to read."""
+        """The first names, separated by commas."""
         more = ["…"] if len(self) > _NAMED else []
         return ", ".join([*islice(self, _NAMED), *more]) or "none"
 
@@ -137,7 +150,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         return f"<Services {self._names}>"
 
     def __getitem__(self, name: str) -> Pipeline:
-        """The pipeline of a service."""
+        """Return the pipeline of a service, by the service's name."""
         try:
             return self._pipelines[name]
         except KeyError:
@@ -148,6 +161,10 @@ class Services(Branches, Mapping[str, Pipeline]):
 
     def __len__(self) -> int:
         return len(self._pipelines)
+
+    def __bool__(self) -> bool:
+        # As a middleware it is there, whatever it holds; a mapping without items is false.
+        return True
 
     # Two are the same only if they share their state.
     __hash__ = object.__hash__

@@ -1,13 +1,13 @@
-"""What URLs a service covers: an origin, a wildcard host, a path prefix.
+"""Parse patterns of the URLs that a service covers: an origin, a wildcard host, a path prefix.
 
     https://api.mavio.example          every path of an origin
     https://api.mavio.example:8443     a port other than the scheme's own
     https://*.mavio.example            every host below mavio.example, but not that itself
     https://api.mavio.example/v4       /v4 and what is below it, but not /v40
 
-A WebSocket belongs to the origin of its handshake: wss to https, ws to http. Case, default
-ports, percent-encoding and a final dot of the host make no difference; query and fragment
-do not count.
+A WebSocket belongs to the origin of its handshake: wss to https, ws to http. The case and a
+final dot of the host, default ports, and the percent-encoding of a path make no difference;
+query and fragment do not count. Slashes count as they are: //v4 is not /v4.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from yarl import URL
 from resilient.errors import ConfigError
 from resilient.support.redact import origin_of, public_text
 
-__all__ = ["Pattern"]
+__all__ = ["Pattern", "parse_url"]
 
 _WILDCARD: Final = "*."
 
-# What an error calls it.
+# The field that errors name.
 _WHERE: Final = "Service.match"
 
 _WEBSOCKET: Final = {"http": "ws", "https": "wss"}
@@ -35,11 +35,11 @@ _WEBSOCKET: Final = {"http": "ws", "https": "wss"}
 # Underscores are in no host name by RFC 1123, and in many inside container networks.
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
-# What stands for another path: URLs resolve encoded dots as well, and drop these.
+# These make a path stand for another one: URLs resolve encoded dots as well, and drop the rest.
 _DOT: Final = re.compile("%2e", re.IGNORECASE)
 _STRIPPED: Final = re.compile(r"[\t\r\n]")
 
-# How a URL begins whose scheme is missing, or not quite there.
+# The beginning of a URL whose scheme is missing, or incomplete.
 _SLIP: Final = re.compile(r"(?:https?:)?/*", re.IGNORECASE)
 
 
@@ -57,10 +57,10 @@ class Pattern:
 
     @classmethod
     def parse(cls, text: object) -> Pattern:
-        """Read a pattern.
+        """Parse a pattern.
 
         Raises:
-            ConfigError: It is none, or nothing could match it.
+            ConfigError: It is no pattern, or nothing could match it.
         """
         if not isinstance(text, str):
             raise _misfit(text, 'a text such as "https://api.example.com"')
@@ -71,9 +71,9 @@ class Pattern:
             raise _misfit(text, "a URL of scheme http or https (which cover ws and wss)")
         wildcard = rest.startswith(_WILDCARD)
         try:
-            url = URL(f"{scheme.lower()}://{rest.removeprefix(_WILDCARD)}")
+            url = parse_url(f"{scheme.lower()}://{rest.removeprefix(_WILDCARD)}")
         except ValueError as error:
-            # What cannot be parsed may be a password.
+            # A part that cannot be parsed may be a password.
             reason = f" ({error})" if public_text(text) == text else ""
             raise _misfit(text, f"a valid URL{reason}") from None
         if url.user is not None or url.password is not None:
@@ -87,7 +87,7 @@ class Pattern:
 
     @classmethod
     def _hint(cls, text: str) -> str:
-        """What a text without a scheme may have been meant for."""
+        """Return what a text without a scheme may have been meant for."""
         with suppress(ConfigError):
             meant = cls.parse(_SLIP.sub("https://", text.strip(), count=1))
             return f', perhaps "{meant}"'
@@ -95,18 +95,31 @@ class Pattern:
 
     @property
     def origins(self) -> tuple[str, str]:
-        """Its origin, and that of the WebSockets that belong to it."""
+        """The origin, and that of the WebSockets that belong to it."""
         scheme, _, rest = self.origin.partition("://")
         return self.origin, f"{_WEBSOCKET[scheme]}://{rest}"
 
     @property
     def kind(self) -> str:
-        """What makes it match, in words."""
+        """The kind of pattern, in words."""
         host = "a wildcard host" if f"://{_WILDCARD}" in self.origin else "its origin"
         return f"{host} and a path prefix" if self.path else host
 
     def __str__(self) -> str:
         return self.origin + self.path
+
+
+def parse_url(text: str) -> URL:
+    """Parse a URL that somebody wrote.
+
+    Raises:
+        ValueError: It is no URL.
+    """
+    try:
+        return URL(text)
+    except IndexError:
+        # yarl 1.25, where nothing is left of the host: "https://[]@".
+        raise ValueError("Invalid URL: no host") from None
 
 
 def _misfit(given: object, allowed: str) -> ConfigError:
@@ -115,7 +128,7 @@ def _misfit(given: object, allowed: str) -> ConfigError:
 
 
 def _check_host(text: str, url: URL, *, wildcard: bool) -> None:
-    """Refuse a host that no URL can have."""
+    """Raise ConfigError for a host that no URL can have."""
     host = (url.raw_host or "").rstrip(".")
     if host == "*":
         raise _misfit(text, "for some host; a default takes the rest")
@@ -143,7 +156,7 @@ def _is_address(host: str) -> bool:
 
 
 def _check_path(text: str, rest: str) -> None:
-    """Refuse a path that stands for another one, or for none."""
+    """Raise ConfigError for a path that stands for another one, or for none."""
     if "?" in rest or "#" in rest:
         raise _misfit(text, "without query and fragment")
     if _STRIPPED.search(rest):

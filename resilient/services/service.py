@@ -1,4 +1,4 @@
-"""A service: a name, what URLs it covers, and a policy."""
+"""Define a service: a name, patterns of URLs, and a policy."""
 
 from __future__ import annotations
 
@@ -18,30 +18,34 @@ __all__ = ["Service", "clashes"]
 
 
 def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
-    """A tuple; a lone pattern is one of one."""
+    """Return a tuple; a single pattern makes a tuple of one."""
     # A URL object is refused by `Pattern`, which knows what not to show of it.
     return (value,) if isinstance(value, str | URL) else as_tuple(value)
 
 
 def _copied(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A mapping of one's own: those of presets are shared by everyone."""
+    """Copy a mapping: those of presets are shared by everyone."""
     return dict(value) if isinstance(value, Mapping) else value
 
 
 @frozen
 class Service:
-    """A name, what URLs it covers, and a policy.
+    """A name, patterns of URLs, and a policy.
 
         Service("mavio", "https://api.mavio.example", Policy(total_timeout=20))
         Service("internal", ["https://*.corp.example", "http://legacy.corp.example/v1"])
 
     Attributes:
-        name: What it is looked up by, and what events and logs call it.
-        match: Patterns of URLs: an origin, whose host may begin with a wildcard, and perhaps
-            a path prefix; `Pattern` has the details.
-        policy: What its pipeline is made from. The policy's own name does not count.
-        facts: What its documentation says and nothing here acts on, such as a rate limit.
-        patterns: What it covers, parsed.
+        name: The name in `Services`, in events and in logs.
+        match: Patterns of the URLs that it covers: an origin, whose host may begin with a
+            wildcard, and perhaps a path prefix; `Pattern` has the details.
+        policy: The policy of its pipeline, by default `Policy()`. Its own name does not count.
+        facts: Facts from its documentation that nothing here acts on, such as a rate limit. By
+            default there are none.
+        patterns: The patterns of `match`, parsed.
+
+    Raises:
+        ConfigError: A value of the wrong type, or a pattern that nothing can match.
     """
 
     name: str = field(
@@ -77,7 +81,7 @@ class Service:
 
 
 def clashes(services: Iterable[Service]) -> Iterator[tuple[Service, Pattern, Service]]:
-    """Each service that covers what an earlier one covers: it, the pattern, and that one."""
+    """Return each service that has a pattern of an earlier one: it, the pattern, that one."""
     router: Router[Service] = Router()
     for service in services:
         for pattern in service.patterns:

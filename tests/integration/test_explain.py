@@ -18,9 +18,8 @@ from yarl import URL
 
 import resilient
 from resilient import ResilientError, WaitEvent, load_services, override
-from resilient.cli.explain.explanation import Explanation, explain_request
+from resilient.cli.explain.explanation import Explanation, Target, explain_request
 from resilient.cli.explain.failures import Failure
-from resilient.cli.explain.target import Target
 from resilient.services.config.configuration import read_configuration
 from resilient.testing import (
     Answer,
@@ -46,6 +45,7 @@ def no_waits() -> Iterator[float]:
 
 
 def broken() -> Iterator[float]:
+    yield from ()
     raise ValueError
 
 
@@ -109,7 +109,9 @@ def configured(url: URL, settings: Settings) -> dict[str, Any]:
 
 
 def explained(url: URL, settings: Settings, method: str) -> Explanation:
-    return explain_request(read_configuration(configured(url, settings)), Target(url, method))
+    return explain_request(
+        read_configuration(configured(url, settings), code=True), Target(url, method)
+    )
 
 
 async def attempts(
@@ -121,7 +123,7 @@ async def attempts(
     **options: Any,
 ) -> int:
     """How many times a request goes to the innermost handler."""
-    services = load_services(configured(url, settings), clock=clock, listeners=listeners)
+    services = load_services(configured(url, settings), code=True, clock=clock, listeners=listeners)
     wire = Teller()
     if options.pop("is_isolated", False):
         services["it"].breaker.circuit(str(url)).isolate()
@@ -134,7 +136,11 @@ async def attempts(
 
 def bodies(failure: Failure, settings: Settings) -> Iterator[dict[str, Any]]:
     """Error bodies that come to the code of a failure."""
-    errors = read_configuration(configured(URL("http://x"), settings)).services[0].policy.errors
+    errors = (
+        read_configuration(configured(URL("http://x"), settings), code=True)
+        .services[0]
+        .policy.errors
+    )
     assert errors is not None
     for rule in errors.code_rules:
         # Of a code that counts whatever the status, any status must do.
@@ -268,7 +274,7 @@ async def test_the_handshake_of_a_websocket(name: str, status: int) -> None:
         url = (server.url / "x").with_scheme("ws")
         explanation = explained(url, settings, "GET")
         said = [each.is_repeated for each in explanation.failures if each.status == status]
-        services = load_services(configured(server.url, settings), clock=FakeClock())
+        services = load_services(configured(server.url, settings), code=True, clock=FakeClock())
         async with client(services) as session:
             with pytest.raises(aiohttp.WSServerHandshakeError):
                 await session.ws_connect(url)
@@ -325,7 +331,7 @@ async def test_a_pooled_connection_that_was_closed_before(name: str, method: str
     async with FaultServer() as server:
         url = server.url / "x"
         explanation = explained(url, settings, method)
-        services = load_services(configured(url, settings), clock=clock)
+        services = load_services(configured(url, settings), code=True, clock=clock)
         async with client(services) as session:
             async with session.request(method, url) as response:
                 await response.read()
@@ -472,7 +478,7 @@ async def test_nothing_takes_longer_than_the_worst_case(name: str, wrapped: bool
     async with FaultServer(*steps, then=late) as server:
         url = server.url / "x"
         times = explained(url, settings, "GET").times
-        services = load_services(configured(url, settings), clock=clock)
+        services = load_services(configured(url, settings), code=True, clock=clock)
         async with aiohttp.ClientSession(middlewares=[] if wrapped else [services]) as session:
             calling = resilient.wrap(session, services) if wrapped else session
             with suppress(ResilientError):

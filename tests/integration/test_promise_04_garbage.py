@@ -152,10 +152,9 @@ def count_errors() -> int:
 
 async def test_an_error_keeps_neither_its_session_nor_its_pipeline() -> None:
     pipeline = Pipeline(policy())
-    async with fault_server(then=Reply(404)) as server:
-        async with wrapped(pipeline) as session:
-            with pytest.raises(ResilientError) as caught:
-                await session.get(server.url)
+    async with fault_server(then=Reply(404)) as server, wrapped(pipeline) as session:
+        with pytest.raises(ResilientError) as caught:
+            await session.get(server.url)
     error = caught.value.with_traceback(None)
     del caught
     seen = {id(error)}
@@ -172,18 +171,17 @@ async def test_an_error_keeps_neither_its_session_nor_its_pipeline() -> None:
 @pytest.mark.parametrize("times", [1, 3])
 async def test_a_pipeline_that_is_dropped_is_gone_at_once_and_leaves_no_timer(times: int) -> None:
     loop: Any = asyncio.get_running_loop()
-    async with fault_server() as server:
-        async with client() as session:
-            await fail(session, server.url)
-            before = live_timers(loop)
-            pipeline = Pipeline(policy())
-            for _ in range(times):
-                await fail(session, server.url, middlewares=[pipeline])
-            gone = weakref.ref(pipeline)
-            assert live_timers(loop) > before
-            del pipeline
-            assert gone() is None
-            assert live_timers(loop) == before
+    async with fault_server() as server, client() as session:
+        await fail(session, server.url)
+        before = live_timers(loop)
+        pipeline = Pipeline(policy())
+        for _ in range(times):
+            await fail(session, server.url, middlewares=[pipeline])
+        gone = weakref.ref(pipeline)
+        assert live_timers(loop) > before
+        del pipeline
+        assert gone() is None
+        assert live_timers(loop) == before
 
 
 def live_timers(loop: Any) -> int:

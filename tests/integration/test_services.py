@@ -9,14 +9,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from yarl import URL
 
 from resilient import (
     BreakerPolicy,
     CircuitOpenError,
     NotFoundError,
     PipelineWarning,
-    Policy,
     Retry,
     Service,
     Services,
@@ -27,39 +25,17 @@ from resilient import (
     pipeline_of,
     wrap,
 )
-from resilient.testing import Disconnect, EventLog, FaultServer, Hang, Reply
+from resilient.testing import Disconnect, EventLog, Hang, Reply
+from tests.integration.service_support import UNDER, attempts, localhost, two
 from tests.integration.support import (
     Teller,
     client,
     fault_server,
     policy,
-    retry_policy,
     status_of,
     wrapped,
 )
 from tests.integration.test_wrap_websocket import echo_server
-
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
-
-
-def attempts(most: int, **changes: Any) -> Policy:
-    return policy(retry=retry_policy(max_attempts=most), **changes)
-
-
-def localhost(server: FaultServer) -> URL:
-    """The same server by another name, which is another origin."""
-    return server.url.with_host("localhost")
-
-
-def two(here: FaultServer, there: FaultServer, **settings: Any) -> Services:
-    """Two attempts at one server, four at the other."""
-    return Services(
-        [
-            Service("here", str(here.url), attempts(2)),
-            Service("there", str(localhost(there)), attempts(4)),
-        ],
-        **settings,
-    )
 
 
 @UNDER

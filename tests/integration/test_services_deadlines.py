@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from yarl import URL
 
 from resilient import (
     DeadlineExceededError,
-    Policy,
     RateLimitError,
     Service,
     Services,
 )
-from resilient.testing import FakeClock, FaultServer, Received, Reply
+from resilient.testing import FakeClock, Reply
+from tests.integration.service_support import after, attempts, localhost, two
 from tests.integration.support import (
     client,
     fault_server,
-    policy,
     redirect,
-    retry_policy,
     status_of,
     wrapped,
 )
-
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
-
-
-def attempts(most: int, **changes: Any) -> Policy:
-    return policy(retry=retry_policy(max_attempts=most), **changes)
-
-
-def localhost(server: FaultServer) -> URL:
-    """The same server by another name, which is another origin."""
-    return server.url.with_host("localhost")
-
-
-def after(clock: FakeClock, seconds: float, reply: Reply) -> Any:
-    """An answer that takes so long on the clock."""
-
-    def answer(_: Received) -> Reply:
-        clock.advance(seconds)
-        return reply
-
-    return answer
 
 
 @pytest.mark.parametrize(
@@ -67,11 +41,11 @@ async def test_under_wrap_the_shortest_deadline_holds_across_the_hops(
     async with fault_server() as here, fault_server() as there:
         here.route("/", then=after(clock, 4, redirect(localhost(there))))
         there.route("/", then=after(clock, 7, Reply(200)))
-        services = Services(
-            [
-                Service("here", str(here.url), attempts(1, total_timeout=first)),
-                Service("there", str(localhost(there)), attempts(1, total_timeout=second)),
-            ],
+        services = two(
+            here,
+            there,
+            attempts(1, total_timeout=first),
+            attempts(1, total_timeout=second),
             clock=clock,
         )
         async with wrapped(services) as session:
@@ -105,12 +79,8 @@ async def test_without_wrap_each_hop_has_the_time_of_its_service() -> None:
     async with fault_server() as here, fault_server() as there:
         here.route("/", then=after(clock, 4, redirect(localhost(there))))
         there.route("/", then=after(clock, 7, Reply(200)))
-        services = Services(
-            [
-                Service("here", str(here.url), attempts(1, total_timeout=5)),
-                Service("there", str(localhost(there)), attempts(1, total_timeout=8)),
-            ],
-            clock=clock,
+        services = two(
+            here, there, attempts(1, total_timeout=5), attempts(1, total_timeout=8), clock=clock
         )
         async with client(services) as session:
             assert await status_of(session, here.url) == 200
@@ -121,13 +91,7 @@ async def test_a_wait_that_does_not_fit_what_is_left_of_the_first_deadline_is_re
     async with fault_server() as here, fault_server() as there:
         here.route("/", then=after(clock, 4, redirect(localhost(there))))
         there.route("/", then=Reply(429, headers={"Retry-After": "8"}))
-        services = Services(
-            [
-                Service("here", str(here.url), attempts(1, total_timeout=10)),
-                Service("there", str(localhost(there)), attempts(3)),
-            ],
-            clock=clock,
-        )
+        services = two(here, there, attempts(1, total_timeout=10), attempts(3), clock=clock)
         async with wrapped(services) as session:
             with pytest.raises(RateLimitError) as caught:
                 await status_of(session, here.url)

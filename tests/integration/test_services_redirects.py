@@ -19,9 +19,9 @@ from resilient import (
     attempts_of,
     override,
 )
-from resilient.testing import Disconnect, EventLog, FakeClock, FaultServer, Received, Reply
+from resilient.testing import Disconnect, EventLog, FakeClock, Reply
+from tests.integration.service_support import UNDER, after, attempts, localhost, two
 from tests.integration.support import (
-    client,
     fault_server,
     policy,
     redirect,
@@ -30,37 +30,11 @@ from tests.integration.support import (
     wrapped,
 )
 
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
-
-
-def attempts(most: int, **changes: Any) -> Policy:
-    return policy(retry=retry_policy(max_attempts=most), **changes)
-
-
-def localhost(server: FaultServer) -> URL:
-    """The same server by another name, which is another origin."""
-    return server.url.with_host("localhost")
-
-
-def after(clock: FakeClock, seconds: float, reply: Reply) -> Any:
-    """An answer that takes so long on the clock."""
-
-    def answer(_: Received) -> Reply:
-        clock.advance(seconds)
-        return reply
-
-    return answer
-
 
 @UNDER
 async def test_each_hop_has_the_attempts_of_its_service(under: Any) -> None:
     async with fault_server() as here, fault_server() as there:
-        services = Services(
-            [
-                Service("here", str(here.url), attempts(2)),
-                Service("there", str(localhost(there)), attempts(3)),
-            ]
-        )
+        services = two(here, there, attempts(2), attempts(3))
         here.script(Reply(503), redirect(localhost(there) / "x"))
         there.script(Reply(503), Reply(503), Reply(200))
         async with under(services) as session:
@@ -83,17 +57,29 @@ async def test_each_hop_has_the_attempts_of_its_service(under: Any) -> None:
 @UNDER
 async def test_an_override_holds_in_each_hop(under: Any) -> None:
     async with fault_server() as here, fault_server(then=Reply(503)) as there:
-        services = Services(
-            [
-                Service("here", str(here.url), attempts(2)),
-                Service("there", str(localhost(there)), attempts(3)),
-            ]
-        )
+        services = two(here, there, attempts(2), attempts(3))
         here.script(Reply(503), Reply(503), Reply(503), redirect(localhost(there)))
         async with under(services) as session:
             with override(max_attempts=4), pytest.raises(ServiceUnavailableError):
                 await status_of(session, here.url)
         assert (here.hits, there.hits) == (4, 4)
+
+
+@UNDER
+async def test_a_redirect_that_is_not_requoted_reaches_its_service(under: Any) -> None:
+    async with fault_server() as here, fault_server(then=Reply(503)) as there:
+        at_v4 = Service("v4", str(localhost(there) / "v4"), attempts(4))
+        services = Services([at_v4, Service("here", str(here.url), attempts(2))])
+        odd = f"http://LocalHost:{there.url.port}/x/../%76%34/users"
+        here.script(redirect(odd))
+        async with under(services, requote_redirect_url=False) as session:
+            with pytest.raises(ServiceUnavailableError):
+                await status_of(session, here.url)
+            assert there.hits == 4
+            with pytest.raises(ServiceUnavailableError):
+                async with session.get(URL(odd, encoded=True)):
+                    pass
+            assert there.hits == 8
 
 
 @UNDER
@@ -149,12 +135,7 @@ async def test_the_retry_budget_of_a_service_that_is_only_redirected_to_counts_i
     one_each = BudgetPolicy(ratio=1, min_per_second=0)
     spent = retry_policy(max_attempts=3, budget=one_each)
     async with fault_server() as here, fault_server() as there:
-        services = Services(
-            [
-                Service("here", str(here.url), policy(retry=spent)),
-                Service("there", str(localhost(there)), policy(retry=spent)),
-            ]
-        )
+        services = two(here, there, policy(retry=spent), policy(retry=spent))
         for hop in range(1, hops):
             here.route(f"/{hop}", then=redirect(localhost(there) / str(hop)))
             there.route(f"/{hop}", then=redirect(here.url / str(hop + 1)))
@@ -174,12 +155,7 @@ async def test_a_pooled_connection_of_one_hop_does_not_excuse_the_failure_of_the
         retry=None, total_timeout=None, attempt_timeout=None, errors=None, breaker=fragile
     )
     async with fault_server() as here, fault_server(then=Disconnect()) as there:
-        services = Services(
-            [
-                Service("here", str(here.url), attempts(2)),
-                Service("there", str(localhost(there)), without_retry),
-            ]
-        )
+        services = two(here, there, attempts(2), without_retry)
         async with wrapped(services) as session:
             assert await status_of(session, here.url) == 200
             here.script(redirect(localhost(there)))
@@ -197,13 +173,11 @@ async def test_the_time_for_one_hops_attempts_does_not_run_for_the_next() -> Non
     async with fault_server() as here, fault_server() as there:
         here.route("/", then=redirect(localhost(there)))
         there.route("/", then=after(clock, 7, Reply(body=b"read", body_delay=0.005)))
-        services = Services(
-            [
-                Service("here", str(here.url), policy(retry=None, attempt_timeout=5)),
-                Service(
-                    "there", str(localhost(there)), policy(retry=reading, attempt_timeout=None)
-                ),
-            ],
+        services = two(
+            here,
+            there,
+            policy(retry=None, attempt_timeout=5),
+            policy(retry=reading, attempt_timeout=None),
             clock=clock,
         )
         async with wrapped(services) as session:

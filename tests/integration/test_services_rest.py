@@ -6,47 +6,21 @@ from typing import Any
 
 import aiohttp
 import pytest
-from yarl import URL
 
 from resilient import (
     ConnectionFailedError,
-    Policy,
     Service,
     Services,
     ServiceUnavailableError,
     attempts_of,
 )
-from resilient.testing import Disconnect, EventLog, FaultServer, Reply, Reset
+from resilient.testing import Disconnect, EventLog, Reply, Reset
+from tests.integration.service_support import UNDER, attempts, two
 from tests.integration.support import (
-    client,
     fault_server,
     policy,
-    retry_policy,
     status_of,
-    wrapped,
 )
-
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
-
-
-def attempts(most: int, **changes: Any) -> Policy:
-    return policy(retry=retry_policy(max_attempts=most), **changes)
-
-
-def localhost(server: FaultServer) -> URL:
-    """The same server by another name, which is another origin."""
-    return server.url.with_host("localhost")
-
-
-def two(here: FaultServer, there: FaultServer, **settings: Any) -> Services:
-    """Two attempts at one server, four at the other."""
-    return Services(
-        [
-            Service("here", str(here.url), attempts(2)),
-            Service("there", str(localhost(there)), attempts(4)),
-        ],
-        **settings,
-    )
 
 
 @UNDER

@@ -6,15 +6,19 @@ import copy
 import pickle
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from attrs import asdict
 from hypothesis import assume, example, given, strategies as st
 
 from resilient import ConfigError, Policy, Service, Services, load_services
+from resilient.envelopes import resolve
+from resilient.services.config import code
 from resilient.services.config.configuration import Configuration, read_configuration
 from resilient.services.config.durations import to_seconds
 from resilient.services.config.keys import dotted_keys, fields_of, nested_kind
@@ -68,12 +72,12 @@ DOCUMENTS = (
 def load(source: Mapping[str, Any]) -> Configuration | ConfigError:
     """What a document comes to; nothing but these two."""
     try:
-        read = read_configuration(source)
+        read = read_configuration(source, code=True)
     except ConfigError as error:
         assert_clear(error)
         return error
     # What was read can be run.
-    assert list(load_services(source)) == [each.name for each in read.services]
+    assert list(load_services(source, code=True)) == [each.name for each in read.services]
     return read
 
 
@@ -104,6 +108,24 @@ def test_any_document_loads_or_says_what_is_wrong(document: dict[str, Any]) -> N
     before = repr(document)
     load(document)
     assert repr(document) == before
+
+
+@given(DOCUMENTS)
+@example({"default": {"errors": {"parsers": {"os:getcwd"}}}})  # a mapping may hold a set
+@example({"default": {"errors": {"parsers": [["os:getcwd"]]}}})
+@example({"default": {"retry": {"backoff": {"wait": "subprocess:getoutput"}}}})
+@example({"presets": {"p": {"retry": {"exceptions": ("builtins:KeyError",)}}}, "default": {}})
+def test_without_permission_no_document_imports_anything(document: dict[str, Any]) -> None:
+    with (
+        patch.object(code, "load_reference") as ours,
+        patch.object(resolve, "load_reference") as of_parsers,
+    ):
+        with suppress(ConfigError):
+            load_services(document)
+        with suppress(ConfigError):
+            load_services(document, code=["no_such_package.rules"])
+    assert not ours.called
+    assert not of_parsers.called
 
 
 # Every setting that there is, set to something right.
@@ -318,7 +340,8 @@ def test_functions_are_written_down_by_name() -> None:
     # Else the test above would say nothing of them.
     assert plain(always) == f"{HERE}:always"
     (found,) = read_configuration(
-        {"services": {"a": {"match": "https://a.example", "retry": {"judge": plain(always)}}}}
+        {"services": {"a": {"match": "https://a.example", "retry": {"judge": plain(always)}}}},
+        code=True,
     ).services
     assert found.policy.retry is not None
     assert found.policy.retry.judge is always

@@ -13,6 +13,7 @@ from yarl import URL
 
 from resilient import ConfigError
 from resilient.services import Pattern
+from resilient.services.pattern import parse_url
 from resilient.services.router import Router
 
 pytestmark = pytest.mark.slow
@@ -198,7 +199,7 @@ EVERYTHING = router_of(
         for wildcard in (False, True)
         for labels in (["a"], ["b"], ["a", "b"], ["none"])
         for port in (None, 8080)
-        for path in ([], ["a"], ["a", "", "4"])
+        for path in ([], ["a"], ["a", "", "4"], ["a", "é"], ["a", "b c"], ["a", "%2F"])
     ]
 )
 
@@ -209,10 +210,11 @@ EVERYTHING = router_of(
 @example("//a")
 @example("http:///a")
 @example("http://.")
+@example("//:")
 @example("mailto:a")
 def test_finding_raises_for_no_url(text: str) -> None:
     try:
-        url = URL(text)
+        url = parse_url(text)
     except ValueError:
         assume(False)
     route = EVERYTHING.find(url)
@@ -222,6 +224,7 @@ def test_finding_raises_for_no_url(text: str) -> None:
 
 
 @given(ANYTHING)
+@example("https://[]@")
 def test_a_text_is_a_config_error_or_a_pattern_that_covers_itself(text: str) -> None:
     try:
         pattern = Pattern.parse(text)
@@ -232,3 +235,43 @@ def test_a_text_is_a_config_error_or_a_pattern_that_covers_itself(text: str) -> 
     route = router.find(URL(str(pattern).replace("://*.", "://a.", 1)))
     assert route is not None
     assert route.target is pattern
+
+
+# What a URL may be written with that is the same in another form.
+SPELLINGS = st.text("aA4éÉ .-_~/%\"{}|^`<>+:@!", max_size=12).map(
+    lambda text: "".join(f"%{ord(each):02x}" if each in "A~" else each for each in text)
+) | st.lists(
+    st.sampled_from(
+        ["/", "/a", "/%61", "/%2f", "/%2F", "/.", "/..", "/%2e", "/%2E.", "/4", "/é", "/%c3%A9",
+         "/b c", "/b%20c", "/b+c", "%", "%4", "%zz", "/%C3", "//", "/a.", "/.a", "/...", "?/..",
+         "#"]
+    ),
+    max_size=6,
+).map("".join)  # fmt: skip
+HOSTS_AS_WRITTEN = st.sampled_from(
+    ["a", "A", "a.", "a.b", "A.B..", "x.a.b", "X.A.b", "NONE", "[::1]"]
+)
+PORTS_AS_WRITTEN = st.sampled_from(["", ":", ":443", ":80", ":0080", ":8080"])
+
+
+@given(st.sampled_from(["http", "https", "WSS"]), HOSTS_AS_WRITTEN, PORTS_AS_WRITTEN, SPELLINGS)
+@example("https", "a", "", "/a/%c3%a9")
+@example("http", "None", "", "")
+def test_a_url_that_nobody_normalised_finds_what_its_normal_form_finds(
+    scheme: str, host: str, port: str, path: str
+) -> None:
+    path = path if path.startswith("/") else f"/{path}"
+    text = f"{scheme}://{host}{port}{path}"
+    for _ in range(2):  # the second time from memory
+        assert EVERYTHING.find(URL(text, encoded=True)) is EVERYTHING.find(URL(text))
+
+
+@given(ANYTHING)
+@example("http:a")
+@example("http://None")
+def test_so_it_does_for_anything_that_is_a_url(text: str) -> None:
+    try:
+        url, as_it_is = parse_url(text), URL(text, encoded=True)
+    except ValueError:
+        assume(False)
+    assert EVERYTHING.find(as_it_is) is EVERYTHING.find(url)

@@ -1,1 +1,1 @@
-"""`resilient check`: what a file of services comes to, or what is wrong with it."""
+"""Run `resilient check`: show the settings of a file, or everything that is wrong with it."""

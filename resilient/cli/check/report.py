@@ -1,4 +1,4 @@
-"""What `check` reports of a file that is right.
+"""Report on a file of services that is right.
 
 For a program:
 
@@ -14,6 +14,8 @@ For a program:
      }, ...],
      "default":  the same without name and match, for the URLs that no service covers; null
                  where the file leaves those to aiohttp
+     "code":     only if the file names code, which --allow-code allows:
+                 {"imported": [NAME, ...], as the file has them, "called": []}
     }
 
 `resilient.cli.files` has what is reported of a file in which something is wrong.
@@ -28,6 +30,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from resilient.cli.check.settings import Setting, facts_of, settings_of
+from resilient.cli.code import code_as_json, code_shown
 from resilient.cli.plain import facts_in
 from resilient.cli.tables import headed, text
 from resilient.pipeline.policy import Policy
@@ -38,7 +41,7 @@ __all__ = ["as_json", "shown"]
 
 
 def as_json(found: Configuration) -> dict[str, Any]:
-    """The effective policy of every service, for a program."""
+    """Return the effective policy of every service, for a program."""
     return {
         "file": found.file,
         "ok": True,
@@ -51,6 +54,7 @@ def as_json(found: Configuration) -> dict[str, Any]:
             for each in found.services
         ],
         "default": found.default and _policy(found.default, found.layers[DEFAULT]),
+        **code_as_json(found.code, ()),
     }
 
 
@@ -64,7 +68,7 @@ def _policy(policy: Policy, layer: Layer) -> dict[str, Any]:
 
 
 def shown(found: Configuration) -> Iterator[RenderableType]:
-    """The effective policy of every service, as a table, with what was defaulted."""
+    """Show the effective policy of every service as a table, defaults included."""
     for each in found.services:
         yield from _part(each.name, ", ".join(each.match), each.policy, found.layers[each.name])
     covers = "the URLs that no service covers"
@@ -75,6 +79,7 @@ def shown(found: Configuration) -> Iterator[RenderableType]:
         count += " and a default"
         yield from _part(DEFAULT, covers, found.default, found.layers[DEFAULT])
     yield text(f"{found.file} is right: {count}")
+    yield from code_shown(found.code, ())
 
 
 def _part(name: str, covers: str, policy: Policy, layer: Layer) -> Iterator[RenderableType]:

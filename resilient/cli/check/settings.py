@@ -1,4 +1,4 @@
-"""The settings that a policy comes to, and where each comes from."""
+"""List the effective settings of a policy, and where each comes from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Setting:
 
     Attributes:
         key: Dotted, within the service's table.
-        value: As JSON has it: seconds as numbers, False for a part that is left out.
+        value: The value as JSON has it: seconds as numbers, False for a part that is left out.
         source: The dotted key of the table that sets it; None for a default.
         shown: The value in words, with its unit, a line for each table in an array.
     """
@@ -34,12 +34,12 @@ class Setting:
 
 
 def settings_of(policy: Policy, layer: Layer) -> tuple[Setting, ...]:
-    """Every setting of a policy, in the order of its fields."""
+    """Return every setting of a policy, in the order of its fields."""
     return tuple(_walk(policy, type(policy), layer, ()))
 
 
 def facts_of(layer: Layer) -> tuple[Setting, ...]:
-    """What is known of a service and not acted on."""
+    """Return the facts of a service, as settings that nothing acts on."""
     found = []
     for name, value in facts_in(layer).items():
         path = (FACTS, name)

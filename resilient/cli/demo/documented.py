@@ -1,4 +1,4 @@
-"""The two documented error formats, and the errors that both documents name."""
+"""Write errors in the two documented formats, and list those that both documents name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def nested(
     details: dict[str, str] | None = None,
     retry_after: int | None = None,
 ) -> Reply:
-    """An error as {"error": {code, message, request_id, details}}."""
+    """Write an error as {"error": {code, message, request_id, details}}."""
     error: dict[str, Any] = {"code": code, "message": message, "request_id": request_id}
     if details:
         error["details"] = _fields(details)
@@ -34,7 +34,7 @@ def flat(
     errors: dict[str, str] | None = None,
     retry_after: int | None = None,
 ) -> Reply:
-    """An error as {statusCode, message, error, errors}."""
+    """Write an error as {statusCode, message, error, errors}."""
     error: dict[str, Any] = {
         "statusCode": status,
         "message": message,

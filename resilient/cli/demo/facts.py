@@ -1,4 +1,4 @@
-"""What the demo has counted. Whatever it prints comes from here."""
+"""Hold what the demo has counted. Everything that it prints comes from here."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class CallFacts:
         method: Of the request.
         path: Of the request.
         keyed: Whether the caller sent an idempotency key.
-        script: What the server was told to do, in words.
-        attempts: What the library says was attempted.
+        script: The faults that the server was told to play, in words.
+        attempts: The attempts, by the library's account.
         raised: The class of the exception, or None if a response was returned.
-        stop_reason: Why no more was tried.
-        requests: How many requests the server has counted.
-        keys: How many different idempotency keys they carried.
+        stop_reason: The reason why no more was tried, or None.
+        requests: The number of requests that the server has counted.
+        keys: The number of different idempotency keys that they carried.
     """
 
     method: str
@@ -54,14 +54,14 @@ class Spell:
     """A time in which neither the circuit nor the server changed.
 
     Attributes:
-        began: Seconds since the first call.
-        state: Of the circuit.
-        reason: What began it.
-        server_is_down: Whether the server failed whatever reached it.
-        requests: How many reached it, as it has counted them.
-        succeeded: Calls that were answered.
-        failed: Calls that reached the server and failed.
-        refused: Calls that the circuit did not let through.
+        began: Its beginning, in seconds since the first call.
+        state: The state of the circuit.
+        reason: The reason why it began.
+        server_is_down: True if the server failed every request.
+        requests: The number of requests that the server has counted.
+        succeeded: The number of calls that were answered.
+        failed: The number of calls that reached the server and failed.
+        refused: The number of calls that the circuit did not let through.
     """
 
     began: float
@@ -75,13 +75,13 @@ class Spell:
 
     @property
     def calls(self) -> int:
-        """The calls that were made."""
+        """The number of calls that were made."""
         return self.succeeded + self.failed + self.refused
 
 
 @frozen
 class OutageFacts:
-    """An outage, before, during and after."""
+    """The spells of an outage: before, during and after it."""
 
     spells: tuple[Spell, ...]
 
@@ -91,12 +91,12 @@ class Side:
     """The same number of calls to the same mixture of faults, one way or the other.
 
     Attributes:
-        calls: Calls made.
+        calls: The number of calls.
         failures: The error of each call that raised, or came back with an error status.
-        requests: How many requests the server has counted.
-        served: What it did with them: name and number.
-        seconds: From the first call to the end of the last.
-        slowest: How long the slowest call took.
+        requests: The number of requests that the server has counted.
+        served: The server's answers: the name and the number of each kind.
+        seconds: Seconds from the first call to the end of the last.
+        slowest: Seconds that the slowest call took.
     """
 
     calls: int
@@ -108,18 +108,18 @@ class Side:
 
     @property
     def failed(self) -> int:
-        """Calls that failed."""
+        """The number of calls that failed."""
         return len(self.failures)
 
     @property
     def succeeded(self) -> int:
-        """Calls that came back with what was asked for."""
+        """The number of calls that came back with what was asked for."""
         return self.calls - self.failed
 
 
 @frozen
 class Comparison:
-    """With the pipeline and without it."""
+    """The same calls with the pipeline and without it."""
 
     without: Side
     with_pipeline: Side
@@ -127,7 +127,7 @@ class Comparison:
 
 @frozen(kw_only=True)
 class DemoFacts:
-    """All of it."""
+    """Everything that the demo has counted."""
 
     calls: tuple[CallFacts, ...]
     errors: tuple[ErrorFacts, ...]

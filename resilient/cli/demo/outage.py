@@ -1,4 +1,4 @@
-"""The outage of the demo: calls go on while the server is down, and a breaker sees to it."""
+"""Play the outage of the demo: calls go on while the server is down, under a breaker."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class _Log:
         )
 
     def spell_of(self, hit: int) -> _Open:
-        """The spell in which a request reached the server, by its number."""
+        """Return the spell in which a request reached the server, by the request's number."""
         return next(spell for spell in reversed(self.spells) if spell.first_hit <= hit)
 
     def close(self) -> tuple[Spell, ...]:
-        """What all of them came to."""
+        """Return the facts of all spells."""
         ends = [spell.first_hit for spell in self.spells[1:]] + [self._stage.server.hits + 1]
         closed = []
         for spell, end in zip(self.spells, ends, strict=True):

@@ -1,4 +1,4 @@
-"""The demo from beginning to end."""
+"""Play the demo from beginning to end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows and columns of what the demo shows."""
+"""Make the rows and columns of what the demo shows."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ COUNTS: tuple[tuple[str, Callable[[Spell], int]], ...] = (
 
 
 def timeline() -> Table:
-    """Attempt, start, duration, outcome, and what followed."""
+    """Make columns: attempt, start, duration, outcome, and what followed."""
     return grid(1, 5, 6, 19, None)
 
 
 def outcome(attempt: Attempt) -> Text:
-    """What an attempt came to."""
+    """Put the outcome of an attempt into words."""
     if attempt.status is not None:
         return Text(str(attempt.status), "green" if attempt.status < 400 else "red")
     # What the system said of it stands beside, in the reason.
@@ -38,7 +38,7 @@ def outcome(attempt: Attempt) -> Text:
 
 
 def afterwards(attempt: Attempt, facts: CallFacts) -> Text:
-    """What followed an attempt of a call, and why."""
+    """Put what followed an attempt, and why, into words."""
     if attempt.waited is not None:
         return Text(f"waited {attempt.waited:.3f} s: {attempt.reason}", "yellow")
     if facts.raised is None:
@@ -48,7 +48,7 @@ def afterwards(attempt: Attempt, facts: CallFacts) -> Text:
 
 
 def side_rows(side: Side) -> list[tuple[str, str]]:
-    """Names and figures of one side of the comparison."""
+    """Return the names and figures of one side of the comparison."""
     return [
         ("calls", str(side.calls)),
         ("  succeeded", str(side.succeeded)),

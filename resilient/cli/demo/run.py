@@ -1,4 +1,4 @@
-"""The calls of the demo: they are made, and counted; nothing is printed here."""
+"""Make the calls of the demo and count them; print nothing."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ __all__ = ["Stage", "make_call", "meet_error", "run_side", "set_up"]
 
 @frozen
 class Stage:
-    """The server, and a session that somebody made without a thought of this package."""
+    """The server, and a session that knows nothing of this package."""
 
     server: FaultServer
     plain: aiohttp.ClientSession
 
     def url(self, path: str) -> URL:
-        """Where a path is."""
+        """Return the URL of a path."""
         return self.server.url.with_path(path)
 
 
 @asynccontextmanager
 async def set_up() -> AsyncIterator[Stage]:
-    """A server on loopback and a plain session, for as long as the demo lasts."""
+    """Run a server on loopback and a plain session, for as long as the demo lasts."""
     async with FaultServer() as server, aiohttp.ClientSession() as plain:
         yield Stage(server, plain)
 

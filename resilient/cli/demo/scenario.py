@@ -1,4 +1,4 @@
-"""What the server of the demo does, and the policies of the pipelines that meet it."""
+"""Script the server of the demo, and the policies of the pipelines that meet it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _BUSY: Final = nested(429, "rate_limit_exceeded", "Please retry after 1 second."
 
 @frozen
 class ScriptedCall:
-    """A call, and what the server does with its requests, one after the other."""
+    """A call, and the answers of the server to its requests, one after the other."""
 
     method: str
     path: str
@@ -92,7 +92,7 @@ CALLS: Final = (
 
 
 def in_words(steps: Iterable[Step]) -> str:
-    """What the server was told to do."""
+    """The script of the server, in words."""
     return ", then ".join(map(_in_words, steps))
 
 
@@ -125,7 +125,7 @@ class Outage:
     down: bool = False
 
     def __call__(self, request: Received) -> Step:
-        """The answer for one request."""
+        """Return the answer to one request."""
         return _DOWN if self.down else _OK
 
 

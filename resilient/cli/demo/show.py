@@ -1,4 +1,4 @@
-"""How the demo is shown: everything that is printed, and nothing that is counted."""
+"""Print the demo; count nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Show:
         self._console = console
 
     def opening(self, where: str, seed: int, pipeline: str) -> None:
-        """What this is about."""
+        """Print what this is about."""
         self._console.print(
             Text(
                 f"A server on {where} that misbehaves to order (seed {seed}), and a plain\n"
@@ -52,7 +52,7 @@ class Show:
         self._indented(parts)
 
     def heading(self, title: str, explanation: str) -> None:
-        """The head of a part."""
+        """Print the head of a part."""
         self._console.print()
         self._console.print(Text(title, "bold"))
         self._console.print(Text(explanation, "dim"))
@@ -60,14 +60,14 @@ class Show:
     # Single calls.
 
     def columns(self) -> None:
-        """The head of the rows of `call`."""
+        """Print the head of the rows of `call`."""
         rows = timeline()
         rows.add_row(*(Text(name, "dim") for name in ("#", "at s", "took s", "outcome", "then")))
         self._console.print()
         self._indented(rows)
 
     def call(self, facts: CallFacts) -> None:
-        """The timeline of one call."""
+        """Print the timeline of one call."""
         title = Text.assemble((f"{facts.method} {facts.path}", "bold cyan"))
         if facts.keyed:
             title.append(" with an idempotency key", "cyan")
@@ -85,7 +85,7 @@ class Show:
         self._indented(rows)
 
     def calls(self, facts: Iterable[CallFacts]) -> None:
-        """What the calls came to."""
+        """Print the outcomes of the calls."""
         facts = list(facts)
         attempts = sum(len(each.attempts) for each in facts)
         requests = sum(each.requests for each in facts)
@@ -99,7 +99,7 @@ class Show:
     # Typed errors.
 
     def errors(self, title: str, errors: Iterable[ErrorFacts]) -> None:
-        """The fields of errors."""
+        """Print the fields of errors."""
         self._console.print()
         self._console.print(Text(title, "bold cyan"))
         rows = grid(3, 24, None)
@@ -121,7 +121,7 @@ class Show:
     # The outage.
 
     def outage(self, facts: OutageFacts) -> None:
-        """The states of the circuit over time."""
+        """Print the states of the circuit over time."""
         table = Table(box=SIMPLE_HEAD, show_footer=True, pad_edge=False)
         spells = facts.spells
         table.add_column("at", justify="right")
@@ -147,7 +147,7 @@ class Show:
     # With and without.
 
     def comparison(self, facts: Comparison) -> None:
-        """Two sides, side by side."""
+        """Print the comparison, side by side."""
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         table.add_column()
         table.add_column("without", justify="right")
@@ -168,7 +168,7 @@ class Show:
 
     @contextmanager
     def progress(self, total: int, label: str) -> Iterator[Callable[[str], None]]:
-        """A bar, where there is somebody to see it; what it yields advances it by one call."""
+        """Show a progress bar if this is a terminal; call what it yields to advance by one call."""
         if not self._console.is_interactive:
             yield lambda _: None
             return

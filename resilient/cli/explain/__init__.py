@@ -1,1 +1,1 @@
-"""`resilient explain`: what would happen to a request, and why."""
+"""Run `resilient explain`: tell what would happen to a request, and why."""

@@ -1,45 +1,85 @@
-"""What would happen to a request, and why."""
+"""Explain what would happen to a request, and why."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
+import click
 from attrs import evolve, frozen
 from yarl import URL
 
 from resilient.cli.explain.case import Case
 from resilient.cli.explain.failures import Failure, failures
 from resilient.cli.explain.notes import notes
-from resilient.cli.explain.target import Target
 from resilient.cli.explain.times import Times, times
-from resilient.cli.plain import facts_in
+from resilient.cli.plain import facts_in, plain
 from resilient.pipeline.describe import describe
 from resilient.pipeline.pipeline import Pipeline
 from resilient.pipeline.policy import Policy
 from resilient.services.config.configuration import Configuration
 from resilient.services.config.layers import DEFAULT
-from resilient.services.pattern import Pattern
+from resilient.services.pattern import Pattern, parse_url
 from resilient.services.router import Router
 from resilient.services.service import Service
+from resilient.support.redact import public_url
 
-__all__ = ["Explanation", "explain_request"]
+__all__ = ["Explanation", "Target", "explain_request", "parse_target"]
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
+_SCHEMES: Final = frozenset({"http", "https", "ws", "wss"})
+
+
+@frozen
+class Target:
+    """A request to explain."""
+
+    url: URL
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {public_url(self.url)}"
+
+
+def parse_target(url: str, method: str) -> Target:
+    """Parse the request that the command line names.
+
+    Raises:
+        click.BadParameter: No session could ask for the URL, or the method is none.
+    """
+    try:
+        parsed = parse_url(url)
+    except ValueError:
+        parsed = URL()
+    if parsed.scheme not in _SCHEMES or not parsed.raw_host:
+        # What is no such URL is not shown: nobody can tell which part of it is a secret.
+        raise click.BadParameter(
+            "it must be valid, absolute and of http, https, ws or wss, "
+            "as https://api.example.com/path is",
+            param_hint="URL",
+        )
+    if not _TOKEN.fullmatch(method):
+        raise click.BadParameter("a method is one word, such as GET", param_hint="--method")
+    return Target(parsed, method.upper())
 
 
 @frozen
 class Explanation:
-    """What would happen to a request.
+    """An answer: what would happen to a request.
 
     Attributes:
         target: The request.
         service: The name of the service that takes it; None if none does.
-        because: Why that one.
+        because: The reason, in words.
         others: Services that cover the URL too, less specifically: their names and patterns.
         facts: What is known of the service and not acted on, as JSON has it.
         order: Its pipeline, outermost first; empty where aiohttp is left alone.
-        failures: Which are repeated, and which are not.
-        notes: What else decides.
+        failures: The ways in which it may fail, and for each whether it is repeated.
+        notes: Other things that decide, a line each.
         times: Waits, and how long it may take; None where aiohttp is left alone.
+        imported: The names of code in the file, all of which were imported.
+        called: The functions among them that were called to find all this out.
     """
 
     target: Target
@@ -51,10 +91,19 @@ class Explanation:
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     times: Times | None = None
+    imported: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
 
 
 def explain_request(found: Configuration, target: Target) -> Explanation:
-    """Explain what the services of a file do with a request."""
+    """Explain what the services of a file do with a request.
+
+    Wait generators and parsers that the file names are called for that; a judge is not.
+    """
+    return evolve(_explained(found, target), imported=found.code)
+
+
+def _explained(found: Configuration, target: Target) -> Explanation:
     covering = list(_covering(found.services, target.url))
     chosen = _most_specific(covering, target.url)
     if chosen is not None:
@@ -73,7 +122,7 @@ def explain_request(found: Configuration, target: Target) -> Explanation:
 
 
 def _covering(services: tuple[Service, ...], url: URL) -> Iterator[tuple[Service, Pattern]]:
-    """The services that cover a URL, and their patterns that do."""
+    """Return the services that cover a URL, each with the pattern that does."""
     for service in services:
         for pattern in service.patterns:
             if _most_specific([(service, pattern)], url):
@@ -102,4 +151,18 @@ def _with_policy(explanation: Explanation, policy: Policy) -> Explanation:
         failures=found,
         notes=tuple(notes(case, found, taken)),
         times=taken,
+        called=tuple(_called(hop)),
     )
+
+
+def _called(hop: Hop) -> Iterator[str]:
+    """Return the functions of others that were called to explain a hop, by name."""
+    retry, errors = hop.policy.retry, hop.policy.errors
+    if retry is None:
+        return
+    # Decorrelated jitter takes no generator, and a single attempt no wait.
+    takes_generator = retry.max_attempts > 1 and retry.backoff.jitter != "decorrelated"
+    if takes_generator and callable(retry.backoff.wait):
+        yield plain(retry.backoff.wait)
+    if errors is not None and not hop.is_handshake:
+        yield from (plain(each) for each in errors.parsers if callable(each))

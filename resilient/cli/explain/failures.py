@@ -1,4 +1,4 @@
-"""The ways in which a request may fail, and which of them are followed by another attempt."""
+"""List the ways in which a request may fail, and tell which lead to another attempt."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _STATUSES: Final = frozenset({400, 401, 403, 404, 406, 409, 422, 425, 429, 500, 
 
 @frozen
 class Failure:
-    """A way to fail, and what follows if the first attempt does.
+    """A way in which the first attempt may fail, and its consequence.
 
     Attributes:
         kind: The way.
         what: The same in words.
-        is_repeated: Whether there is another attempt.
+        is_repeated: True if another attempt follows.
         reason: Why, or why not, in words.
         why: The same for a program; None where no retry decides.
         status: That of the response: of a "status" (which comes without a code that the rules
@@ -78,7 +78,7 @@ def _failure(
 
 
 def failures(case: Case) -> tuple[Failure, ...]:
-    """How a request may fail, and what follows from the first such failure."""
+    """Return the ways in which a request may fail, and what follows if the first attempt does."""
     return (*_by_status(case), *_by_code(case), *_of_transport(case))
 
 
@@ -89,7 +89,7 @@ def _by_status(case: Case) -> Iterator[Failure]:
 
 
 def _by_code(case: Case) -> Iterator[Failure]:
-    """The codes that the policy speaks of, as far as a response to the request can have them."""
+    """Go through the codes that the policy names and that a response can have."""
     retry, errors = case.policy.retry, case.policy.errors
     if retry is None or errors is None or case.method == "HEAD":
         # Without a body a code comes from a status alone.
@@ -110,7 +110,7 @@ def _by_code(case: Case) -> Iterator[Failure]:
 
 
 def _usual_status(case: Case, retry: RetryPolicy) -> int | None:
-    """A status with which it is the code that decides."""
+    """Return a status with which the code decides, or None."""
     known = retry.statuses | NOT_CARRIED_OUT
     return next(
         (each for each in range(400, 600) if case.is_raised(each) and each not in known), None

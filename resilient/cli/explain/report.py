@@ -1,4 +1,4 @@
-"""What `explain` prints.
+"""Put an explanation into words, or into JSON for a program.
 
 For a program:
 
@@ -23,6 +23,9 @@ For a program:
           "unlimited":        how long all that takes, did no deadline cut it short
           "worst":            how long it takes at worst until the response is handed over
           "limited_by":       "total_timeout", "attempts", or null}
+     "code":      only if the file names code, which --allow-code allows:
+         {"imported":         [NAME, ...], as the file has them
+          "called":           [NAME, ...], the functions that were called for this}
     }
 """
 
@@ -30,25 +33,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from itertools import groupby
+from typing import Any, Final
 
 from attrs import asdict
 from rich.console import RenderableType
 from rich.text import Text
 
+from resilient.cli.code import code_as_json, code_shown
 from resilient.cli.explain.explanation import Explanation
 from resilient.cli.explain.failures import Failure
-from resilient.cli.explain.rows import failure_rows, time_rows
-from resilient.cli.explain.times import Times
+from resilient.cli.explain.times import Times, Waits
 from resilient.cli.plain import in_words
 from resilient.cli.tables import grid, headed, text
 from resilient.support.redact import public_url
 
-__all__ = ["as_json", "shown"]
+__all__ = ["as_json", "failure_rows", "shown", "time_rows"]
+
+# Waits after so many others are as good as all.
+_SHOWN: Final = 10
 
 
 def as_json(explanation: Explanation, file: str | None) -> dict[str, Any]:
-    """An explanation for a program."""
+    """Return an explanation for a program."""
     times = explanation.times
     return {
         "file": file,
@@ -64,6 +71,7 @@ def as_json(explanation: Explanation, file: str | None) -> dict[str, Any]:
         "failures": [_failure(each) for each in explanation.failures],
         "notes": list(explanation.notes),
         "times": times and _times(times),
+        **code_as_json(explanation.imported, explanation.called),
     }
 
 
@@ -96,11 +104,15 @@ def _finite(seconds: float) -> float | None:
 
 
 def shown(explanation: Explanation) -> Iterator[RenderableType]:
-    """An explanation for a person."""
+    """Show an explanation to a person."""
     yield text(str(explanation.target), style="bold")
     yield _summary(explanation)
-    if explanation.times is None:
-        return
+    if explanation.times is not None:
+        yield from _policy(explanation, explanation.times)
+    yield from code_shown(explanation.imported, explanation.called)
+
+
+def _policy(explanation: Explanation, times: Times) -> Iterator[RenderableType]:
     yield _heading("Pipeline, outermost first")
     yield _listed(((f"{place}.", each) for place, each in enumerate(explanation.order, 1)), 2)
     yield _heading("After a first attempt that failed")
@@ -112,7 +124,7 @@ def shown(explanation: Explanation) -> Iterator[RenderableType]:
     yield ""
     yield _listed((("-", note) for note in explanation.notes), 1)
     yield _heading("Time until the response is handed over")
-    yield _listed(time_rows(explanation.times), 12)
+    yield _listed(time_rows(times), 12)
 
 
 def _summary(explanation: Explanation) -> RenderableType:
@@ -137,3 +149,55 @@ def _listed(rows: Iterable[tuple[str, str]], width: int) -> RenderableType:
     for mark, line in rows:
         lines.add_row(mark, text(line))
     return lines
+
+
+def failure_rows(failures: Iterable[Failure]) -> Iterator[tuple[tuple[str, ...], bool, str]]:
+    """Return rows of what fails (in lines), whether it is repeated, and why.
+
+    Failures of which the same is to be said are in one row.
+    """
+    merged: dict[tuple[str, int | None, bool, str], list[Failure]] = {}
+    for each in failures:
+        group = str(each.kind) if each.kind in ("status", "code") else ""
+        status = each.status if each.kind == "code" else None
+        merged.setdefault((group, status, each.is_repeated, each.reason), []).append(each)
+    for (group, status, is_repeated, reason), members in merged.items():
+        lines = tuple(each.what for each in members)
+        if group:
+            count = "" if status is None else f" with {status}"
+            lines = (f"{group} {', '.join(lines)}{count}",)
+        yield lines, is_repeated, reason
+
+
+def time_rows(times: Times) -> Iterator[tuple[str, str]]:
+    """Return rows of what the time is made of, and what it comes to."""
+    each = (
+        "without a limit" if math.isinf(times.attempt) else f"of at most {_seconds(times.attempt)}"
+    )
+    yield "attempts", f"at most {times.attempts}, each {each}"
+    if times.waits is not None:
+        yield from _wait_rows(times.waits)
+    worst = _seconds(times.worst)
+    if times.limited_by == "attempts":
+        yield "at worst", f"{worst}, if all attempts and waits take as long as they may"
+    elif times.limited_by == "total_timeout":
+        yield "at worst", f"{worst}, by total_timeout; without that {_seconds(times.unlimited)}"
+    else:
+        yield "at worst", f"{worst}: neither total_timeout nor attempt_timeout is set"
+
+
+def _wait_rows(waits: Waits) -> Iterator[tuple[str, str]]:
+    last = 0
+    alike = groupby(waits.bounds, key=lambda wait: (wait.least, wait.most))
+    for place, ((least, most), group) in enumerate(alike):
+        if place == _SHOWN:
+            break
+        first, last = last + 1, last + len(list(group))
+        name = f"wait {first}" + (f" to {last}" if last > first else "")
+        yield name, _seconds(most) if least == most else f"{least:.3g} to {_seconds(most)}"
+    if waits.count > last:
+        yield "...", f"{waits.count} waits in all"
+
+
+def _seconds(seconds: float) -> str:
+    return "no limit" if math.isinf(seconds) else f"{seconds:.6g} s"

@@ -1,33 +1,63 @@
-"""How long a request may take at worst."""
+"""Tell how long a request waits between attempts, and how long it may take at worst."""
 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from attrs import frozen
 
-from resilient.cli.explain.waits import Waits, waits
 from resilient.core.outcome import IDEMPOTENT_METHODS
 from resilient.pipeline.policy import Policy
 from resilient.retry import RetryPolicy
 from resilient.wire.bodies import DRAIN_SECONDS
 
-__all__ = ["Times", "times"]
+__all__ = ["Times", "Wait", "Waits", "times", "waits"]
+
+
+# As many are looked at one by one: the built-in generators come to their cap before, as a rule.
+_MOST: Final = 99
+
+
+@frozen
+class Wait:
+    """The bounds of a wait, in seconds, where the server asks for none."""
+
+    after_attempt: int
+    least: float
+    most: float
+
+
+@frozen
+class Waits:
+    """The waits of a hop.
+
+    Attributes:
+        bounds: The bounds of the first ones, at most 99.
+        count: The greatest number of waits.
+        longest: The most seconds that all take together, with those that a server asks for.
+        ends: Why the generator ends early, or None if `max_attempts` is the limit.
+    """
+
+    bounds: tuple[Wait, ...]
+    count: int
+    longest: float
+    ends: str | None = None
 
 
 @frozen
 class Times:
-    """What the time of a hop is made of until its response is handed over, in seconds.
+    """The time of a hop until its response is handed over, in seconds.
 
     Attributes:
-        attempts: How many at most, one that is aiohttp's own included.
-        attempt: How long one may take, the reading of its error body included; infinite if
+        attempts: The greatest number of attempts, one that is aiohttp's own included.
+        attempt: The longest time of one, the reading of its error body included; infinite if
             nothing limits it.
-        waits: What may be waited between them; None without retry.
+        waits: The waits between attempts; None without retry.
         max_retry_after: The longest wait that a server may ask for; None without retry.
-        unlimited: How long all that takes, did no deadline cut it short.
-        worst: How long it takes at worst; infinite if nothing limits it.
-        limited_by: What makes it no longer: "total_timeout", "attempts", or None.
+        unlimited: The longest time of all, if no deadline cut it short.
+        worst: The longest time of all; infinite if nothing limits it.
+        limited_by: The limit that counts: "total_timeout", "attempts", or None.
     """
 
     attempts: int
@@ -40,7 +70,7 @@ class Times:
 
 
 def times(policy: Policy, method: str) -> Times:
-    """How long a hop may take under a policy."""
+    """Return how long a hop may take under a policy."""
     attempt = math.inf if policy.attempt_timeout is None else policy.attempt_timeout
     total = math.inf if policy.total_timeout is None else policy.total_timeout
     # An error body is read when the attempt is over; so is one that nobody wants.
@@ -79,3 +109,32 @@ def _limited_by(limit: float, unlimited: float) -> str | None:
     if limit == unlimited == math.inf:
         return None
     return "total_timeout" if limit <= unlimited else "attempts"
+
+
+def waits(retry: RetryPolicy) -> Waits:
+    """Return the waits of a policy. A wait generator of the user's is run once, and may fail."""
+    wanted = retry.max_attempts - 1
+    backoff = retry.backoff
+    bounds: list[Wait] = []
+    ends = None
+    upcoming = backoff.bounds()
+    while ends is None and len(bounds) < min(wanted, _MOST):
+        try:
+            bounds.append(Wait(len(bounds) + 1, *next(upcoming)))
+        except StopIteration:
+            ends = f"the wait generator gives {_so_many(len(bounds))}"
+        # Whatever it raises; SystemExit would end this program.
+        except (Exception, SystemExit) as error:
+            ends = f"the wait generator gives {_so_many(len(bounds))}: {type(error).__name__}"
+    count = wanted if ends is None else len(bounds)
+    # Who knows what a generator of the user's yields next time.
+    sure = len(bounds) if isinstance(backoff.wait, str) or backoff.jitter == "decorrelated" else 0
+    # A server's wait is spread upward; see `resilient.retry.decision.pace`.
+    asked = retry.max_retry_after + min(retry.max_retry_after / 2, backoff.cap)
+    longest = sum(max(each.most, asked) for each in bounds[:sure])
+    longest += (count - sure) * max(backoff.cap, asked)
+    return Waits(tuple(bounds), count, longest, ends)
+
+
+def _so_many(count: int) -> str:
+    return "no wait" if count == 0 else f"{count} wait{'s' * (count > 1)} and no more"

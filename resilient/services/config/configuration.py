@@ -1,4 +1,4 @@
-"""A file of services as a whole: its tables, what they extend, and what they come to."""
+"""Read a file of services as a whole: its tables, what they extend, and their policies."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 
 from resilient.errors import ConfigError
 from resilient.pipeline.policy import Policy
+from resilient.services.config.code import Code
 from resilient.services.config.document import Document, read
 from resilient.services.config.layers import (
     DEFAULT,
@@ -38,35 +39,46 @@ _FACTS: Final = "facts"
 
 @frozen
 class Configuration:
-    """What a file says.
+    """The services and the default that a file describes.
 
     Attributes:
         file: The path as it was given; None for a mapping.
-        services: In the order of the file.
-        default: For the URLs that no service covers; None if the file leaves those alone.
-        layers: Where settings come from, by the name of the service, and "default".
+        services: The services, in the order of the file.
+        default: The policy for URLs that no service covers; None if the file has none.
+        layers: The layers that settings come from, by the name of the service, and "default".
+        code: The names of code that were imported, in their order.
     """
 
     file: str | None
     services: tuple[Service, ...]
     default: Policy | None
     layers: Mapping[str, Layer]
+    code: tuple[str, ...] = ()
 
 
-def read_configuration(source: str | os.PathLike[str] | Mapping[str, Any]) -> Configuration:
+def read_configuration(
+    source: str | os.PathLike[str] | Mapping[str, Any], code: bool | Iterable[str] = False
+) -> Configuration:
     """Read a file of services, or a mapping of the same form.
 
+    Args:
+        source: The path of a file, or a mapping.
+        code: The code that it may name, as `load_services` has it.
+
     Raises:
+        UnreadableError: There is no such file, or it cannot be read.
         ConfigError: Everything that is wrong with it; its `problems` are each by itself.
     """
-    return _Reader(read(source)).read()
+    document = read(source)
+    return _Reader(document, Code.allowed_by(code, document.label)).read()
 
 
 @define
 class _Reader:
-    """Turns a document into a configuration, and gathers what is wrong on the way."""
+    """Turns a document into a configuration, and gathers the problems on the way."""
 
     document: Document
+    code: Code
     problems: list[Problem] = field(factory=list, init=False)
 
     def read(self) -> Configuration:
@@ -84,17 +96,23 @@ class _Reader:
             )
             raise ConfigError.of_all([each.error(self.document.label) for each in self.problems])
         named = {path[-1]: layer for path, layer in found.items() if path[0] in (SERVICES, DEFAULT)}
-        return Configuration(self.document.label, tuple(services), policies.get((DEFAULT,)), named)
+        return Configuration(
+            self.document.label,
+            tuple(services),
+            policies.get((DEFAULT,)),
+            named,
+            tuple(self.code.imported),
+        )
 
     def _policies(self, found: Mapping[tuple[str, ...], Layer]) -> dict[tuple[str, ...], Policy]:
-        """The policy of each layer, as far as there is one."""
+        """Return the policy of each layer that describes one."""
         policies = {}
         # What is wrong with each layer, so that it is not said again of what extends it.
         said: dict[Layer | None, set[Problem]] = {None: set()}
         for path, layer in found.items():
             own_keys = (MATCH, _FACTS) if path[0] == SERVICES else (_FACTS,)
             settings = {key: each for key, each in layer.values.items() if key not in own_keys}
-            policy, problems = structure(settings, also_known=(EXTENDS, *own_keys))
+            policy, problems = structure(settings, self.code, (EXTENDS, *own_keys))
             facts = layer.values.get(_FACTS, {})
             if not isinstance(facts, Mapping):
                 problems.append(misfit((_FACTS,), facts, "a table"))
@@ -144,7 +162,7 @@ class _Reader:
 
 
 def _paths(tables: Mapping[str, Any]) -> Iterator[KeyPath]:
-    """The keys of the two upper levels, in the order of the file."""
+    """Return the keys of the two upper levels, in the order of the file."""
     for key, value in tables.items():
         yield (key,)
         if isinstance(value, Mapping):
@@ -152,14 +170,14 @@ def _paths(tables: Mapping[str, Any]) -> Iterator[KeyPath]:
 
 
 def _clash_problems(services: Iterable[Service]) -> Iterator[Problem]:
-    """What is covered twice."""
+    """Find patterns that two services have."""
     for service, pattern, earlier in clashes(services):
         allowed = f"apart from what {dotted((SERVICES, earlier.name))} covers"
         yield misfit((SERVICES, service.name, MATCH), str(pattern), allowed)
 
 
 def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with the shape of the top level."""
+    """Find what is wrong with the shape of the top level."""
     if not tables:
         allowed = "a table such as [services.mavio]"
         yield Problem((SERVICES,), f"must be given: {allowed}", None, allowed)

@@ -1,8 +1,9 @@
-"""The converter that reads tables: cattrs goes through them, the policies judge each value."""
+"""Read tables as policies: cattrs walks the tables, the policies judge each value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import cache
 from types import NoneType
 from typing import Any, Final, get_args, get_origin
@@ -12,24 +13,42 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from resilient.errors import ConfigError
-from resilient.retry import Backoff, RetryPolicy
+from resilient.pipeline.policy import Policy
+from resilient.services.config.code import Code, Need, need_of
 from resilient.services.config.durations import to_seconds
 from resilient.services.config.keys import KINDS, fields_of, is_duration, nested_kind
-from resilient.support.references import load_reference
 
-__all__ = ["converter"]
+__all__ = ["to_policy"]
 
 _Hook = Callable[[Any, Any], Any]
 
-# Functions and classes, which a file can only name.
-_REFERENCES: Final = frozenset(
-    {(RetryPolicy, "judge"), (RetryPolicy, "exceptions"), (Backoff, "wait")}
-)
+# Collections of names: a mapping that was read elsewhere may hold any of them.
+_COLLECTIONS: Final = (list, tuple, set, frozenset)
+
+# The code that the table being read may name. A converter takes a hundred times as long to make
+# as to use, so there is one for all files, and this is how its hooks know.
+_code: Final[ContextVar[Code]] = ContextVar("resilient_code")
+
+
+def to_policy(values: Mapping[str, Any], code: Code) -> Policy:
+    """Read a table as a policy.
+
+    Args:
+        values: The table.
+        code: Imports the code that it names.
+
+    Raises:
+        cattrs.errors.BaseValidationError: Everything that is wrong; notes name the keys.
+    """
+    token = _code.set(code)
+    try:
+        return _converter().structure(values, Policy)
+    finally:
+        _code.reset(token)
 
 
 @cache
-def converter() -> Converter:
-    """A converter for policies. What it raises names the keys in the notes of cattrs."""
+def _converter() -> Converter:
     made = Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind in KINDS:
         made.register_structure_hook(kind, _table_hook(kind, made))
@@ -51,18 +70,18 @@ def _table_hook(kind: type[Any], converter: Converter) -> _Hook:
 
 
 def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter) -> _Hook:
-    """Reads one value, and has the policy's own converter and validator judge it."""
+    """Return a function that reads one value; the policy's converter and validator judge it."""
     kinds = get_args(attribute.type) or (attribute.type,)
     is_optional = NoneType in kinds
     has_unit = is_duration(attribute)
-    is_reference = (kind, attribute.name) in _REFERENCES
+    need = need_of(attribute)
     is_array = get_origin(attribute.type) is tuple
     nested = nested_kind(attribute)
     # Whose field it is, as a validator puts it.
     probe = object.__new__(kind)
     where = f"{kind.__name__}.{attribute.alias}"
     hint = ' (or a text such as "30s")' if has_unit else ""
-    hint = ' (by its name, "package.module:name")' if is_reference else hint
+    hint = ' (by its name, "package.module:name")' if need is not None else hint
 
     def read(value: Any) -> Any:
         if nested is not None:
@@ -74,7 +93,7 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
             return converter.structure(value, kind_of_value)
         if has_unit and isinstance(value, str):
             return to_seconds(value)
-        return _referred(value) if is_reference else value
+        return value if need is None else _with_code(value, need)
 
     def hook(value: Any, _: Any) -> Any:
         if is_optional and (value is None or value is False):
@@ -96,8 +115,21 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
     return hook
 
 
-def _referred(value: Any) -> Any:
-    """References "package.module:name" as what they stand for; anything else as it is."""
-    if isinstance(value, list | tuple):
-        return [_referred(each) for each in value]
-    return load_reference(value) if isinstance(value, str) and ":" in value else value
+def _with_code(value: Any, need: Need) -> Any:
+    """Import what a value names, alone or in a collection; leave anything else as it is."""
+    if not isinstance(value, _COLLECTIONS):
+        return _load(value, need)
+    loaded, problems = [], {}
+    for each in value:
+        try:
+            loaded.append(_load(each, need))
+        except ConfigError as error:
+            problems[str(error)] = error
+    if problems:
+        raise ConfigError.of_all([*problems.values()])
+    return loaded
+
+
+def _load(value: Any, need: Need) -> Any:
+    is_name = isinstance(value, str) and ":" in value
+    return _code.get().load(value, need) if is_name else value

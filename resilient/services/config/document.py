@@ -1,4 +1,4 @@
-"""A file, or a mapping that was read elsewhere, as a document to look into."""
+"""Read a TOML file, or take a mapping that was read elsewhere."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from attrs import frozen
 from resilient.errors import ConfigError
 from resilient.services.config.problems import KeyPath, Problem
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Document", "read"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "Document", "UnreadableError", "read"]
 
-# A thousand services, each with settings of its own, take half of this.
+# In bytes. A thousand services, each with settings of its own, take half of this.
 MAX_BYTES: Final = 2 * 1024 * 1024
 
 # Tables and arrays inside one another. A setting is five deep; whoever walks through more
@@ -31,12 +31,16 @@ _DEEP_KEY: Final = re.compile(
 )
 
 
+class UnreadableError(ConfigError):
+    """There is no such file, or it cannot be read."""
+
+
 @frozen
 class Document:
-    """What was read.
+    """A file or a mapping that was read.
 
     Attributes:
-        label: What errors call it: the path as it was given; None for a mapping.
+        label: The path as it was given, which errors begin with; None for a mapping.
         tables: The top level.
     """
 
@@ -48,8 +52,9 @@ def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> Document:
     """Read a TOML file; a mapping stands for itself.
 
     Raises:
-        ConfigError: There is no such file, it cannot be read, is too large, not UTF-8, or
-            not valid TOML; or a mapping holds what TOML could not.
+        UnreadableError: There is no such file, or it cannot be read.
+        ConfigError: The file is too large, not UTF-8 or not valid TOML; or a mapping holds what
+            TOML could not.
     """
     if isinstance(source, Mapping):
         document = Document(None, source)
@@ -69,10 +74,10 @@ def _read(path: str) -> bytes:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _unreadable(path, f"cannot be read: {reason}") from error
+        raise UnreadableError(f"{path}: cannot be read: {reason}", file=path) from error
     if len(content) > MAX_BYTES:
         most = f"{MAX_BYTES // 1024**2} MiB"
-        raise _unreadable(path, f"is larger than a file of services may be ({most})")
+        raise _refused(path, f"is larger than a file of services may be ({most})")
     return content
 
 
@@ -82,25 +87,25 @@ def _parse(path: str, content: bytes) -> dict[str, Any]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _unreadable(path, f"is not UTF-8 (at line {line})") from None
+        raise _refused(path, f"is not UTF-8 (at line {line})") from None
     for line, each in enumerate(content.split(b"\n"), 1):
         if each.count(b".") >= MAX_DEPTH and _DEEP_KEY.search(each):
-            raise _unreadable(path, f"is nested too deeply (at line {line})")
+            raise _refused(path, f"is nested too deeply (at line {line})")
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise _unreadable(path, "is nested too deeply") from None
+        raise _refused(path, "is nested too deeply") from None
     except ValueError as error:  # TOMLDecodeError, or an integer of too many digits
-        raise _unreadable(path, f"is not valid TOML: {error}") from None
+        raise _refused(path, f"is not valid TOML: {error}") from None
 
 
 def _foreign(document: Document) -> Iterator[Problem]:
-    """What has no place in TOML: a mapping may hold anything, and `tomllib` is lenient."""
+    """Find what TOML has not: a mapping may hold anything, and `tomllib` is lenient."""
     pending: list[tuple[KeyPath, Any]] = [((), document.tables)]
     while pending:
         path, value = pending.pop()
         if len(path) > MAX_DEPTH:
-            raise _unreadable(document.label, "is nested too deeply")
+            raise _refused(document.label, "is nested too deeply")
         is_table = isinstance(value, Mapping)
         for key, each in value.items() if is_table else enumerate(value):
             if is_table and not isinstance(key, str):
@@ -112,5 +117,5 @@ def _foreign(document: Document) -> Iterator[Problem]:
                 yield Problem((*path, key), "holds an integer of more than 64 bits", None, None)
 
 
-def _unreadable(path: str | None, message: str) -> ConfigError:
+def _refused(path: str | None, message: str) -> ConfigError:
     return ConfigError(f"{'the mapping' if path is None else path}: {message}", file=path)

@@ -1,4 +1,4 @@
-"""Durations as text: "250ms", "30s", "5min", "2h"."""
+"""Read durations: "250ms", "30s", "5min", "2h"."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _DURATION: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?) ?([a-z]*)")
 
 
 def to_seconds(text: str) -> float:
-    """The seconds of a duration with its unit.
+    """Return the seconds of a duration that is given with its unit.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: The text is no duration.
     """
     match = _DURATION.fullmatch(text.strip())
     number, unit = match.groups() if match else ("", "")

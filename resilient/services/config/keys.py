@@ -1,4 +1,4 @@
-"""The keys that tables may have: the fields of the policies that they describe."""
+"""Tell which keys tables may have: the fields of the policies that they describe."""
 
 from __future__ import annotations
 
@@ -9,31 +9,14 @@ from typing import Any, Final, get_args
 
 from attrs import Attribute, fields, has, resolve_types
 
-from resilient.breaker import BreakerPolicy
-from resilient.envelopes import CodeRule
-from resilient.envelopes.policy import ErrorPolicy
-from resilient.headers.retry_after import ResetHeader
 from resilient.pipeline.policy import Policy
-from resilient.retry import Backoff, BudgetPolicy, RetryPolicy
 from resilient.support.validation import Seconds
 
 __all__ = ["KINDS", "dotted_keys", "fields_of", "is_duration", "keys_of", "nested_kind"]
 
-# What tables describe.
-KINDS: Final = (
-    Backoff,
-    BreakerPolicy,
-    BudgetPolicy,
-    CodeRule,
-    ErrorPolicy,
-    Policy,
-    ResetHeader,
-    RetryPolicy,
-)
-
 
 def fields_of(kind: type[Any]) -> tuple[Attribute[Any], ...]:
-    """The fields of a policy that a file may set, with their types."""
+    """Return the fields of a policy that a file may set, with their types."""
     # The key of a service's table is its name.
     return tuple(
         each
@@ -43,24 +26,36 @@ def fields_of(kind: type[Any]) -> tuple[Attribute[Any], ...]:
 
 
 def keys_of(kind: type[Any]) -> list[str]:
-    """The keys of the table that describes a policy."""
+    """Return the keys of the table that describes a policy."""
     return [each.name for each in fields_of(kind)]
 
 
 def nested_kind(attribute: Attribute[Any]) -> type[Any] | None:
-    """The policy that a field holds, alone or several of it; None if it holds none."""
+    """Return the kind of policy that a field holds, alone or several of it, or None."""
     kinds = get_args(attribute.type) or (attribute.type,)
     return next((each for each in kinds if has(each)), None)
 
 
 def is_duration(attribute: Attribute[Any]) -> bool:
-    """Whether a field holds seconds."""
+    """Tell whether a field holds seconds."""
     return attribute.type is Seconds or Seconds in get_args(attribute.type)
+
+
+def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
+    yield kind
+    for attribute in fields_of(kind):
+        nested = nested_kind(attribute)
+        if nested is not None:
+            yield from _kinds(nested)
+
+
+# The policies that tables describe: `Policy`, and what it holds.
+KINDS: Final = tuple(dict.fromkeys(_kinds(Policy)))
 
 
 @cache
 def dotted_keys() -> Mapping[str, str]:
-    """Where in a service's table a key belongs, by the key alone."""
+    """Return where in a service's table each key belongs, by the key alone."""
     found: dict[str, list[str]] = {}
     for path in _paths(Policy):
         found.setdefault(path[-1], []).append(".".join(path))

@@ -1,4 +1,4 @@
-"""`extends`: one table of settings on another, and where each setting comes from."""
+"""Lay one table of settings on another (`extends`), and tell where each setting comes from."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Layer:
     """A table of settings, on the one that it extends.
 
     Attributes:
-        path: Where the table stands: ("services", "mavio"); ("preset", "mavio") for one that
+        path: The keys of the table: ("services", "mavio"); ("preset", "mavio") for one that
             comes with the package.
-        own: What the table itself says.
-        base: What it extends.
+        own: The settings of the table itself.
+        base: The layer that it extends, or None.
         values: Its own settings, and those of the base where it has none; `match` is never
             taken over.
     """
@@ -50,20 +50,20 @@ class Layer:
 
     @property
     def label(self) -> str:
-        """Where it stands, in words."""
+        """The place of the table, in words."""
         shipped = self.path[0] == _SHIPPED
         return f"preset {self.path[1]}" if shipped else dotted(self.path)
 
     @property
     def bases(self) -> Iterator[Layer]:
-        """What it extends, and what that extends, and so on."""
+        """The layers below it, the nearest first."""
         base = self.base
         while base is not None:
             yield base
             base = base.base
 
     def source(self, path: KeyPath) -> Layer | None:
-        """The layer that a setting comes from; None if none has it, so that it is a default."""
+        """Return the layer that a setting comes from, or None if it is a default."""
         if path[:1] == (MATCH,):
             return self if MATCH in self.own else None
         for layer in (self, *self.bases):
@@ -84,7 +84,7 @@ class Layer:
 
 
 def layers(tables: Mapping[str, Any]) -> tuple[dict[tuple[str, ...], Layer], list[Problem]]:
-    """The layers of a document by their paths, each after what it extends; and what is wrong."""
+    """Return the layers of a document by their paths, each after its base, and what is wrong."""
     resolver = _Resolver(dict(_tables(tables)))
     for path in resolver.tables:
         resolver.resolve(path)
@@ -92,7 +92,7 @@ def layers(tables: Mapping[str, Any]) -> tuple[dict[tuple[str, ...], Layer], lis
 
 
 def _tables(tables: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """The tables that settings stand in, and their paths."""
+    """Return the tables that settings stand in, with their paths."""
     if isinstance(tables.get(DEFAULT), Mapping):
         yield (DEFAULT,), tables[DEFAULT]
     for group in (PRESETS, SERVICES):
@@ -105,16 +105,19 @@ def _tables(tables: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mappin
 
 @define
 class _Resolver:
-    """Finds what each table extends."""
+    """Finds the table that each table extends."""
 
     tables: dict[tuple[str, ...], Mapping[str, Any]]
     done: dict[tuple[str, ...], Layer] = field(factory=dict, init=False)
     problems: list[Problem] = field(factory=list, init=False)
-    # Every name that there is.
+    # Every name that there is, as `extends` has it.
     names: list[str] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.names = sorted({path[-1] for path in self.tables} | {*preset_tables()})
+        presets = {path[-1] for path in self.tables if path[0] == PRESETS} | {*preset_tables()}
+        others = {path[-1] for path in self.tables if path[0] != PRESETS}
+        both = {f"{SERVICES}.{name}" for name in others & presets}
+        self.names = sorted(presets | others | both)
 
     def resolve(self, path: tuple[str, ...]) -> None:
         """Make the layer of a table, and before it those of all that it extends."""
@@ -144,7 +147,7 @@ class _Resolver:
         return preset_tables()[path[1]] if path[0] == _SHIPPED else self.tables[path]
 
     def _base(self, path: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The path of what a table extends."""
+        """Return the path of the table that a table extends, or None."""
         name = self._own(path).get(EXTENDS)
         if name is None:
             return None
@@ -154,13 +157,21 @@ class _Resolver:
         return base
 
     def _find(self, path: tuple[str, ...], name: object) -> tuple[str, ...] | None:
-        """The path of what a name stands for: the nearest, and its own for something else."""
+        """Return the path of the table that a name means in the table at `path`, or None.
+
+        A name that a preset has means the preset, that of the file before that of the package,
+        so that a service cannot change what other tables extend. No table means itself.
+        """
         if not isinstance(name, str):
             return None
         candidates: list[tuple[str, ...]] = [(PRESETS, name), (_SHIPPED, name)]
         if path[0] in (SERVICES, DEFAULT):
-            default = [(DEFAULT,)] if name == DEFAULT else []
-            candidates = [(SERVICES, name), *default, *candidates]
+            group, _, service = name.partition(".")
+            if group == SERVICES:
+                candidates.insert(0, (SERVICES, service))
+            if name == DEFAULT:
+                candidates.append((DEFAULT,))
+            candidates.append((SERVICES, name))
         for each in candidates:
             exists = name in preset_tables() if each[0] == _SHIPPED else each in self.tables
             if exists and each != path:
@@ -168,7 +179,7 @@ class _Resolver:
         return None
 
     def _known(self, path: tuple[str, ...]) -> Iterator[str]:
-        """What a table may extend."""
+        """Return the names that a table may extend."""
         return (name for name in self.names if self._find(path, name))
 
     def _complain_of_base(self, path: tuple[str, ...], name: object) -> None:
@@ -195,7 +206,7 @@ class _Resolver:
 
 
 def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables are merged key by key; anything else of one's own replaces what the base has."""
+    """Merge tables key by key; any other value of `own` replaces that of `base`."""
     merged = dict(base)
     for key, value in own.items():
         below = merged.get(key)
@@ -208,7 +219,7 @@ def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def preset_tables() -> Mapping[str, Mapping[str, Any]]:
-    """The presets by name."""
+    """Return the presets of the package by name."""
     found: dict[str, Mapping[str, Any]] = {}
     for file in files("resilient.services").joinpath("presets").iterdir():
         if file.name.endswith(".toml"):

@@ -1,4 +1,4 @@
-"""Services from a file. What it takes to read one is imported when one is read."""
+"""Load services from a file. What that needs is imported when a file is read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from resilient.breaker.middleware import Key
 from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.retry import RetryBudget
 from resilient.services.middleware import Services
 from resilient.telemetry.events import Listener
 
@@ -17,14 +18,16 @@ __all__ = ["load_services"]
 def load_services(
     source: str | os.PathLike[str] | Mapping[str, Any],
     *,
+    code: bool | Iterable[str] = False,
     listeners: Iterable[Listener] = (),
     key: Key | None = None,
+    budget: RetryBudget | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Services:
-    """The services that a TOML file describes.
+    """Load the services that a TOML file describes.
 
         [services.mavio]
-        extends = "mavio"                      # a preset, or another service
+        extends = "mavio"                      # a preset; "services.NAME" is another service
         match = "https://api.mavio.example"
         total_timeout = "20s"                  # the keys are the fields of Policy
         retry = { max_attempts = 5 }
@@ -33,16 +36,31 @@ def load_services(
         extends = "standard"
 
     `extends` takes the settings of a preset or of another service where a table has none of
-    its own; `match` is never taken over. `[presets.NAME]` holds settings to extend that are
-    no service. Durations are numbers of seconds, or texts: "250ms", "30s", "5min", "2h".
-    `false` leaves out what may be None in code. Functions and classes are named:
-    `judge = "package.module:function"`. `python -m resilient check FILE` shows what it
-    comes to.
+    its own; `match` is never taken over. A name that a preset has means the preset, whatever
+    services there are; `extends = "services.NAME"` always means the service. `[presets.NAME]`
+    holds settings to extend that are no service. Durations are numbers of seconds, or texts:
+    "250ms", "30s", "5min", "2h". `false` leaves out what may be None in code. `python -m
+    resilient check FILE` shows the result.
+
+    A file is data: whoever may write it decides how calls are made, but runs nothing. Functions
+    and classes are named, `judge = "package.module:function"`, and that is refused unless
+    `code` allows it, since importing a module runs it. With `code=True`, whoever may write the
+    file, or anything in its folder, may run code in the program: treat them as the program's
+    source. A list of modules still lets a file choose among the functions in those. Parsers of
+    error bodies that an installed package declares by a short name (an entry point in the group
+    "resilient.envelopes") need no permission: installing the package gave it.
+
+    Modules are found where the program imports from, and then in the folder that the file is in;
+    a link to a file is followed. `sys.path` stays as it was, so that a module of the folder
+    must not import another one of it later, inside a function.
 
     Args:
         source: The path of a file, or a mapping of the same form that was read elsewhere.
-        listeners: Told of what happens, in all pipelines.
-        key: Which circuit a request belongs to; by default one per origin.
+        code: True to import the code that the file names, or the modules that it may name, such
+            as `["my_package.rules"]`. By default it may name none.
+        listeners: Called with the events of all pipelines.
+        key: Returns the key of the circuit that a request belongs to; by default its origin.
+        budget: A retry budget that all services share, in place of one for each.
         clock: The source of time, sleep and randomness.
 
     Raises:
@@ -58,5 +76,12 @@ def load_services(
         ) from error
     from resilient.services.config.configuration import read_configuration
 
-    read = read_configuration(source)
-    return Services(read.services, default=read.default, listeners=listeners, key=key, clock=clock)
+    read = read_configuration(source, code)
+    return Services(
+        read.services,
+        default=read.default,
+        listeners=listeners,
+        key=key,
+        budget=budget,
+        clock=clock,
+    )

@@ -1,10 +1,10 @@
-"""How a problem in a file is put: file, dotted key, what was given, what is allowed."""
+"""Put problems in a file into words: file, dotted key, what was given, what is allowed."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
@@ -12,8 +12,18 @@ from typing import Final
 from attrs import evolve, frozen
 
 from resilient.errors import ConfigError
+from resilient.support.text import printable
 
-__all__ = ["KeyPath", "Problem", "dotted", "from_error", "misfit", "nearest", "unknown_keys"]
+__all__ = [
+    "KeyPath",
+    "NamedCodeError",
+    "Problem",
+    "dotted",
+    "from_error",
+    "misfit",
+    "nearest",
+    "unknown_keys",
+]
 
 KeyPath = tuple[str | int, ...]
 
@@ -25,19 +35,20 @@ _SHOWN: Final = 100
 # Unknown keys of a table that a near one is looked for; each takes a tenth of a millisecond.
 _MOST_HINTS: Final = 100
 
-# In a URL it is a credential, wherever the URL stands; the end of a long text may be cut off.
-_USERINFO: Final = re.compile(r"(?<=://)(?:[^\s'\"]*@|[^\s'\"/]*…)")
+# In a URL it is a credential, wherever the URL stands. The end of a long text has been cut off,
+# and with it the "@" that would tell; an ellipsis elsewhere stands for what is hidden already.
+_USERINFO: Final = re.compile(r"(?<=://)(?:[^\s'\"]*@|[^\s'\"/]*…\Z)")
 
 
 @frozen
 class Problem:
-    """Something that is wrong at a place.
+    """A problem at one place in a file.
 
     Attributes:
-        path: The keys that lead there; an integer is a place in an array, from 0.
-        message: What to say after the key.
-        given: What was given, as text.
-        allowed: What is allowed.
+        path: The keys that lead there; an integer is an index in an array, from 0.
+        message: The text after the key.
+        given: The value that was given, as text.
+        allowed: The values that are allowed, in words.
     """
 
     path: KeyPath
@@ -46,11 +57,11 @@ class Problem:
     allowed: str | None
 
     def below(self, table: KeyPath) -> Problem:
-        """The same, in a table further down."""
+        """Return the same problem, in a table further down."""
         return evolve(self, path=(*table, *self.path))
 
     def error(self, file: str | None) -> ConfigError:
-        """The problem as an error, in a file."""
+        """Return the problem as an error."""
         where = _public(dotted(self.path)) or "the top level"
         message = f"{where} {_public(self.message)}"
         return ConfigError(
@@ -62,13 +73,34 @@ class Problem:
         )
 
 
+class NamedCodeError(ConfigError):
+    """A file names code that the program does not allow; the text follows the key."""
+
+    @classmethod
+    def of_module(cls, name: str, module: str, modules: Collection[str]) -> NamedCodeError:
+        """Return the error for a name.
+
+        Args:
+            name: The name.
+            module: The module in it.
+            modules: The modules that are allowed.
+        """
+        given = repr(name if len(name) <= _SHOWN else name[: _SHOWN - 1] + "…")
+        wanted = ", ".join(json.dumps(each) for each in sorted({*modules, module}))
+        allowed = f"load_services(..., code=[{wanted}]), or --allow-code on the command line"
+        message = f"names code, {given}, and that has to be allowed: by {allowed}"
+        return cls(message, given=given, allowed=f"allowed by {allowed}")
+
+
 def misfit(path: KeyPath, given: object, allowed: str) -> Problem:
-    """A value that is not allowed."""
+    """Return the problem of a value that is not allowed."""
     return from_error(path, ConfigError.of("", given, allowed))
 
 
 def from_error(path: KeyPath, error: ConfigError) -> Problem:
-    """What is wrong with a field, said of a key."""
+    """Return an error about a field as a problem of a key."""
+    if isinstance(error, NamedCodeError):
+        return Problem(path, str(error), error.given, error.allowed)
     if error.allowed is None:
         return Problem(path, f"is wrong: {error}", None, None)
     # Files know no None.
@@ -82,7 +114,7 @@ def unknown_keys(
     known: Iterable[str],
     elsewhere: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Problem]:
-    """Keys that mean nothing where they stand. Values may be secrets, and are not shown.
+    """Return a problem for each key that means nothing. Values may be secrets, and are not shown.
 
     Args:
         table: The keys that lead to the table.
@@ -104,12 +136,12 @@ def unknown_keys(
 
 
 def nearest(slip: str, known: Iterable[str], likeness: float = 0.6) -> str:
-    """The known name that a slip of the pen was meant for, or ""."""
+    """Return the known name that is most like a misspelt one, or ""."""
     return next(iter(get_close_matches(slip, list(known), 1, likeness)), "")
 
 
 def dotted(path: KeyPath) -> str:
-    """Keys as TOML writes them; what is no bare key is quoted."""
+    """Return keys as TOML writes them; what is no bare key is quoted."""
     text = ""
     for key in path:
         if isinstance(key, int):
@@ -122,16 +154,13 @@ def dotted(path: KeyPath) -> str:
 def _key(key: str) -> str:
     if _BARE.fullmatch(key):
         return key
-    shown = key if len(key) <= _SHOWN else key[: _SHOWN - 1] + "…"
+    shown = _USERINFO.sub("…@", key)
+    if len(shown) > _SHOWN:
+        shown = shown[: _SHOWN - 1] + "…"
     # What JSON escapes in a text, and how, TOML does too.
     return json.dumps(shown, ensure_ascii=not shown.isprintable())
 
 
 def _public(text: str) -> str:
-    """The text in one line, without the userinfo of URLs in it."""
-    text = _USERINFO.sub("…@", text)
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
+    """Return the text in one line, without the userinfo of URLs in it."""
+    return printable(_USERINFO.sub("…@", text))

@@ -1,4 +1,4 @@
-"""A table of settings as a policy, or everything that is wrong with it at once."""
+"""Make a policy of a table of settings, or find everything that is wrong with it at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from cattrs.errors import (
 
 from resilient.errors import ConfigError
 from resilient.pipeline.policy import Policy
-from resilient.services.config.converter import converter
+from resilient.services.config.code import Code
+from resilient.services.config.converter import to_policy
 from resilient.services.config.keys import dotted_keys, keys_of
 from resilient.services.config.problems import KeyPath, Problem, from_error, unknown_keys
 
@@ -24,19 +25,20 @@ __all__ = ["structure"]
 
 
 def structure(
-    values: Mapping[str, Any], also_known: tuple[str, ...] = ()
+    values: Mapping[str, Any], code: Code, also_known: tuple[str, ...] = ()
 ) -> tuple[Policy | None, list[Problem]]:
-    """The policy that a table describes, or None and everything that is wrong with it.
+    """Return the policy that a table describes, or None and everything that is wrong with it.
 
     Args:
         values: The table.
+        code: Imports the code that it names.
         also_known: Keys that such a table may hold besides, which are read elsewhere.
     """
     problems: list[Problem] = []
     incomplete: set[KeyPath] = set()
     while True:
         try:
-            policy = converter().structure(values, Policy)
+            policy = to_policy(values, code)
         except BaseValidationError as group:
             found = list(_found(group, (), also_known))
         else:
@@ -55,12 +57,13 @@ def structure(
 
 @frozen
 class _Finding:
-    """A problem, and what it takes to go on without it.
+    """A problem, and the value to leave out in order to look for more.
 
     Attributes:
-        table: The table that is at fault.
-        pruned: What to leave out.
-        is_contradiction: Whether each of its values is right by itself.
+        problem: The problem.
+        table: The path of the table that is at fault.
+        pruned: The path of the value to leave out.
+        is_contradiction: True if each value of the table is right by itself.
     """
 
     problem: Problem
@@ -72,7 +75,7 @@ class _Finding:
 def _found(
     group: BaseValidationError, table: KeyPath, also_known: tuple[str, ...] = ()
 ) -> Iterator[_Finding]:
-    """What a group of cattrs' holds."""
+    """Return the problems in a group of cattrs' errors."""
     for error in group.exceptions:
         path = (*table, *_place(error))
         if isinstance(error, BaseValidationError):
@@ -104,7 +107,7 @@ def _finding(problem: Problem, path: KeyPath) -> _Finding:
 
 
 def _place(error: Exception) -> KeyPath:
-    """The key or the index that cattrs noted on an error."""
+    """Return the key or the index that cattrs noted on an error, or nothing."""
     for note in getattr(error, "__notes__", ()):
         if isinstance(note, AttributeValidationNote):
             return (note.name,)
@@ -114,13 +117,13 @@ def _place(error: Exception) -> KeyPath:
 
 
 def _whole(path: KeyPath) -> KeyPath:
-    """The path as far as the first array: a part of one cannot be left out."""
+    """Return the path as far as the first array: a part of an array cannot be left out."""
     place = next((place for place, key in enumerate(path) if isinstance(key, int)), len(path))
     return path[:place]
 
 
 def _without(values: Mapping[str, Any], paths: Iterable[KeyPath]) -> Mapping[str, Any]:
-    """The values, but for some of them."""
+    """Return the values without those at some paths."""
     rest = _copied(values)
     for *above, key in paths:
         table = reduce(lambda found, each: found.get(each, {}), above, rest)
@@ -129,7 +132,7 @@ def _without(values: Mapping[str, Any], paths: Iterable[KeyPath]) -> Mapping[str
 
 
 def _copied(values: Mapping[Any, Any]) -> dict[Any, Any]:
-    """A copy of tables within tables."""
+    """Copy tables within tables."""
     return {
         key: _copied(value) if isinstance(value, Mapping) else value
         for key, value in values.items()

@@ -12,7 +12,7 @@ from resilient import ConfigError
 FILE = """
 [services.billing]
 match = "https://billing.example"
-retry = { max_attempts = 2, judge = "os.path:exists" }
+retry = { max_attempts = 2 }
 
 [services.pipeline]
 match = "https://other.example"
@@ -53,3 +53,10 @@ def test_what_is_not_there_is_said(path: str) -> None:
         from_file(path, "shop")
     with pytest.raises(ConfigError, match=r"nowhere\.toml"):
         from_file("nowhere.toml")
+
+
+def test_code_that_a_file_names_is_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "resilient.toml"
+    path.write_text('[default]\nretry.judge = "os.path:exists"')
+    with pytest.raises(ConfigError, match=r"default\.retry\.judge names code, 'os\.path:exists'"):
+        from_file(str(path))

@@ -1,8 +1,11 @@
 """The command line: what it answers, and with which status."""
 
 import logging
+import subprocess
 import sys
-from importlib.metadata import entry_points
+import tomllib
+from importlib.metadata import PackageNotFoundError, entry_points
+from pathlib import Path
 
 import click
 import pytest
@@ -10,6 +13,9 @@ import pytest
 from resilient.__main__ import main
 from resilient.cli import app
 from resilient.cli.demo import play
+from tests.unit.cli.support import environment
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -47,6 +53,40 @@ def test_the_version(arguments: list[str], capsys: Captured) -> None:
     arguments.append("--version")
     assert main() == 0
     assert capsys.readouterr().out.startswith("resilient, version ")
+
+
+def test_the_version_of_a_checkout_that_is_not_installed(
+    arguments: list[str], capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(app, "version", version)
+    arguments.append("--version")
+    assert main() == 0
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert capsys.readouterr().out == (
+        f"resilient, version {project['version']} (a checkout that is not installed)\n"
+    )
+    # Copied from there without the rest.
+    monkeypatch.setattr(app, "__file__", "/nowhere/resilient/cli/app.py")
+    assert main() == 0
+    assert capsys.readouterr().out == "resilient, version unknown (not installed)\n"
+
+
+def test_the_working_directory_is_no_place_to_import_from(tmp_path: Path) -> None:
+    """As with the console script: what lies there is not taken for a library."""
+    for name in ("click", "rich", "tomllib", "cattrs"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('taken for the library')")
+    done = subprocess.run(
+        [sys.executable, "-m", "resilient", "--version"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("resilient, version ")
 
 
 @pytest.mark.parametrize(

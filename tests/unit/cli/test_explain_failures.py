@@ -12,7 +12,7 @@ from resilient import Backoff, BreakerPolicy, ErrorPolicy, Policy, RetryPolicy
 from resilient.cli.explain.case import Case
 from resilient.cli.explain.failures import Failure, failures
 from resilient.cli.explain.notes import notes
-from resilient.cli.explain.rows import failure_rows
+from resilient.cli.explain.report import failure_rows
 from resilient.cli.explain.times import times
 from resilient.envelopes import CodeRule
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from resilient import Backoff, ErrorPolicy, Policy, RetryPolicy
-from resilient.cli.explain.rows import time_rows
-from resilient.cli.explain.times import Times, times
-from resilient.cli.explain.waits import waits
+from resilient.cli.explain.report import time_rows
+from resilient.cli.explain.times import Times, times, waits
 
 
 def retry(**changes: Any) -> RetryPolicy:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.support import SERVICES, environment, run
+from tests.unit.cli.support import SERVICES, environment, run, words
 
 URL = "https://api.mavio.example/meetings"
+
+COMMANDS = pytest.mark.parametrize("command", [["check"], ["explain", URL]], ids=lambda it: it[0])
 
 # Six things are wrong with it, in as many places.
 WRONG = """
@@ -52,7 +54,7 @@ def file(directory: Path, content: str | bytes, name: str = "services.toml") -> 
         ("[default]\nextends = 'default'", "default.extends must be "),
     ],
 )
-@pytest.mark.parametrize("command", [["check"], ["explain", URL]], ids=["check", "explain"])
+@COMMANDS
 def test_what_is_wrong_is_told_in_a_line_of_its_own(
     command: list[str], content: str | bytes, complaint: str, tmp_path: Path
 ) -> None:
@@ -66,11 +68,28 @@ def test_what_is_wrong_is_told_in_a_line_of_its_own(
     assert result.stderr == ""
 
 
-def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.toml", tmp_path, Path("nul\0.toml")):
-        result = run("check", path)
-        assert result.exit_code == 1
-        assert "cannot be read: " in result.stdout
+@COMMANDS
+def test_a_file_that_cannot_be_read_is_no_file_with_a_problem(
+    command: list[str], tmp_path: Path
+) -> None:
+    for path in (tmp_path / "none.toml", tmp_path, Path("nul\0.toml"), tmp_path / "a" / "b.toml"):
+        result = run(command[0], path, *command[1:])
+        assert result.exit_code == 2
+        (line,) = result.stdout.splitlines()
+        assert "cannot be read: " in line
+        result = run(command[0], path, *command[1:], "--json")
+        assert result.exit_code == 2
+        told = json.loads(result.stdout)
+        assert (told["file"], told["ok"]) == (str(path), False)
+        (problem,) = told["problems"]
+        assert "cannot be read: " in problem["message"]
+
+
+@COMMANDS
+def test_the_help_says_which_status_is_which(command: list[str], tmp_path: Path) -> None:
+    said = words(run(command[0], "--help").stdout)
+    assert "The exit status is 1 if something is wrong with the file" in said
+    assert "2 if it cannot be read" in said
 
 
 def test_all_problems_are_told_at_once_and_counted(tmp_path: Path) -> None:
@@ -92,7 +111,7 @@ def test_all_problems_are_told_at_once_and_counted(tmp_path: Path) -> None:
     assert "hunter2" not in result.stdout
 
 
-@pytest.mark.parametrize("command", [["check"], ["explain", URL]], ids=["check", "explain"])
+@COMMANDS
 def test_problems_for_a_program(command: list[str], tmp_path: Path) -> None:
     path = file(tmp_path, WRONG)
     result = run(command[0], path, *command[1:], "--json")
@@ -131,48 +150,6 @@ def test_a_name_that_looks_like_an_option_needs_the_usual_dashes(tmp_path: Path)
     result = run("check", "-dash.toml")
     assert result.exit_code == 2
     assert "No such option" in result.stderr
-
-
-NAMING = """
-[services.own]
-match = "https://own.example"
-retry = { judge = "rules:judge" }
-"""
-
-RULES = """
-print("imported")
-import json  # not the one beside this
-def judge(request, outcome):
-    return json.dumps(None) == "null"
-"""
-
-
-def test_what_a_file_names_is_found_where_the_command_runs(tmp_path: Path) -> None:
-    file(tmp_path, NAMING)
-    file(tmp_path, RULES, "rules.py")
-    file(tmp_path, "raise SystemExit('taken for the library')", "json.py")
-    # As the console script starts: without the current folder among the places to import from.
-    start = "from resilient.__main__ import main; import sys; sys.exit(main())"
-    arguments = ["-c", f"import sys; sys.path.remove(''); {start}", "check", "services.toml"]
-    done = subprocess.run(
-        [sys.executable, *arguments, "--json"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    (service,) = json.loads(done.stdout)["services"]
-    assert service["settings"]["retry.judge"] == "rules:judge"
-    # What it prints stands apart from the answer.
-    assert done.stderr == "imported\n"
-
-
-def test_the_places_to_import_from_stay_as_they_were(tmp_path: Path) -> None:
-    before = list(sys.path)
-    run("check", file(tmp_path, SERVICES))
-    run("check", file(tmp_path, WRONG))
-    assert sys.path == before
 
 
 @pytest.mark.parametrize("library", ["cattrs", "click", "rich"])

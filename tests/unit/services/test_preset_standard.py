@@ -56,8 +56,8 @@ EVERY_KEY = {
 def test_it_is_the_standard_policy() -> None:
     assert policy_of({"extends": "standard"}) == Policy()
     services = load_services({"default": {"extends": "standard"}})
-    assert services.default is not None
-    assert services.default.policy == Policy()
+    assert services.default_pipeline is not None
+    assert services.default_pipeline.policy == Policy()
 
 
 def test_nothing_in_it_counts() -> None:

@@ -7,26 +7,7 @@ import itertools
 import pytest
 from yarl import URL
 
-from resilient.services import Pattern
-from resilient.services.router import Router
-
-
-def made(*patterns: str) -> Router[str]:
-    """A router whose patterns lead to themselves."""
-    made: Router[str] = Router()
-    for text in patterns:
-        assert made.add(Pattern.parse(text), text) is None
-    return made
-
-
-def taker(router: Router[str], url: str) -> str | None:
-    """The pattern that takes a URL."""
-    route = router.find(URL(url))
-    if route is None:
-        return None
-    assert route.pattern == Pattern.parse(route.target)
-    return route.target
-
+from tests.unit.services.support import router_of, taker
 
 SPECIFIC = [
     "https://api.eu.mavio.example/v4/users",
@@ -46,8 +27,8 @@ def test_the_most_specific_wins(taken_away: int) -> None:
     left = SPECIFIC[taken_away:]
     expected = left[0] if left else None
     url = "https://api.eu.mavio.example/v4/users/7?q=1"
-    assert taker(made(*left), url) == expected
-    assert taker(made(*reversed(left)), url) == expected
+    assert taker(router_of(*left), url) == expected
+    assert taker(router_of(*reversed(left)), url) == expected
 
 
 @pytest.mark.parametrize(
@@ -77,7 +58,7 @@ def test_the_most_specific_wins(taken_away: int) -> None:
     ],
 )
 def test_each_url_has_its_pattern(url: str, taken_by: str | None) -> None:
-    assert taker(made(*SPECIFIC), url) == taken_by
+    assert taker(router_of(*SPECIFIC), url) == taken_by
 
 
 @pytest.mark.parametrize(
@@ -96,12 +77,12 @@ def test_each_url_has_its_pattern(url: str, taken_by: str | None) -> None:
 def test_an_origin_whose_paths_do_not_match_leaves_a_url_to_a_wildcard(
     url: str, taken_by: str
 ) -> None:
-    found = made("https://api.example/v4", "https://*.api.example/v4", "https://*.example")
+    found = router_of("https://api.example/v4", "https://*.api.example/v4", "https://*.example")
     assert taker(found, url) == taken_by
 
 
 def test_without_a_wildcard_such_a_url_is_nobodys() -> None:
-    assert taker(made("https://api.example/v4", "https://*.api.example"), ONE) is None
+    assert taker(router_of("https://api.example/v4", "https://*.api.example"), ONE) is None
 
 
 ONE = "https://api.example"
@@ -169,7 +150,7 @@ def test_paths_are_matched_by_whole_segments(
     prefixes: list[str], path: str, taken_by: str | None
 ) -> None:
     for order in itertools.permutations(prefixes):
-        found = made(*(ONE + prefix for prefix in order))
+        found = router_of(*(ONE + prefix for prefix in order))
         assert taker(found, ONE + path) == (None if taken_by is None else ONE + taken_by)
 
 
@@ -191,7 +172,7 @@ def test_paths_are_matched_by_whole_segments(
     ],
 )
 def test_a_websocket_belongs_to_the_origin_of_its_handshake(url: str, taken_by: str | None) -> None:
-    found = made(
+    found = router_of(
         "https://api.example",
         "https://api.example/v4",
         "https://*.api.example",
@@ -220,7 +201,7 @@ def test_a_websocket_belongs_to_the_origin_of_its_handshake(url: str, taken_by: 
     ],
 )
 def test_hosts_are_compared_in_their_normal_form(url: str, taken_by: str | None) -> None:
-    found = made(
+    found = router_of(
         "https://api.example",
         "https://bücher.example",
         "https://*.bücher.example",
@@ -250,5 +231,70 @@ def test_hosts_are_compared_in_their_normal_form(url: str, taken_by: str | None)
     ],
 )
 def test_what_has_no_origin_is_nobodys(url: str) -> None:
-    found = made("https://api.example", "https://*.example", "http://none", "http://*.none")
+    found = router_of("https://api.example", "https://*.example", "http://none", "http://*.none")
     assert found.find(URL(url)) is None
+
+
+FORMS = [
+    # (a URL as it is written, the pattern that takes it)
+    ("https://API.Example/v4", "https://api.example/v4"),
+    ("https://API.EXAMPLE.:443/v4", "https://api.example/v4"),
+    ("https://api.example..:0443/v4", "https://api.example/v4"),
+    ("https://api.example:/v4", "https://api.example/v4"),
+    ("HTTPS://user:pw@Api.Example/v4", "https://api.example/v4"),
+    ("WSS://API.example/v4", "https://api.example/v4"),
+    ("https://X.API.Example/v4", "https://*.api.example"),
+    ("https://BÜCHER.example", "https://bücher.example"),
+    ("https://XN--BCHER-KVA.example", "https://bücher.example"),
+    ("https://bücher\u3002example", "https://bücher.example"),
+    ("http://[0:0:0:0:0:0:0:1]/x", "http://[::1]"),
+    ("http://[::0001]:80/x", "http://[::1]"),
+    ("http://[2001:DB8::A]", "http://[2001:db8::a]"),
+    ("http://[::FFFF:1.2.3.4]", "http://[::ffff:102:304]"),
+    ("https://api.example/%764", "https://api.example/v4"),
+    ("https://api.example/v4/%61", "https://api.example/v4/a"),
+    ("https://api.example/v4/%7Eme", "https://api.example/v4/~me"),
+    ("https://api.example/v4/a%2fb/c", "https://api.example/v4/a%2Fb"),
+    ("https://api.example/v4/a%2Fb", "https://api.example/v4/a%2Fb"),
+    ("https://api.example/v4/a/b", "https://api.example/v4/a"),
+    ("https://api.example/v4/%c3%A4", "https://api.example/v4/ä"),
+    ("https://api.example/v4/ä", "https://api.example/v4/ä"),
+    ("https://api.example/v4/{id}", "https://api.example/v4/{id}"),
+    ("https://api.example/x/../v4", "https://api.example/v4"),
+    ("https://api.example/v4/./a", "https://api.example/v4/a"),
+    ("https://api.example/v4/x/..", "https://api.example/v4"),
+    ("https://api.example/v4/a/b/%2e%2E/%2e./../..", "https://api.example"),
+    ("https://api.example/../../v4", "https://api.example/v4"),
+    ("https://api.example/v4/..", "https://api.example"),
+    ("https://api.example/v4/%2E%2e/v5", "https://api.example"),
+    # As they are.
+    ("https://api.example//v4", "https://api.example"),
+    ("https://api.example/v4//a", "https://api.example/v4"),
+    ("https://api.example/V4", "https://api.example"),
+    ("https://api.example/v4/.a", "https://api.example/v4"),
+    ("https://api.example/...", "https://api.example"),
+    ("https://api.example/v%34%", "https://api.example"),
+    ("https://api.example:8443/v4", None),
+    ("https://%61pi.example/v4", None),
+    ("https://api.example%2e/v4", None),
+    ("http://None/x", "http://none"),
+]
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+@pytest.mark.parametrize(("text", "taken_by"), FORMS)
+def test_a_url_has_its_pattern_in_whatever_form_it_is(
+    text: str, taken_by: str | None, encoded: bool
+) -> None:
+    """As it is: `URL(..., encoded=True)`, or a redirect that is not requoted."""
+    patterns = {str(each): str(each) for _, each in FORMS if each is not None}
+    found = router_of(*patterns, *(f"{each}/never" for each in patterns))
+    for _ in range(2):  # the second time from memory
+        route = found.find(URL(text, encoded=encoded))
+        assert (route and route.target) == taken_by
+
+
+def test_a_url_without_a_host_is_not_taken_for_one_of_the_host_none() -> None:
+    found = router_of("http://none", "https://*.example")
+    for url in (URL("http:a"), URL("http://None/a", encoded=True), URL("http:b")):
+        assert (found.find(url) is not None) == (url.raw_host == "None")

@@ -7,30 +7,17 @@ from yarl import URL
 
 from resilient.services import Pattern, router
 from resilient.services.router import Router
+from tests.unit.services.support import router_of, taker
 
 ONE = "https://api.example"
 
 
-def made(*patterns: str) -> Router[str]:
-    """A router whose patterns lead to themselves."""
-    made: Router[str] = Router()
-    for text in patterns:
-        assert made.add(Pattern.parse(text), text) is None
-    return made
-
-
-def taker(router: Router[str], url: str) -> str | None:
-    """The pattern that takes a URL."""
-    route = router.find(URL(url))
-    return None if route is None else route.target
-
-
 def test_a_router_without_patterns_finds_nothing() -> None:
-    assert made().find(URL("https://api.example")) is None
+    assert router_of().find(URL("https://api.example")) is None
 
 
 def test_adding_the_same_again_gives_back_what_was_there_and_leaves_it() -> None:
-    found = made("https://api.example", "https://api.example/v4")
+    found = router_of("https://api.example", "https://api.example/v4")
     for text in ("https://API.example:443/", "https://api.example/v4/"):
         pattern = Pattern.parse(text)
         assert found.add(pattern, "other") == str(pattern)
@@ -49,7 +36,7 @@ def test_what_is_falsy_can_be_led_to() -> None:
 
 
 def test_routers_share_nothing() -> None:
-    one, other = made(ONE), made()
+    one, other = router_of(ONE), router_of()
     assert taker(one, ONE) == ONE
     assert taker(other, ONE) is None
 
@@ -71,7 +58,7 @@ LATER = [
 def test_what_was_asked_for_is_not_remembered_beyond_the_next_addition(
     before: list[str], url: str, added: str
 ) -> None:
-    found = made(*before)
+    found = router_of(*before)
     assert taker(found, url) != added
     found.add(Pattern.parse(added), added)
     assert taker(found, url) == added
@@ -79,7 +66,7 @@ def test_what_was_asked_for_is_not_remembered_beyond_the_next_addition(
 
 def test_the_memory_of_origins_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(router, "_MOST_ASKED", 5)
-    found = made("https://*.example", "https://api.example/v4")
+    found = router_of("https://*.example", "https://api.example/v4")
     largest = 0
     for number in range(40):
         assert taker(found, f"https://h{number}.example") == "https://*.example"
@@ -94,7 +81,7 @@ def test_thousands_of_origins_are_remembered() -> None:
 
 
 def test_an_origin_is_looked_up_once() -> None:
-    found = made("https://*.example")
+    found = router_of("https://*.example")
     assert taker(found, "https://a.b.example/x") == "https://*.example"
     # Whoever asks again does not go through the patterns again.
     found._origins.clear()

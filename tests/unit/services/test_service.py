@@ -16,9 +16,8 @@ from resilient import (
     Service,
 )
 from resilient.services import Pattern
+from tests.unit.services.support import MAVIO, MEETERGO
 
-MAVIO = "https://api.mavio.example"
-MEETERGO = "https://api.meetergo.example"
 QUICK = Policy(total_timeout=20)
 
 

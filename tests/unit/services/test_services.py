@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from yarl import URL
 
 from resilient import (
     AttemptTimeout,
-    BreakerPolicy,
     Deadline,
     NormalizeErrors,
     Pipeline,
     Policy,
-    RetryPolicy,
     Service,
     Services,
 )
-
-MAVIO = "https://api.mavio.example"
-MEETERGO = "https://api.meetergo.example"
-
-# One attempt, and a breaker that one failure opens.
-FRAGILE = Policy(
-    retry=RetryPolicy(max_attempts=1), breaker=BreakerPolicy(consecutive_failures=1, open_for=60)
-)
-
-
-def two(**settings: Any) -> Services:
-    return Services(
-        [Service("mavio", MAVIO, FRAGILE), Service("meetergo", MEETERGO, FRAGILE)], **settings
-    )
+from tests.unit.services.support import FRAGILE, MAVIO, MEETERGO, two
 
 
 def test_services_are_a_mapping_of_names_to_pipelines() -> None:
@@ -101,6 +85,23 @@ def test_services_are_the_same_only_if_they_share_their_state() -> None:
     assert dict(one) != one
     assert len({one, other, one}) == 2
     assert hash(one) == hash(one)
+
+
+@pytest.mark.parametrize("default", [None, Policy()])
+def test_services_are_true_whatever_they_hold(default: Policy | None) -> None:
+    for made in ([], [Service("mavio", MAVIO)]):
+        services = Services(made, default=default)
+        assert bool(services) is True
+        assert len(services) == len(made)
+
+
+def test_the_default_is_a_policy_and_its_pipeline_a_pipeline() -> None:
+    policy = Policy(total_timeout=50)
+    services = Services([], default=policy)
+    assert services.default is policy
+    assert services.default_pipeline is not None
+    assert services.default_pipeline.policy == policy
+    assert (Services([]).default, Services([]).default_pipeline) == (None, None)
 
 
 def test_services_tell_what_they_were_made_from() -> None:

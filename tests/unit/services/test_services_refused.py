@@ -11,6 +11,7 @@ import pytest
 
 from resilient import (
     AttemptTimeout,
+    BudgetPolicy,
     CircuitBreaker,
     ConfigError,
     NormalizeErrors,
@@ -22,9 +23,7 @@ from resilient import (
     Services,
 )
 from resilient.pipeline.branches import Branches
-
-MAVIO = "https://api.mavio.example"
-MEETERGO = "https://api.meetergo.example"
+from tests.unit.services.support import MAVIO, MEETERGO
 
 
 @pytest.mark.parametrize(
@@ -37,6 +36,7 @@ MEETERGO = "https://api.meetergo.example"
         ("a", {}, "Services must be made of Service values, not 'a'"),
         ([], {"default": Service("a", MAVIO)}, "Services.default must be None or a Policy, not"),
         ([], {"default": Pipeline()}, "Services.default must be None or a Policy, not <Pipeline"),
+        ([], {"budget": BudgetPolicy()}, "Services.budget must be None or a RetryBudget, not"),
         ([], {"listeners": [5]}, None),
         ([Service("a", MAVIO)], {"listeners": [5]}, "listeners must be plain"),
         ([Service("a", MAVIO)], {"key": 5}, "CircuitBreaker.key must be a plain"),

@@ -15,26 +15,18 @@ from yarl import URL
 from resilient import (
     Backoff,
     BreakerPolicy,
+    BudgetPolicy,
     Event,
     Policy,
+    RetryBudget,
     RetryPolicy,
     Service,
     Services,
 )
+from tests.unit.services.support import FRAGILE, MAVIO, MEETERGO, two
 
-MAVIO = "https://api.mavio.example"
-MEETERGO = "https://api.meetergo.example"
-
-# One attempt, and a breaker that one failure opens.
-FRAGILE = Policy(
-    retry=RetryPolicy(max_attempts=1), breaker=BreakerPolicy(consecutive_failures=1, open_for=60)
-)
-
-
-def two(**settings: Any) -> Services:
-    return Services(
-        [Service("mavio", MAVIO, FRAGILE), Service("meetergo", MEETERGO, FRAGILE)], **settings
-    )
+# One retry in ten seconds, however many calls there are.
+ONE_IN_ALL = BudgetPolicy(ratio=0.001, min_per_second=0.1, window=10)
 
 
 Run = Callable[..., Awaitable[str]]
@@ -114,7 +106,7 @@ async def test_the_rest_are_under_the_default_or_left_alone(
     run: Run, default: Policy | None, result: str
 ) -> None:
     services = two(default=default)
-    assert (services.default is None) == (default is None)
+    assert (services.default_pipeline is None) == (default is None)
     assert await run(services, "https://other.example", fails=True) == result
     assert await run(services, MAVIO, fails=True) == "ConnectionFailedError"
 
@@ -167,8 +159,25 @@ async def test_all_pipelines_have_the_key_and_the_clock(run: Run) -> None:
     assert set(asked) == {"api.mavio.example", "other.example"}
     assert clock.slept == [7, 7]
     assert services["mavio"].breaker.circuit("acme").state == "open"
-    assert services.default is not None
-    assert services.default.breaker.circuit("acme").state == "open"
+    assert services.default_pipeline is not None
+    assert services.default_pipeline.breaker.circuit("acme").state == "open"
+
+
+@pytest.mark.parametrize(("budget", "retries"), [(None, 3), (RetryBudget(ONE_IN_ALL), 1)])
+async def test_services_may_share_a_retry_budget(
+    run: Run, budget: RetryBudget | None, retries: int
+) -> None:
+    clock = Standing()
+    policy = Policy(
+        retry=RetryPolicy(
+            max_attempts=2, backoff=Backoff(base=0.1, jitter="none"), budget=ONE_IN_ALL
+        )
+    )
+    made = [Service("mavio", MAVIO, policy), Service("meetergo", MEETERGO, policy)]
+    services = Services(made, default=policy, budget=budget, clock=clock)
+    for url in (MAVIO, MEETERGO, "https://other.example"):
+        await run(services, url, fails=True)
+    assert len(clock.slept) == retries
 
 
 class Standing:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from resilient import ConfigError
-from resilient.support.references import load_reference
+from resilient.support.references import load_reference, split_reference
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A place to import from."""
+    """Somewhere to import from."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     return tmp_path
@@ -25,15 +25,34 @@ def test_what_a_reference_stands_for() -> None:
     assert load_reference("os:getcwd") is os.getcwd
     assert load_reference("os.path:join") is os.path.join
     assert load_reference("collections.abc:Mapping.get") is collections.abc.Mapping.get
-    assert load_reference("os:") is os
+    assert split_reference("a.b:C.d") == ("a.b", ["C", "d"])
 
 
-@pytest.mark.parametrize("text", ["", "os", "os.path.join", "KeyError"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "os", "os.path.join", "KeyError"),
+        *(
+            ":",
+            ":x",
+            "os:",
+            "os path:x",
+            "..os:x",
+            "\0:x",
+            "os:get cwd",
+            "os:x:y",
+            "os:x.",
+            "os:.x",
+        ),
+        *("__main__:x", "os:__dict__", "os:getcwd.__self__", "a.__init__:x", "os:__x"),
+    ],
+)
 def test_what_is_no_reference(text: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load_reference(text)
-    assert caught.value.allowed == '"package.module:name"'
-    assert caught.value.given == repr(text)
+    for use in (load_reference, split_reference):
+        with pytest.raises(ConfigError) as caught:
+            use(text)
+        assert caught.value.allowed == '"package.module:name"'
+        assert caught.value.given == repr(text)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +61,8 @@ def test_what_is_no_reference(text: str) -> None:
         ("acme_missing:x", "ModuleNotFoundError: No module named 'acme_missing'"),
         ("os.path.acme:x", "ModuleNotFoundError: "),
         ("os:acme", "AttributeError: "),
-        (":", "ValueError: "),
-        (":x", "ValueError: "),
-        ("os path:x", "ValueError: "),
-        ("..os:x", "ValueError: "),
-        ("\0:x", "ValueError: "),
+        ("os:path.join", "AttributeError: 'join' is in no module and in no class"),
+        ("sys:flags.debug", "AttributeError: 'debug' is in no module and in no class"),
     ],
 )
 def test_what_is_not_there(text: str, reason: str) -> None:

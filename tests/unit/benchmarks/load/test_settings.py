@@ -17,7 +17,7 @@ from tests.unit.benchmarks.load.support import scenario
 FILE = """
 [services.billing]
 match = "https://billing.example"
-retry = { max_attempts = 2, judge = "os.path:exists" }
+retry = { max_attempts = 2 }
 
 [services.pipeline]
 match = "https://other.example"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -13,10 +13,12 @@ from resilient import ConfigError, load_services
 __all__ = ["error", "places", "service"]
 
 
-def error(source: str | os.PathLike[str] | Mapping[str, Any]) -> ConfigError:
+def error(
+    source: str | os.PathLike[str] | Mapping[str, Any], code: bool | Iterable[str] = False
+) -> ConfigError:
     """The error that loading comes to."""
     with pytest.raises(ConfigError) as caught:
-        load_services(source)
+        load_services(source, code=code)
     return caught.value
 
 

@@ -127,7 +127,7 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
             [
                 (["nested", "flat"], ("nested", "flat")),
                 ("problem", "problem"),
-                ([f"{HERE}:parse_nothing"], (f"{HERE}:parse_nothing",)),
+                ([f"{HERE}:parse_nothing"], (parse_nothing,)),
             ],
             "array",
         ),

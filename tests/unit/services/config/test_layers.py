@@ -176,12 +176,77 @@ def test_a_service_of_the_name_of_a_preset_extends_that() -> None:
     assert found["mavio"].total_timeout == 50
 
 
-def test_a_service_comes_before_a_preset_of_its_name() -> None:
+@pytest.mark.parametrize("name", sorted(preset_tables()))
+def test_a_service_does_not_change_what_the_name_of_a_preset_means(name: str) -> None:
+    """A name that a preset has means the preset; `services.NAME` means the service."""
+    plain = policies({"services": tables(other={"extends": name})})["other"]
+    document: dict[str, Any] = {
+        "presets": {"p": {"extends": name}},
+        "default": {"extends": name},
+        "services": {
+            **tables(other={"extends": name}, on_p={"extends": "p"}),
+            **tables(**{name: {"extends": name, "total_timeout": 70, "retry": {"codes": ["x"]}}}),
+            **tables(meant={"extends": f"services.{name}"}),
+        },
+    }
+    read = read_configuration(document)
+    found = {each.name: each.policy for each in read.services}
+    assert found["other"] == found["on_p"] == read.default == plain
+    assert found["meant"] == found[name]
+    assert found["meant"].total_timeout == 70
+    assert "x" in retry(found["meant"]).codes
+    # Also where the service itself extends nothing.
+    del document["services"][name]["extends"]
+    found = policies(document)
+    assert found["other"] == plain
+    assert found["meant"] == Policy(total_timeout=70, retry=RetryPolicy(codes=["x"]))
+
+
+def test_the_same_of_presets_of_the_file() -> None:
     document = {
         "presets": {"x": {"total_timeout": 50}},
-        "services": tables(x={"extends": "x", "attempt_timeout": 5}, y={"extends": "x"}),
+        "services": tables(
+            x={"extends": "x", "attempt_timeout": 5},
+            y={"extends": "x"},
+            z={"extends": "services.x"},
+        ),
     }
-    assert policies(document)["y"] == Policy(total_timeout=50, attempt_timeout=5)
+    assert policies(document)["x"] == Policy(total_timeout=50, attempt_timeout=5)
+    assert policies(document)["y"] == Policy(total_timeout=50)
+    assert policies(document)["z"] == policies(document)["x"]
+
+
+def test_any_service_may_be_written_in_full() -> None:
+    document: dict[str, Any] = {
+        "services": {
+            **tables(a={"total_timeout": 50}, b={"extends": "services.a"}),
+            # Whatever the names are.
+            **tables(**{"services.a": {"total_timeout": 60}, "a.b": {"total_timeout": 70}}),
+            **tables(c={"extends": "services.a.b"}, d={"extends": "services.services.a"}),
+        },
+        "default": {"extends": "services.a"},
+    }
+    for name, own in document["services"].items():
+        own["match"] = f"https://s{list(document['services']).index(name)}.example"
+    found = policies(document)
+    assert [found[name].total_timeout for name in "bcd"] == [50, 70, 60]
+    assert read_configuration(document).default == Policy(total_timeout=50)
+
+
+@pytest.mark.parametrize("name", ["services.a", "services.nothing", "services.", "services.mavio"])
+def test_a_service_in_full_that_is_none(name: str) -> None:
+    document = {"services": tables(a={"extends": name})}
+    assert places(document) == ["services.a.extends"]
+    preset = {"presets": {"p": {"extends": "services.a"}}, "services": tables(a={})}
+    assert places(preset) == ["presets.p.extends"]
+
+
+def test_what_a_name_may_be_is_offered_in_full_where_that_matters() -> None:
+    document = {"services": tables(a={"extends": "b"}, mavio={})}
+    (found,) = error(document).problems
+    assert str(found.allowed).startswith(
+        'the name of a preset or of another service: mavio, meetergo, "services.mavio", standard'
+    )
 
 
 def test_a_preset_of_the_file_comes_before_one_of_the_package() -> None:
@@ -240,7 +305,7 @@ def test_a_preset_named_default() -> None:
 # What a name cannot stand for.
 
 
-@pytest.mark.parametrize("name", ["nonsense", "", "a", "services.b", 3, False, ["mavio"], {"b": 1}])
+@pytest.mark.parametrize("name", ["nonsense", "", "a", "services.c", 3, False, ["mavio"], {"b": 1}])
 def test_a_base_that_is_none(name: Any) -> None:
     # Nothing extends itself.
     document = {"services": tables(a={"extends": name}, b={})}

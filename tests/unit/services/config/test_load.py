@@ -12,7 +12,15 @@ import pytest
 from aiohttp import ClientRequest
 
 import resilient
-from resilient import PipelineWarning, Policy, Services, load_services
+from resilient import (
+    BudgetPolicy,
+    PipelineWarning,
+    Policy,
+    Retry,
+    RetryBudget,
+    Services,
+    load_services,
+)
 from resilient.services.config.layers import preset_tables
 from resilient.testing import EventLog, FakeClock, ScriptedHandler
 from tests.unit.services.config.problems import error, service
@@ -40,17 +48,20 @@ def test_importing_resilient_imports_nothing_that_reads_files() -> None:
     )
     assert done.stderr == ""
     added = set(done.stdout.split())
-    assert "resilient.services.config" in added
     assert not added & {*MACHINERY}
-    assert not [each for each in added if each.startswith(("cattr", "resilient.services.config.c"))]
+    config = "resilient.services.config"
+    assert {each for each in added if each.startswith(("cattr", config))} == {
+        config,
+        f"{config}.load",
+    }
 
 
 def test_the_machinery_is_named_rightly() -> None:
     # A module that is never imported would be missed by the test above in vain.
     done = run(
         "import resilient\n"
-        "resilient.load_services({'services': {'a': {'match': 'https://a.example',\n"
-        "    'errors': {'parsers': ['os:getcwd']}}}})\n"
+        "try: resilient.load_services({'default': {'errors': {'parsers': ['neted']}}})\n"
+        "except resilient.ConfigError: pass\n"
         "print(*sys.modules)"
     )
     assert done.stderr == ""
@@ -85,8 +96,8 @@ def test_a_file_as_in_the_docstring(tmp_path: Path) -> None:
     assert policy.retry is not None
     assert policy.retry.max_attempts == 5
     assert "validation_error" in policy.retry.fatal_codes
-    assert services.default is not None
-    assert services.default.policy == Policy()
+    assert services.default_pipeline is not None
+    assert services.default_pipeline.policy == Policy()
 
 
 def test_what_is_loaded_are_services() -> None:
@@ -96,22 +107,25 @@ def test_what_is_loaded_are_services() -> None:
     assert route is not None
     assert route.target.policy.total_timeout == 50
     assert services["a"].policy == Policy(name="a", total_timeout=50)
-    assert services.default is not None
-    assert services.default.policy == Policy(attempt_timeout=5)
+    assert services.default_pipeline is not None
+    assert services.default_pipeline.policy == Policy(attempt_timeout=5)
     assert load_services(service()).default is None
 
 
-async def test_it_hands_on_listeners_key_and_clock() -> None:
-    log, clock = EventLog(), FakeClock(draw=0)
+async def test_it_hands_on_listeners_key_budget_and_clock() -> None:
+    log, clock, budget = EventLog(), FakeClock(draw=0), RetryBudget(BudgetPolicy())
 
     def key(request: ClientRequest) -> str:
         return "one"
 
     document = {**service(match="https://a.example"), "default": {}}
-    services = load_services(document, listeners=iter([log]), key=key, clock=clock)
-    assert services.default is not None
-    for pipeline in (services["a"], services.default):
+    services = load_services(document, listeners=iter([log]), key=key, budget=budget, clock=clock)
+    assert services.default_pipeline is not None
+    for pipeline in (services["a"], services.default_pipeline):
         assert pipeline.breaker.key is key
+        retry = pipeline.find(Retry)
+        assert retry is not None
+        assert retry._budget is budget
     for url in ("https://a.example/", "https://elsewhere.example/"):
         handler = ScriptedHandler()
         handler.expect("GET", url).reply(503, headers={"Retry-After": "2"})
@@ -120,7 +134,7 @@ async def test_it_hands_on_listeners_key_and_clock() -> None:
     assert clock.sleeps == [2, 2]
     assert [wait.name for wait in log.waits] == ["a", "default"]
     with pytest.raises(TypeError):
-        load_services(document, [log])  # type: ignore[call-arg]  # by keyword only
+        load_services(document, [log])  # type: ignore[call-arg, list-item]  # by keyword only
 
 
 def test_each_call_makes_services_of_their_own() -> None:

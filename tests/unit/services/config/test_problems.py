@@ -56,7 +56,7 @@ def test_what_others_say_is_put_into_one_line(
     (tmp_path / "acme_verbose.py").write_text("raise ValueError('one\\ntwo\\x1b[31m')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    found = error(service(match="\x1b[31m", retry={"judge": "acme_verbose:x"}))
+    found = error(service(match="\x1b[31m", retry={"judge": "acme_verbose:x"}), code=True)
     assert "ValueError: one\\ntwo\\x1b[31m" in str(found)
     assert len(str(found).splitlines()) == 3
     assert "\x1b" not in str(found)
@@ -200,6 +200,34 @@ def test_userinfo_is_not_shown_wherever_a_url_stands(url: str) -> None:
             assert SECRET not in f"{each}{each!r}{each.given}{each.allowed}{each.where}", document
 
 
+@pytest.mark.parametrize(
+    ("match", "shown"),
+    [
+        ("https://api.example?key=hunter2", "'https://api.example?…'"),
+        ("https://api.example#hunter2", "'https://api.example#…'"),
+        ("https://api.example/v4?key=hunter2", "'https://api.example/v4?…'"),
+        ("https://u:hunter2?x@api.example", "'https://…'"),
+        ("https://u:hunter2@api.example", "'https://…@api.example'"),
+        ("ftp://api.example?key=hunter2", "'ftp://api.example?…'"),
+        (["https://b.example", "https://api.example?hunter2"], "'https://api.example?…'"),
+    ],
+)
+def test_what_is_hidden_is_hidden_once(match: Any, shown: str) -> None:
+    found = error(service(match=match))
+    assert found.given == shown
+    assert str(found).endswith(f", not {shown}")
+
+
+@pytest.mark.parametrize("length", range(80, 120))
+def test_userinfo_in_a_long_key_is_not_shown(length: int) -> None:
+    key = f"{' ' * length}https://user:{SECRET}@api.example"
+    for document in (service(**{key: 1}), {"services": {key: {"match": "x"}}}):
+        found = error(document)
+        for text in (str(found), str(found.where), str(found.given), str(found.allowed)):
+            assert "hunt" not in text
+            assert "user" not in text
+
+
 def test_userinfo_that_is_cut_off_is_not_shown_either() -> None:
     for length in range(270, 300):
         found = error(service(total_timeout=[" " * length, f"https://user:{SECRET}@api.example"]))
@@ -216,7 +244,7 @@ def test_the_rest_of_a_url_is_shown() -> None:
 def test_what_a_name_stands_for_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"TOKEN": SECRET})
     retry = {"judge": "os:environ", "exceptions": ["os:environ"], "backoff": {"wait": "os:environ"}}
-    found = error(service(retry=retry))
+    found = error(service(retry=retry), code=True)
     assert len(found.problems) == 3
     assert SECRET not in str(found)
     assert all("os:environ" in str(each.given) for each in found.problems)

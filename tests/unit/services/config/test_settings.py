@@ -30,7 +30,7 @@ ALL = [
 
 
 def policy_of(source: Any) -> Policy:
-    (service,) = read_configuration(source).services
+    (service,) = read_configuration(source, code=True).services
     return service.policy
 
 
@@ -70,7 +70,7 @@ def test_what_a_setting_cannot_be_is_named(kind: type[Any], key: str) -> None:
     setting = SETTINGS[kind][key]
     place = dotted(("services", "a", *PLACES[kind], key))
     for form in FORMS.keys() - setting.takes.split():
-        found = error(document(kind, {**setting.along, key: FORMS[form]}))
+        found = error(document(kind, {**setting.along, key: FORMS[form]}), code=True)
         for problem in found.problems:
             # Of a table or an array, what is wrong within.
             within = (problem.where or "").removeprefix(place)
@@ -85,7 +85,7 @@ WITHIN = {"", ".nonsense", "[0]"} | {f"[0].{key}" for key in ("code", "form", "n
 def test_what_else_a_setting_may_be(kind: type[Any], key: str) -> None:
     setting = SETTINGS[kind][key]
     for form in setting.takes.split():
-        load_services(document(kind, {**setting.along, key: FORMS[form]}))
+        load_services(document(kind, {**setting.along, key: FORMS[form]}), code=True)
 
 
 def test_false_leaves_out_what_code_may_leave_out_and_nothing_else() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from resilient import load_services
+from resilient.services.config.code import Code
 from resilient.services.config.configuration import read_configuration
 from resilient.services.config.structure import structure
 from tests.unit.services.config.problems import error, places, service
@@ -373,104 +373,16 @@ def test_arrays_of_tables_in_the_form_of_a_file(tmp_path: Path) -> None:
     ]
 
 
-# References.
-
-
-@pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a module that is there."""
-    folder = tmp_path / "importable"
-    folder.mkdir()
-    (folder / "acme_policy.py").write_text(
-        "async def waits(request, outcome): ...\n"
-        "def judge(request, outcome): ...\n"
-        "class Judge:\n"
-        "    @staticmethod\n"
-        "    def judge(request, outcome): ...\n"
-        "class Lost(BaseException): ...\n"
-        "class Gone(Exception): ...\n"
-        "number = 3\n"
-    )
-    (folder / "acme_broken.py").write_text("raise ZeroDivisionError('by zero')")
-    (folder / "acme_script.py").write_text("import sys; sys.exit('usage: ...')")
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    return "acme_policy"
-
-
-REFERENCES: dict[str, Callable[[str], dict[str, Any]]] = {
-    "retry.judge": lambda name: {"retry": {"judge": name}},
-    "retry.exceptions": lambda name: {"retry": {"exceptions": ["builtins:KeyError", name]}},
-    "retry.backoff.wait": lambda name: {"retry": {"backoff": {"wait": name}}},
-    "errors.parsers": lambda name: {"errors": {"parsers": ["flat", name]}},
-}
-
-
-@pytest.mark.parametrize("key", REFERENCES)
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("acme_nowhere:x", "ModuleNotFoundError: No module named 'acme_nowhere'"),
-        ("acme_policy:nothing", "AttributeError: "),
-        ("acme_broken:x", "ZeroDivisionError: by zero"),
-        ("acme_script:x", "SystemExit: usage: ..."),
-        ("https://a.example", "ValueError: "),
-    ],
-)
-def test_a_name_that_stands_for_nothing(key: str, name: str, reason: str, module: str) -> None:
-    (found,) = error(service(**REFERENCES[key](name))).problems
-    assert found.where == f"services.a.{key}"
-    assert f"must be importable ({reason}" in str(found)
-
-
-@pytest.mark.parametrize("key", REFERENCES)
-def test_a_name_that_stands_for_something_else(key: str, module: str) -> None:
-    (found,) = error(service(**REFERENCES[key](f"{module}:number"))).problems
-    assert found.where == f"services.a.{key}"
-    assert f"{module}:number" in str(found.given)
-
-
-def test_names_that_stand_for_something(module: str) -> None:
-    settings = {
-        "retry": {
-            "judge": f"{module}:Judge.judge",
-            "exceptions": [f"{module}:Gone", "asyncio:IncompleteReadError"],
-            "backoff": {"wait": "backoff:fibo", "options": {"max_value": 3}},
-        },
-        "errors": {"parsers": [f"{module}:judge", "flat"]},
-    }
-    (found,) = read_configuration(service(**settings)).services
-    retry = found.policy.retry
-    there = sys.modules[module]
-    assert retry is not None
-    assert retry.judge is there.Judge.judge
-    assert retry.exceptions[0] is there.Gone
-    assert callable(retry.backoff.wait)
-
-
-def test_functions_that_nobody_would_await_and_classes_that_are_never_caught(module: str) -> None:
-    found = error(
-        service(
-            retry={"judge": f"{module}:waits", "exceptions": [f"{module}:Lost", "builtins:int"]}
-        )
-    )
-    assert {each.where for each in found.problems} == {
-        "services.a.retry.judge",
-        "services.a.retry.exceptions",
-    }
-    assert "a plain (not async) function" in str(found)
-    assert "cancellation is never repeated" in str(found)
-
-
 # A table by itself.
 
 
 def test_structure_gives_a_policy_or_problems() -> None:
-    policy, problems = structure({"total_timeout": "30s"})
+    none = Code.allowed_by(False, None)
+    policy, problems = structure({"total_timeout": "30s"}, none)
     assert (policy and policy.total_timeout, problems) == (30, [])
-    policy, problems = structure({"total_timeout": "30s", "x": 1})
+    policy, problems = structure({"total_timeout": "30s", "x": 1}, none)
     assert policy is None
     assert [each.path for each in problems] == [("x",)]
-    _, problems = structure({"x": 1, "y": 2}, also_known=("y", "z"))
+    _, problems = structure({"x": 1, "y": 2}, none, also_known=("y", "z"))
     assert [each.path for each in problems] == [("x",), ("y",)]
     assert "retry, total_timeout, y, z" in str(problems[0].allowed)

@@ -1,0 +1,54 @@
+"""What the tests of `Services` over real sockets share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from yarl import URL
+
+from resilient import Policy, Service, Services
+from resilient.testing import FakeClock, FaultServer, Received, Reply
+from tests.integration.support import client, policy, retry_policy, wrapped
+
+__all__ = ["UNDER", "after", "attempts", "localhost", "two"]
+
+# `Services` as a middleware of the session, or put under it.
+UNDER = pytest.mark.parametrize("under", [client, wrapped])
+
+
+def attempts(most: int, **changes: Any) -> Policy:
+    """The standard policy with so many attempts, milliseconds apart."""
+    return policy(retry=retry_policy(max_attempts=most), **changes)
+
+
+def localhost(server: FaultServer) -> URL:
+    """The same server by another name, which is another origin."""
+    return server.url.with_host("localhost")
+
+
+def two(
+    here: FaultServer,
+    there: FaultServer,
+    at_here: Policy | None = None,
+    at_there: Policy | None = None,
+    **settings: Any,
+) -> Services:
+    """Services at two servers: by default with two attempts at one and four at the other."""
+    return Services(
+        [
+            Service("here", str(here.url), at_here or attempts(2)),
+            Service("there", str(localhost(there)), at_there or attempts(4)),
+        ],
+        **settings,
+    )
+
+
+def after(clock: FakeClock, seconds: float, reply: Reply) -> Any:
+    """An answer that takes so long on the clock."""
+
+    def answer(_: Received) -> Reply:
+        clock.advance(seconds)
+        return reply
+
+    return answer
