@@ -91,7 +91,8 @@ async def test_a_call_that_fails_is_freed_without_the_collector(
         async with under(SHAPES[shape]()) as session:
             found = await garbage(lambda: fail(session, server.url))
     # A call is three requests, or four if the first broke a pooled connection.
-    assert found <= 4 * usual + 1
+    # What aiohttp leaves in a circle holds a few things of ours too.
+    assert found <= 4 * (usual and usual + 3) + 1
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -204,17 +205,17 @@ async def test_a_call_that_ends_while_its_file_is_looked_at_gives_its_connection
     path.write_bytes(b"x" * 10)
     # The error response is handed over, so that it is open while the file is looked at.
     pipeline = Pipeline(policy(errors=None, total_timeout=None if cut == "cancelled" else 0.2))
-    async with fault_server(then=Reply(503, body=b"x" * 100_000)) as server:
-        async with under(pipeline) as session:
-            monkeypatch.setattr("asyncio.to_thread", stuck)
-            with path.open("rb") as file:
-                task = asyncio.ensure_future(session.put(server.url, data=file))
-                await looking.wait()
-                if cut == "cancelled":
-                    task.cancel()
-                with pytest.raises((asyncio.CancelledError, TimeoutError)):
-                    await task
-            # The clients look for connections that were not given back.
+    down = Reply(503, body=b"x" * 100_000)
+    # The clients look for connections that were not given back.
+    async with fault_server(then=down) as server, under(pipeline) as session:
+        monkeypatch.setattr("asyncio.to_thread", stuck)
+        with path.open("rb") as file:
+            task = asyncio.ensure_future(session.put(server.url, data=file))
+            await looking.wait()
+            if cut == "cancelled":
+                task.cancel()
+            with pytest.raises((asyncio.CancelledError, TimeoutError)):
+                await task
 
 
 async def test_an_upload_by_a_generator_is_freed_too() -> None:

@@ -151,18 +151,18 @@ def _with_policy(explanation: Explanation, policy: Policy) -> Explanation:
         failures=found,
         notes=tuple(notes(case, found, taken)),
         times=taken,
-        called=tuple(_called(hop)),
+        called=tuple(_called(case)),
     )
 
 
-def _called(hop: Hop) -> Iterator[str]:
+def _called(case: Case) -> Iterator[str]:
     """Return the functions of others that were called to explain a hop, by name."""
-    retry, errors = hop.policy.retry, hop.policy.errors
+    retry, errors = case.policy.retry, case.policy.errors
     if retry is None:
         return
     # Decorrelated jitter takes no generator, and a single attempt no wait.
     takes_generator = retry.max_attempts > 1 and retry.backoff.jitter != "decorrelated"
     if takes_generator and callable(retry.backoff.wait):
         yield plain(retry.backoff.wait)
-    if errors is not None and not hop.is_handshake:
+    if errors is not None and not case.is_handshake:
         yield from (plain(each) for each in errors.parsers if callable(each))
