@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from asyncio import get_running_loop
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -69,8 +69,9 @@ class Deadline(LoopBound):
         seconds = self.seconds
         if call.override is not NO_OVERRIDE:
             seconds = call.override.total_timeout or seconds
-        if call.given_timeout is not None:
-            seconds = call.given_timeout
+        span = call.span
+        if span is not None and span.given is not None:
+            seconds = span.given
         try:
             if outer is None and seconds == self.seconds:
                 call.deadline = now + seconds
@@ -90,7 +91,7 @@ class Deadline(LoopBound):
             finally:
                 self._timers.lift(limit)
         finally:
-            if call.session is None or token is None:
+            if span is None or token is None:
                 # Only a call that spans its redirects has one deadline for all that comes.
                 call.deadline = outer
             if token is not None:
@@ -151,12 +152,14 @@ class AttemptTimeout(LoopBound):
         RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = ("_timers", "seconds")
+    __slots__ = ("_timers", "lift", "seconds")
 
     def __init__(self, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
         super().__init__(clock)
         self.seconds = validated(self, "seconds", seconds, positive())
         self._timers = TimerQueue(clock, seconds, _put_off)
+        # Lifts a limit; returns whether it, and it alone, had cancelled the task.
+        self.lift: Callable[[Serial | Limit | None], bool] = self._timers.lift
 
     def loop_changed(self, now: float | None) -> None:
         """Forget the timers of the loop that is closed."""
@@ -170,14 +173,17 @@ class AttemptTimeout(LoopBound):
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Run the request within the time for one attempt."""
-        return run_attempt(request, handler, self, (), None, self)
+        return run_attempt(request, handler, self, None, None, self)
 
-    def begin(self, call: Call, request: ClientRequest, pool_was_full: bool) -> Serial | Limit:
+    def begin(
+        self, call: Call, request: ClientRequest, now: float, pool_was_full: bool
+    ) -> Serial | Limit:
         """Limit the current task."""
         if self.loop is not get_running_loop():
             self.claim()
-        now = self.time()
-        seconds = self._seconds(call)
+        seconds = self.seconds
+        if call.override is not NO_OVERRIDE or call.span is not None:
+            seconds = self._seconds(call)
         call.attempt_deadline = call.read_until = now + seconds
         about = call, request, request.response, seconds
         if seconds == self.seconds and not pool_was_full:
@@ -203,17 +209,14 @@ class AttemptTimeout(LoopBound):
             while_connecting=isinstance(about, _Watched) and about.connecting,
         )
 
-    def lift(self, limit: Serial | Limit) -> bool:
-        """Lift a limit; return whether it, and it alone, had cancelled the task."""
-        return self._timers.lift(limit)
-
     def _seconds(self, call: Call) -> float:
         seconds = self.seconds
         if call.override is not NO_OVERRIDE:
             seconds = call.override.attempt_timeout or seconds
-        if call.given_timeout is not None:
+        span = call.span
+        if span is not None and span.given is not None:
             # Who gives a call more time does not want it cut by an attempt's.
-            seconds = max(seconds, call.given_timeout)
+            seconds = max(seconds, span.given)
         return seconds
 
 

@@ -26,7 +26,7 @@ class Circuit:
     @property
     def _machine(self) -> Machine:
         # Looking at a circuit does not make one: it would be as new.
-        return self._circuits.get(self.key) or Machine(self._circuits.policy)
+        return self._circuits.machines.get(self.key) or Machine(self._circuits.policy)
 
     @property
     def state(self) -> str:

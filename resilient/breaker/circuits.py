@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from itertools import islice
 from typing import Final
 
@@ -24,30 +24,26 @@ class Circuits:
         policy: What machines are made from, and how many are kept.
         tell: Told of each transition.
         time: Gives the time, in seconds.
+
+    Attributes:
+        machines: Those that there are, by key.
     """
 
-    __slots__ = ("_machines", "_tell", "policy", "time")
+    __slots__ = ("_tell", "machines", "policy", "time")
 
     def __init__(self, policy: BreakerPolicy, tell: Tell, time: Callable[[], float]) -> None:
         self.policy = policy
         self.time = time
         self._tell = tell
-        self._machines: dict[Hashable, Machine] = {}
-
-    def __iter__(self) -> Iterator[Hashable]:
-        return iter(self._machines)
-
-    def get(self, key: Hashable) -> Machine | None:
-        """Return the machine of a key, or None if there is none."""
-        return self._machines.get(key)
+        self.machines: dict[Hashable, Machine] = {}
 
     def make(self, key: Hashable) -> Machine:
         """Return the machine of a key; make it if there is none."""
-        machine = self._machines.get(key)
+        machine = self.machines.get(key)
         if machine is None:
-            if len(self._machines) >= self.policy.max_circuits:
+            if len(self.machines) >= self.policy.max_circuits:
                 self._forget_one()
-            machine = self._machines[key] = Machine(self.policy)
+            machine = self.machines[key] = Machine(self.policy)
         return machine
 
     def told(self, key: Hashable, change: Change | None) -> None:
@@ -57,17 +53,17 @@ class Circuits:
 
     def rebase(self, now: float) -> None:
         """Move every stored time to another scale, on which it is `now`."""
-        for machine in self._machines.values():
+        for machine in self.machines.values():
             machine.rebase(now)
 
     def _forget_one(self) -> None:
         """Forget the least important of the oldest circuits."""
         now = self.time()
         least = 4
-        for key, machine in islice(self._machines.items(), _OLDEST):
+        for key, machine in islice(self.machines.items(), _OLDEST):
             importance = machine.importance(now)
             if importance < least:
                 least, victim = importance, key
                 if least == 0:
                     break
-        del self._machines[victim]
+        del self.machines[victim]

@@ -33,20 +33,8 @@ _STANDARD: Final = BreakerPolicy()
 
 Key = Callable[[ClientRequest], Hashable | None]
 
-
-class Permit:
-    """Leave to pass, bound to the machine that granted it."""
-
-    __slots__ = ("call", "key", "machine", "number", "started")
-
-    def __init__(
-        self, key: Hashable, machine: Machine, number: int, started: float, call: Call
-    ) -> None:
-        self.key = key
-        self.machine = machine
-        self.number = number
-        self.started = started
-        self.call = call
+# Leave to pass: whose it is, what granted it and under which number, and when.
+_Permit = tuple[Hashable, Machine, int, float]
 
 
 def origin(request: ClientRequest) -> Hashable:
@@ -120,36 +108,36 @@ class CircuitBreaker(LoopBound):
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Let a request pass, or refuse it."""
-        return run_attempt(request, handler, self, (self,), None, None, self.reset_headers)
+        return run_attempt(request, handler, self, self, None, None, self.reset_headers)
 
     # -- as a guard
 
     def enter(
         self, call: Call, request: ClientRequest, now: float, turn: Turn | None = None
-    ) -> Permit | Refusal | None:
+    ) -> _Permit | Refusal | None:
         """Let an attempt pass, or refuse it; None for one that does not count."""
         if self.loop is not get_running_loop():
             self.claim()
         key = origin_of(request.url) if self.key is origin else self._ask_key(request)
         if key is None:
             return None
-        machine = self._circuits.get(key) or self._circuits.make(key)
+        machine = self._circuits.machines.get(key) or self._circuits.make(key)
         number = machine.free_pass
         if number is None:
             number, change = machine.admit(now)
             self._circuits.told(key, change)
             if not number and not self.policy.observe:
                 return Refusal(self._refusal(call, request, key, machine, now))
-        return Permit(key, machine, number, now, call)
+        return key, machine, number, now
 
-    def leave(self, permit: Permit, outcome: Outcome | None, now: float) -> None:
+    def leave(self, permit: _Permit, outcome: Outcome | None, now: float) -> None:
         """Take in how an attempt ended."""
-        machine = permit.machine
-        duration = now - permit.started
+        key, machine, number, started = permit
+        duration = now - started
         if outcome is None:
-            change = machine.succeed(permit.number, now, duration)
+            change = machine.succeed(number, now, duration)
             if change is not None:
-                self._circuits.told(permit.key, change)
+                self._circuits.told(key, change)
             return
         verdict = outcome.health(self.policy.statuses)
         slow_call = self.policy.slow_call
@@ -163,22 +151,23 @@ class CircuitBreaker(LoopBound):
             verdict = Verdict.NEUTRAL
         failed = verdict is Verdict.TRANSIENT
         change = machine.record(
-            permit.number,
+            number,
             verdict,
             now,
             duration=duration,
             retry_after=outcome.retry_after if failed else None,
             random=self.clock.random() if failed else 0.0,
         )
-        self._circuits.told(permit.key, change)
+        self._circuits.told(key, change)
         if machine.state is State.OPEN and not self.policy.observe:
             # Lets a retry further out know that waiting less would be in vain.
             seconds = machine.retry_in(now)
-            permit.call.refused_until = math.inf if seconds is None else now + seconds
+            outcome.refused_until = math.inf if seconds is None else now + seconds
 
-    def give_back(self, permit: Permit) -> None:
+    def give_back(self, permit: _Permit) -> None:
         """Free the place of an attempt that never left."""
-        permit.machine.void(permit.number)
+        _, machine, number, _ = permit
+        machine.void(number)
 
     # -- to look at and to operate
 
@@ -198,7 +187,7 @@ class CircuitBreaker(LoopBound):
     @property
     def circuits(self) -> tuple[Circuit, ...]:
         """Every circuit that is kept."""
-        return tuple(Circuit(key, self._circuits) for key in self._circuits)
+        return tuple(Circuit(key, self._circuits) for key in self._circuits.machines)
 
     def _ask_key(self, request: ClientRequest) -> Hashable | None:
         try:

@@ -1,10 +1,10 @@
-"""One attempt, and what may stand around it: guards, error normalisation, a time-out.
+"""One attempt, and what may stand around it: a guard, error normalisation, a time-out.
 
 Each of these is a middleware that works alone. In the standard order they stand one in
 another with nothing between them, and three coroutines in a row cost more than what they do;
 so there is one, which runs any of them that it is given:
 
-    guards            a permit of each, or a wait, or a refusal
+    guard             a permit, or a wait, or a refusal
       normalisation   an error response becomes an exception
         time-out      a limit until the response is there
 """
@@ -12,13 +12,14 @@ so there is one, which runs any of them that it is given:
 from __future__ import annotations
 
 from asyncio import CancelledError, get_running_loop
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from resilient.clock import LoopBound
-from resilient.core.call import Call, attach, detach
-from resilient.core.guard import Guard, Refusal, Wait, admit, give_all_back, leave_all
+from resilient.core.call import UNSET, Call, attach, current, detach
+from resilient.core.guard import Guard, Refusal, Wait, pass_guard
 from resilient.core.outcome import Outcome
 from resilient.errors import APIError
 from resilient.headers.retry_after import ResetHeader
@@ -42,21 +43,22 @@ class Normalizer(Protocol):
 class AttemptLimit(Protocol):
     """A limit of time for an attempt."""
 
-    def begin(self, call: Call, request: ClientRequest, pool_was_full: bool) -> Any:
+    def begin(self, call: Call, request: ClientRequest, now: float, pool_was_full: bool) -> Any:
         """Limit the current task."""
 
     def ran_out(self, limit: Any, call: Call, request: ClientRequest) -> Exception | None:
         """Lift a limit; return the exception to raise if it caused the cancellation, else None."""
 
-    def lift(self, limit: Any) -> object:
-        """Lift a limit."""
+    @property
+    def lift(self) -> Callable[[Any], object]:
+        """Lifts a limit."""
 
 
 async def run_attempt(
     request: ClientRequest,
     handler: ClientHandlerType,
     bound: LoopBound,
-    guards: tuple[Guard, ...],
+    guard: Guard | None,
     errors: Normalizer | None,
     timeout: AttemptLimit | None,
     reset_headers: tuple[ResetHeader, ...] = (),
@@ -67,7 +69,7 @@ async def run_attempt(
         request: The request.
         handler: Sends it.
         bound: The outermost of the three, whose clock is asked.
-        guards: From the outermost in.
+        guard: Lets the attempt pass, or None.
         errors: Makes typed errors, or None.
         timeout: Limits the attempt, or None.
         reset_headers: Headers in which the service says when its limit is over.
@@ -75,23 +77,19 @@ async def run_attempt(
     running = get_running_loop()
     if bound.loop is not running:
         bound.claim()
-    call, token = attach(request)
+    token = None
+    call = current.get()
+    if call is None or call.request is not request:
+        call, token = attach(request)
     outcome: Outcome | None = None
     permit: Any = None
     try:
         started = bound.time()
-        permits: list[Any] = []
-        for guard in guards:
+        if guard is not None:
             permit = guard.enter(call, request, started)
-            kind = permit.__class__
-            if kind is Wait or kind is Refusal:
-                give_all_back(guards, permits)
-                if kind is Refusal:
-                    raise permit.error
-                permits = await admit(guards, call, request, bound.clock, {guard: permit})
+            if permit.__class__ is Wait or permit.__class__ is Refusal:
+                permit = await pass_guard(guard, call, request, bound.clock, permit)
                 started = bound.time()
-                break
-            permits.append(permit)
         before = request.response
         pool_was_full = is_full(request)
         try:
@@ -99,7 +97,7 @@ async def run_attempt(
                 response = await handler(request)
             else:
                 outer = call.attempt_deadline
-                limit = timeout.begin(call, request, pool_was_full)
+                limit = timeout.begin(call, request, started, pool_was_full)
                 try:
                     response = await handler(request)
                 except CancelledError as cancelled:
@@ -113,7 +111,9 @@ async def run_attempt(
                 finally:
                     timeout.lift(limit)
                     call.attempt_deadline = outer
-            mark_used(response)
+            if call.before is UNSET or response.status >= 400:
+                # A retry further out does it for the responses that it sees.
+                mark_used(response)
             ended = bound.time()
             if response.status >= 400 or pool_was_full:
                 outcome = call.note_outcome(
@@ -140,7 +140,9 @@ async def run_attempt(
             )
             # An attempt that a limit further out cut off took too long, like any other.
             outcome.overdue = call.is_overdue(ended) or session_ran_out(request)
-            leave_all(guards, permits, outcome, ended)
+            if permit is not None and guard is not None:
+                guard.leave(permit, outcome, ended)
+                call.refused_until = outcome.refused_until
             if isinstance(error, Exception):
                 # Whoever handles it may send the request again.
                 await stop_upload(request)
@@ -148,7 +150,10 @@ async def run_attempt(
             if status is not None and errors is not None and errors.wants(call, request, status):
                 raise await errors.error_for(call, outcome) from error
             raise
-        leave_all(guards, permits, outcome, ended)
+        if permit is not None and guard is not None:
+            guard.leave(permit, outcome, ended)
+            if outcome is not None:
+                call.refused_until = outcome.refused_until
         return response
     finally:
         outcome = permit = None  # what is raised refers to this frame

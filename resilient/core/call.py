@@ -11,9 +11,7 @@ Who writes what, and who reads it:
 
     slot               written by              read by
     override           attach, begin           all
-    session            begin (wrap)            attach, Deadline
-    given_timeout      begin (wrap)            Deadline, AttemptTimeout
-    total, began       begin (wrap)            Retry: the time left
+    span               begin (wrap)            attach, Deadline, AttemptTimeout, Retry
     request            attach                  attach
     deadline           Deadline                Retry, normalisation, run_attempt
     attempt_deadline   AttemptTimeout          run_attempt
@@ -21,7 +19,7 @@ Who writes what, and who reads it:
     before             Retry                   run_attempt, for the facts of an outcome
     outcome            run_attempt, Retry      normalisation, breaker, Retry
     failure            run_attempt, Retry      Deadline: the cause of its error
-    refused_until      breaker                 Retry: a shorter wait would be in vain
+    refused_until      run_attempt             Retry: a shorter wait would be in vain
     counted            Retry                   Retry: the budgets that have counted the call
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
@@ -33,7 +31,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from contextvars import ContextVar, Token
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession, ClientTimeout
 
@@ -69,6 +67,23 @@ UNSET: Final = _Unset()
 _numbers = itertools.count(1)
 
 
+class Span(NamedTuple):
+    """What a session says of a call that it began, and whose redirects the call spans.
+
+    Attributes:
+        session: The session.
+        total: aiohttp's own total timeout, in seconds; None for none.
+        began: When that began, on the event loop's scale.
+        given: The total of a `timeout=` that was given with the call, in seconds; infinity if it
+            says that there is no limit; None if none was given.
+    """
+
+    session: ClientSession
+    total: float | None
+    began: float
+    given: float | None
+
+
 class Call:
     """One call while it runs."""
 
@@ -76,11 +91,9 @@ class Call:
         "_number",
         "attempt_deadline",
         "before",
-        "began",
         "counted",
         "deadline",
         "failure",
-        "given_timeout",
         "keys",
         "outcome",
         "override",
@@ -89,24 +102,18 @@ class Call:
         "records",
         "refused_until",
         "request",
-        "session",
+        "span",
         "stop",
-        "total",
         "waits",
     )
 
     def __init__(self) -> None:
         self.override: Override = NO_OVERRIDE
         self.override_token: Token[Override] | None = None
-        # The session that began the call and whose redirects it spans, if one did.
-        self.session: ClientSession | None = None
+        # If a session began it.
+        self.span: Span | None = None
         # The hop under way.
         self.request: ClientRequest | None = None
-        # The total of a `timeout=` that was given with the call; infinity for none.
-        self.given_timeout: float | None = None
-        # aiohttp's own total timeout, and when that began, on the event loop's scale.
-        self.total: float | None = None
-        self.began = 0.0
         # When the call has to be over, on the clock's scale.
         self.deadline: float | None = None
         # When the attempt under way has to be over; and until when its body may be read.
@@ -118,7 +125,7 @@ class Call:
         self.outcome: Outcome | None = None
         # The last exception that an attempt ended with; not a cancellation.
         self.failure: Exception | None = None
-        # Until when a guard inside would refuse the next attempt, and by which one.
+        # Until when a guard inside would refuse the next attempt.
         self.refused_until: float | None = None
         # The retry budgets that have counted the call: each service on its way has its own.
         self.counted: tuple[object, ...] = ()
@@ -140,7 +147,8 @@ class Call:
     @property
     def cut_off(self) -> float | None:
         """When aiohttp's own total timeout ends it, on the event loop's scale, if known."""
-        return self.began + self.total if self.total else None
+        span = self.span
+        return span.began + span.total if span is not None and span.total else None
 
     def is_overdue(self, now: float) -> bool:
         """Return whether a limit of time is what ends the call, or its attempt, now."""
@@ -216,7 +224,8 @@ def attach(request: ClientRequest) -> Attached:
     if call is not None:
         if call.request is request:
             return call, None
-        if call.request is None and call.session is not None and call.session is request.session:
+        span = call.span
+        if span is not None and call.request is None and span.session is request.session:
             call.request = request
             return call, _JOINED
     call = Call()
@@ -233,11 +242,19 @@ def detach(call: Call, token: Any) -> None:
 
     The outcome goes: an exception in it refers to frames that refer to the call.
     """
-    call.outcome = call.failure = None
     call.request = None
     call.before = UNSET
-    if token is not _JOINED:
-        end(call, token)
+    call.outcome = call.failure = None
+    if token is _JOINED:
+        return
+    try:  # noqa: SIM105 (every call pays for it)
+        current.reset(token)
+    except ValueError:
+        # A coroutine that is thrown away is closed in another context.
+        pass
+    if call.override_token is not None:
+        give_back(call.override_token)
+        call.override_token = None
 
 
 def begin(session: ClientSession, timeout: Any, given: float | None) -> Attached:
@@ -250,27 +267,18 @@ def begin(session: ClientSession, timeout: Any, given: float | None) -> Attached
             says that there is no limit; None if none was given.
     """
     call = Call()
-    call.session = session
     total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
-    call.total = total if isinstance(total, int | float) else None
-    call.began = asyncio.get_running_loop().time()
-    call.given_timeout = given
+    total = total if isinstance(total, int | float) else None
+    call.span = Span(session, total, asyncio.get_running_loop().time(), given)
     call.override = scope.get()
     call.override_token = take_over()
     return call, current.set(call)
 
 
 def end(call: Call, token: Token[Call | None]) -> None:
-    """End a call: nothing that it leaves behind refers to its session."""
-    call.session = None
-    if call.override_token is not None:
-        give_back(call.override_token)
-        call.override_token = None
-    try:  # noqa: SIM105 (every call pays for it)
-        current.reset(token)
-    except ValueError:
-        # A coroutine that is thrown away is closed in another context.
-        pass
+    """End the call of a session: nothing that it leaves behind refers to that."""
+    call.span = None
+    detach(call, token)
 
 
 def remember(response: Any, call: Call) -> None:

@@ -35,7 +35,7 @@ from resilient.core.outcome import Outcome
 from resilient.core.waiting import wait_for
 from resilient.errors import ResilientError
 
-__all__ = ["Guard", "Queue", "Refusal", "Turn", "Wait", "admit"]
+__all__ = ["Guard", "GuardChain", "Queue", "Refusal", "Turn", "Wait", "admit", "pass_guard"]
 
 
 class Turn:
@@ -184,7 +184,6 @@ async def admit(
     call: Call,
     request: ClientRequest,
     clock: Clock,
-    waits: dict[Guard, Wait],
 ) -> list[Any]:
     """Bring an attempt past its guards, waiting where they say so.
 
@@ -193,7 +192,6 @@ async def admit(
         call: Its call.
         request: Its request.
         clock: The clock that the guards' times are on.
-        waits: Where it has to wait, if it has asked already.
 
     Returns:
         A permit of each.
@@ -202,15 +200,13 @@ async def admit(
         ResilientError: A guard refused.
         SessionClosedError: The session was closed while it waited.
     """
-    turns: dict[Guard, Turn] = {guard: wait.turn for guard, wait in waits.items()}
-    pending = next(iter(waits.values()), None)
+    turns: dict[Guard, Turn] = {}
     try:
         while True:
-            if pending is not None:
-                await pending.turn.wait(call, request, clock, pending.until)
-            permits, pending = ask(guards, call, request, clock.time(), turns)
-            if pending is None:
+            permits, wait = ask(guards, call, request, clock.time(), turns)
+            if wait is None:
                 return permits
+            await wait.turn.wait(call, request, clock, wait.until)
     finally:
         for turn in turns.values():
             turn.queue.leave(turn)
@@ -257,10 +253,65 @@ def give_all_back(guards: Sequence[Guard], permits: list[Any]) -> None:
             guards[len(permits)].give_back(permit)
 
 
-def leave_all(
-    guards: Sequence[Guard], permits: Sequence[Any], outcome: Outcome | None, now: float
-) -> None:
-    """Tell the guards how an attempt ended."""
-    for guard, permit in zip(guards, permits, strict=True):
-        if permit is not None:
-            guard.leave(permit, outcome, now)
+class GuardChain:
+    """Several guards as one, from the outermost in; its permits are lists of theirs.
+
+    Attributes:
+        guards: The guards.
+    """
+
+    __slots__ = ("guards",)
+
+    def __init__(self, guards: Sequence[Guard]) -> None:
+        self.guards = tuple(guards)
+
+    def enter(
+        self, call: Call, request: ClientRequest, now: float, turn: Turn | None = None
+    ) -> Any:
+        """Ask them all; the first who does not grant a permit decides."""
+        permits: list[Any] = []
+        for guard in self.guards:
+            decision = guard.enter(call, request, now)
+            if decision.__class__ is Wait or decision.__class__ is Refusal:
+                give_all_back(self.guards, permits)
+                return decision
+            permits.append(decision)
+        return permits
+
+    def leave(self, permit: list[Any], outcome: Outcome | None, now: float) -> None:
+        """Tell them all how an attempt ended."""
+        for guard, own in zip(self.guards, permit, strict=True):
+            if own is not None:
+                guard.leave(own, outcome, now)
+
+    def give_back(self, permit: list[Any]) -> None:
+        """Give the permits of them all back."""
+        give_all_back(self.guards, permit)
+
+
+async def pass_guard(
+    guard: Guard, call: Call, request: ClientRequest, clock: Clock, decision: Wait | Refusal
+) -> Any:
+    """Bring an attempt past a guard that has not granted a permit at once.
+
+    Args:
+        guard: The guard, or a chain of them.
+        call: The call.
+        request: Its request.
+        clock: The clock that the guards' times are on.
+        decision: What the guard said.
+
+    Returns:
+        A permit.
+
+    Raises:
+        ResilientError: It refused.
+        SessionClosedError: The session was closed while the attempt waited.
+    """
+    if isinstance(decision, Refusal):
+        raise decision.error
+    guards = guard.guards if isinstance(guard, GuardChain) else (guard,)
+    # They are asked anew, at the same moment, so that the place in the queue is the same.
+    decision.turn.queue.leave(decision.turn)
+    permits = await admit(guards, call, request, clock)
+    return permits if isinstance(guard, GuardChain) else permits[0]

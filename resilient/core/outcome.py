@@ -77,6 +77,8 @@ class Outcome:
         response: The response as it came, also if an error was made of it; None if there was
             none.
         error: The exception; None for a response that nobody made an error of.
+        refused_until: Until when a guard would refuse another attempt, on its clock's scale; None
+            if it would not.
         overdue: Whether a limit further out cut the attempt off, so that a cancellation is a
             time-out.
     """
@@ -102,6 +104,7 @@ class Outcome:
         self.duration = duration
         self.pool_was_full = pool_was_full
         self.overdue = False
+        self.refused_until: float | None = None
         self.reset_headers = reset_headers
         self._before = before
         self._clock = clock
@@ -124,6 +127,7 @@ class Outcome:
         outcome.error = error
         outcome.duration = 0.0
         outcome.pool_was_full = outcome.overdue = False
+        outcome.refused_until = None
         outcome.reset_headers = ()
         # Facts that no connection tells.
         vars(outcome).update(never_sent=never_sent, is_own=True, stale=stale, retry_after=None)

@@ -90,7 +90,7 @@ class NormalizeErrors(LoopBound):
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Hand over a response that is no error."""
-        return run_attempt(request, handler, self, (), self, None, self.reset_headers)
+        return run_attempt(request, handler, self, None, self, None, self.reset_headers)
 
     def wants(self, call: Call, request: ClientRequest, status: int) -> bool:
         """Return whether a status is raised for this request."""

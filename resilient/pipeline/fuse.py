@@ -12,6 +12,7 @@ from typing import Any, Final
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
 from resilient.core.attempt import run_attempt
+from resilient.core.guard import GuardChain
 from resilient.pipeline.standard import STANDARD
 
 __all__ = ["fuse"]
@@ -59,11 +60,12 @@ def _run(middlewares: list[Any]) -> ClientMiddlewareType:
     for each in middlewares:
         by_role.setdefault(_ROLES[type(each)], []).append(each)
     bound = middlewares[0]
-    guards = tuple(by_role.get("guard", ()))
+    guards = by_role.get("guard", [])
+    guard = GuardChain(guards) if len(guards) > 1 else next(iter(guards), None)
     (errors,) = by_role.get("errors", (None,))
     (timeout,) = by_role.get("timeout", (None,))
     asked = (getattr(each, "reset_headers", ()) for each in (*guards, errors))
     reset_headers = next(filter(None, asked), ())
     return lambda request, handler: run_attempt(
-        request, handler, bound, guards, errors, timeout, reset_headers
+        request, handler, bound, guard, errors, timeout, reset_headers
     )

@@ -33,7 +33,7 @@ from resilient.wire.bodies import discard, prepare_resend, settle, stop_upload, 
 from resilient.wire.connections import drop_idle
 from resilient.wire.requests import session_ran_out
 
-__all__ = ["Hop", "record"]
+__all__ = ["Hop"]
 
 _SESSION_TIMEOUT: Final = Stop(Reason.SESSION_TIMEOUT, "the total timeout of the session ran out")
 _SESSION_CLOSED: Final = Stop(Reason.SESSION_CLOSED, "the session is closed")
@@ -288,36 +288,3 @@ class Hop:
     def _told(self, error: Exception) -> Exception:
         tell_attempts(error, self.call)
         return error
-
-
-def record(
-    emitter: Emitter,
-    call: Call,
-    request: ClientRequest,
-    number: int,
-    started: float,
-    ended: float,
-    came: int | str,
-) -> None:
-    """Keep a record of an attempt, and tell of it.
-
-    Args:
-        emitter: Told of it.
-        call: Its call.
-        request: Its request.
-        number: Its number.
-        started: When it began, in seconds.
-        ended: When it was over.
-        came: Its status, or what went wrong, in a few words.
-    """
-    call.records += ((number, request.method, request.url, started, ended, came),)
-    if emitter.wants("attempt"):
-        emitter.tell(
-            "attempt",
-            call,
-            request,
-            number=number,
-            duration=ended - started,
-            status=came if isinstance(came, int) else None,
-            error=came if isinstance(came, str) else None,
-        )

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from asyncio import get_running_loop
 from collections.abc import Iterable
+from logging import DEBUG
 from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
-from resilient.core.call import Call, attach, detach, remember, tell_attempts
+from resilient.core.call import Call, attach, current, detach, remember, tell_attempts
 from resilient.core.outcome import Outcome
 from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConnectionFailedError
 from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
-from resilient.retry.hop import Hop, record
+from resilient.retry.hop import Hop
 from resilient.retry.idempotency import send_key
 from resilient.retry.policy import RetryPolicy
 from resilient.support.redact import public_url
@@ -104,19 +105,26 @@ class Retry(LoopBound):
         """Run the request until it succeeds or no more is to be tried."""
         if self.loop is not get_running_loop():
             self.claim()
-        call, token = attach(request)
+        token = None
+        call = current.get()
+        if call is None or call.request is not request:
+            call, token = attach(request)
         policy = self.policy
         hop: Hop | None = None
         result: ClientResponse | Exception | None = None
         outcome: Outcome | None = None
         try:
-            started = self._begin(call, request)
+            started = self.time()
+            if self._budget is not None and self._budget not in call.counted:
+                call.counted += self._counting
+                self._budget.count_call(started)
+            if request.body or policy.idempotency_header is not None or call.span or call.records:
+                self._prepare(call, request)
             while True:
                 before = call.before = request.response
                 response: ClientResponse | None = None
-                number = 1 if hop is None else hop.number
                 try:
-                    result = response = await handler(request)
+                    response = await handler(request)
                     if policy.read_body is not None:
                         await self._read_body(response, call, policy.read_body)
                 except CircuitOpenError as refusal:
@@ -126,18 +134,20 @@ class Retry(LoopBound):
                     tell_attempts(refusal, call)
                     raise refusal from call.failure
                 except Exception as error:
+                    ended = self.time()
                     result = error
                 except BaseException:
-                    record(self._emitter, call, request, number, started, self.time(), "cut off")
+                    self._record(call, request, hop, started, self.time(), "cut off")
                     raise
-                ended = self.time()
-                if result is response and response is not None:
-                    status = response.status
+                else:
+                    ended = self.time()
                     mark_used(response)
                     remember(response, call)
+                    status = response.status
                     if status < 400 and policy.judge is None and status not in policy.statuses:
-                        record(self._emitter, call, request, number, started, ended, status)
+                        self._record(call, request, hop, started, ended, status)
                         return response
+                    result = response
                 outcome = call.note_outcome(
                     request,
                     result,
@@ -146,8 +156,7 @@ class Retry(LoopBound):
                     clock=self.clock,
                     reset_headers=self.reset_headers,
                 )
-                came = outcome.status or str(outcome)
-                record(self._emitter, call, request, number, started, ended, came)
+                self._record(call, request, hop, started, ended, outcome.status or str(outcome))
                 if hop is None:
                     hop = Hop(call, request, policy, self._budget, self._emitter, self)
                 try:
@@ -170,21 +179,37 @@ class Retry(LoopBound):
             if token is not None:
                 detach(call, token)
 
-    def _begin(self, call: Call, request: ClientRequest) -> float:
-        """Prepare a hop; return when its first attempt begins, in seconds."""
-        if call.session is not None or call.records:
-            # A hop or a run before this one may have left them.
-            call.stop = call.read_until = None
-        started = self.time()
-        if self._budget is not None and self._budget not in call.counted:
-            call.counted += self._counting
-            self._budget.count_call(started)
+    def _record(
+        self,
+        call: Call,
+        request: ClientRequest,
+        hop: Hop | None,
+        started: float,
+        ended: float,
+        came: int | str,
+    ) -> None:
+        """Keep a record of an attempt: its status, or what went wrong, in a few words."""
+        number = 1 if hop is None else hop.number
+        call.records += ((number, request.method, request.url, started, ended, came),)
+        if self._emitter.is_heard(DEBUG):
+            self._emitter.tell(
+                "attempt",
+                call,
+                request,
+                number=number,
+                duration=ended - started,
+                status=came if isinstance(came, int) else None,
+                error=came if isinstance(came, str) else None,
+            )
+
+    def _prepare(self, call: Call, request: ClientRequest) -> None:
+        """Prepare a hop that is not the first, or whose request has a body or needs a key."""
+        # A hop or a run before this one may have left them.
+        call.stop = call.read_until = None
         if request.body and was_read(request):
             where = f"{request.method} {public_url(request.url)}"
             raise ConnectionFailedError(f"{where}: its body was read before and is gone")
-        if self.policy.idempotency_header is not None:
-            send_key(request, call, self.policy)
-        return started
+        send_key(request, call, self.policy)
 
     async def _read_body(self, response: ClientResponse, call: Call, limit: int) -> None:
         length = response.content_length

@@ -161,13 +161,10 @@ class TimerQueue:
 
     def lift(self, limit: Serial | Limit | None) -> bool:
         """Forget a limit; the same as `Limit.lift`. None, and one that was lifted, are no limit."""
-        if limit is None:
+        # The common case first; a `Limit` is never a key.
+        if self._entries.pop(limit, None) is not None or limit is None:  # type: ignore[arg-type]
             return False
-        if isinstance(limit, Limit):
-            return limit.lift()
-        if self._entries.pop(limit, None) is not None:
-            return False
-        own = self._limits.pop(limit, None)
+        own = limit if isinstance(limit, Limit) else self._limits.pop(limit, None)
         return False if own is None else own.lift()
 
     def reset(self) -> None:

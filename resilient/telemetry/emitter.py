@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -45,6 +45,10 @@ def _checked(listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
     return listeners
 
 
+def _always(level: int) -> bool:
+    return True
+
+
 class Emitter:
     """Gives events to listeners and to the logger, and survives what they raise.
 
@@ -56,19 +60,21 @@ class Emitter:
         name: The name of the policy, for every event.
     """
 
-    __slots__ = ("_complained", "listeners", "name")
+    __slots__ = ("_complained", "is_heard", "listeners", "name")
 
     def __init__(self, listeners: Iterable[Listener] = (), name: str = "") -> None:
         self.listeners = _checked(as_tuple(listeners))
         self.name = name
         self._complained: set[int] = set()
+        # Returns whether an event of a level would reach anyone.
+        self.is_heard: Callable[[int], bool] = _always if self.listeners else logger.isEnabledFor
 
     def __iter__(self) -> Iterator[Listener]:
         return iter(self.listeners)
 
     def wants(self, kind: Kind) -> bool:
         """Return whether an event of that kind would reach anyone."""
-        return True if self.listeners else logger.isEnabledFor(LEVELS[kind])
+        return self.is_heard(LEVELS[kind])
 
     def tell(self, kind: Kind, call: Numbered, request: ClientRequest, **facts: Any) -> None:
         """Tell everyone of something about a request, if anyone is there."""

@@ -67,9 +67,10 @@ def drop_idle(request: ClientRequest) -> None:
 
 def is_full(request: ClientRequest) -> bool:
     """Return whether the pool has no place for another connection of the request's."""
-    session: Any = request.session
+    asked: Any = request
     try:
-        connector = session._connector
+        # Not by the properties: every attempt pays for them.
+        connector = asked._session._connector
         if connector._limit and len(connector._acquired) >= connector._limit:
             return True
         return bool(

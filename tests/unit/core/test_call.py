@@ -134,7 +134,7 @@ async def test_a_session_that_began_a_call_gives_it_to_each_of_its_hops() -> Non
 def test_a_call_that_is_over_refers_to_nothing_big() -> None:
     call, token = attach(request(object()))
     detach(call, token)
-    assert (call.request, call.session, call.outcome, call.failure) == (None,) * 4
+    assert (call.request, call.span, call.outcome, call.failure) == (None,) * 4
 
 
 def test_calls_have_numbers_by_which_their_events_can_be_put_together() -> None:
