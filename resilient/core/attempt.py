@@ -87,7 +87,9 @@ async def run_attempt(
         started = bound.time()
         if guard is not None:
             permit = guard.enter(call, request, started)
-            if permit.__class__ is Wait or permit.__class__ is Refusal:
+            if permit.__class__ is Refusal:
+                raise permit.error
+            if permit.__class__ is Wait:
                 permit = await pass_guard(guard, call, request, bound.clock, permit)
                 started = bound.time()
         before = request.response

@@ -233,7 +233,10 @@ def ask(
             decision = guard.enter(call, request, now, turns.get(guard))
             kind = decision.__class__
             if kind is Refusal:
-                raise decision.error
+                try:
+                    raise decision.error
+                finally:
+                    del decision  # what is raised refers to this frame
             if kind is Wait:
                 turns[guard] = decision.turn
                 give_all_back(guards, permits)
@@ -290,16 +293,16 @@ class GuardChain:
 
 
 async def pass_guard(
-    guard: Guard, call: Call, request: ClientRequest, clock: Clock, decision: Wait | Refusal
+    guard: Guard, call: Call, request: ClientRequest, clock: Clock, wait: Wait
 ) -> Any:
-    """Bring an attempt past a guard that has not granted a permit at once.
+    """Bring an attempt past a guard at which it has to wait.
 
     Args:
         guard: The guard, or a chain of them.
         call: The call.
         request: Its request.
         clock: The clock that the guards' times are on.
-        decision: What the guard said.
+        wait: What the guard said.
 
     Returns:
         A permit.
@@ -308,10 +311,8 @@ async def pass_guard(
         ResilientError: It refused.
         SessionClosedError: The session was closed while the attempt waited.
     """
-    if isinstance(decision, Refusal):
-        raise decision.error
     guards = guard.guards if isinstance(guard, GuardChain) else (guard,)
     # They are asked anew, at the same moment, so that the place in the queue is the same.
-    decision.turn.queue.leave(decision.turn)
+    wait.turn.queue.leave(wait.turn)
     permits = await admit(guards, call, request, clock)
     return permits if isinstance(guard, GuardChain) else permits[0]
