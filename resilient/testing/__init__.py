@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from resilient.testing.server.records import Stats as Stats
     from resilient.testing.time.clocks import FakeClock as FakeClock, LoopClock as LoopClock
     from resilient.testing.time.virtual import (
+        DeadlockError as DeadlockError,
         VirtualTimeLoop as VirtualTimeLoop,
         run_in_virtual_time as run_in_virtual_time,
     )

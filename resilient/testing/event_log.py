@@ -1,4 +1,4 @@
-"""A listener that keeps what happened, and assertions that fail with all of it.
+"""Keep the events of a pipeline in a listener, and assert what they were.
 
     log = EventLog()
     session = aiohttp.ClientSession(middlewares=[Pipeline(listeners=[log])])
@@ -6,8 +6,7 @@
     log.assert_outcomes(503, 503, 200)
     log.assert_waited(0.5, 1.0)
 
-An assertion that fails lists the events in their order: what there was instead is mostly the
-answer.
+An assertion that fails lists all events in their order, as they mostly show the reason.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from resilient.telemetry.events import AttemptEvent, Event, RefusalEvent, Transi
 
 __all__ = ["EventLog"]
 
-# For pytest: where an assertion of this file fails, it shows the line of the test.
+# For pytest, which then shows the line of the test where an assertion of this file fails.
 __tracebackhide__ = True
 
 _E = TypeVar("_E", AttemptEvent, WaitEvent, RefusalEvent, TransitionEvent)
@@ -30,10 +29,10 @@ _E = TypeVar("_E", AttemptEvent, WaitEvent, RefusalEvent, TransitionEvent)
 
 @define(eq=False)
 class EventLog:
-    """A listener that keeps the events; `list(log)` has them, oldest first.
+    """A listener that keeps the events; `list(log)` returns them, oldest first.
 
     Attributes:
-        events: What happened.
+        events: The events, oldest first.
     """
 
     events: list[Event] = field(factory=list, init=False)
@@ -58,71 +57,85 @@ class EventLog:
         )
 
     def clear(self) -> None:
-        """Forget what happened so far."""
+        """Forget the events so far."""
         self.events.clear()
 
-    # What there is.
+    # Events by their kind.
 
     @property
     def kinds(self) -> list[str]:
-        """The kind of each event: "attempt", "wait", "refusal" or "transition"."""
+        """Return the kind of each event: "attempt", "wait", "refusal" or "transition"."""
         return [event.kind for event in self.events]
 
     @property
     def attempts(self) -> list[AttemptEvent]:
-        """The attempts that came to their end."""
+        """Return the attempts that ended."""
         return self._of(AttemptEvent)
 
     @property
     def waits(self) -> list[WaitEvent]:
-        """The waits between attempts."""
+        """Return the waits between attempts."""
         return self._of(WaitEvent)
 
     @property
     def refusals(self) -> list[RefusalEvent]:
-        """The calls that were not tried again, or not let through."""
+        """Return the refusals: calls that were not tried again, or not let through."""
         return self._of(RefusalEvent)
 
     @property
     def transitions(self) -> list[TransitionEvent]:
-        """The circuits' changes of state."""
+        """Return the circuits' changes of state."""
         return self._of(TransitionEvent)
 
-    # What there should be. Each raises AssertionError.
+    # Assertions.
 
     def assert_attempts(self, count: int) -> None:
-        """So many attempts came to their end."""
+        """Assert that so many attempts ended.
+
+        Raises:
+            AssertionError: There were more or fewer.
+        """
         if len(self.attempts) != count:
             self._fail(_counted(count, "attempt"), _counted(len(self.attempts), "attempt"))
 
     def assert_outcomes(self, *outcomes: int | str) -> None:
-        """The attempts came to these, in this order.
+        """Assert the outcomes of all attempts, in this order.
 
         Args:
-            *outcomes: A status, or for a failure what its description contains, such as
+            *outcomes: For each a status, or for a failure a part of its description, such as
                 "ServerDisconnectedError".
+
+        Raises:
+            AssertionError: The outcomes were others.
         """
         came = [attempt.error or attempt.status for attempt in self.attempts]
         if len(came) != len(outcomes) or not all(map(_is_outcome, came, outcomes)):
             self._fail(f"the outcomes {_listed(outcomes)}", _listed(came))
 
     def assert_waited(self, *seconds: object) -> None:
-        """These were the waits between attempts, in this order; without any, there were none.
+        """Assert the waits between attempts, in this order; without any, that there were none.
 
         Args:
-            *seconds: Each is met up to the error of floating-point numbers, or by whatever
-                is equal to it: `pytest.approx(30, abs=5)`, say.
+            *seconds: A number, which is compared up to the error of floating-point numbers,
+                or an object that is equal to the right ones, such as
+                `pytest.approx(30, abs=5)`.
+
+        Raises:
+            AssertionError: The waits were others.
         """
         waited = [wait.seconds for wait in self.waits]
         if len(waited) != len(seconds) or not all(map(_is_duration, waited, seconds)):
             self._fail(f"waits of {_listed(seconds)} s", f"waits of {_listed(waited)} s")
 
     def assert_refused(self, *, by: str | None = None, reason: str = "") -> None:
-        """A call was refused.
+        """Assert that a call was refused.
 
         Args:
-            by: "retry" or "breaker", if only one of them counts.
-            reason: What the reason contains.
+            by: "retry" or "breaker"; None for either.
+            reason: A part of the reason.
+
+        Raises:
+            AssertionError: There was no such refusal.
         """
         for refusal in self.refusals:
             if by in (None, refusal.by) and reason in refusal.reason:
@@ -132,20 +145,26 @@ class EventLog:
         self._fail(f"a refusal{whose}{why}", _counted(len(self.refusals), "refusal"))
 
     def assert_opened(self, key: object = None) -> None:
-        """A circuit opened.
+        """Assert that a circuit opened.
 
         Args:
-            key: Which one, or what its text is, such as "https://api.example"; None for any.
+            key: The circuit's key, or its text, such as "https://api.example"; None for any.
+
+        Raises:
+            AssertionError: None did.
         """
         if "open" not in self._states(key):
             self._fail(f"{_circuit(key)} to open", "none that did")
 
     def assert_states(self, *states: str, key: object = None) -> None:
-        """Circuits went through these states, in this order; without any, none changed.
+        """Assert the changes of state, in this order; without any, that there were none.
 
         Args:
             *states: "open", "half_open" or "closed".
             key: As for `assert_opened`.
+
+        Raises:
+            AssertionError: The states were others.
         """
         went = self._states(key)
         if went != list(states):

@@ -1,31 +1,32 @@
-"""A plugin for pytest; it does nothing to tests that do not ask for it.
+"""A plugin for pytest that does nothing to tests that do not ask for it.
 
-Fixtures, none of which is asynchronous, so that they suit every plugin that runs async tests:
+Its fixtures are not asynchronous, so that they suit every plugin that runs async tests:
 
     resilient_clock      a `FakeClock`, to pass as `clock=`
     resilient_events     an `EventLog`, to pass among the `listeners=`
-    resilient_handler    a `ScriptedHandler` whose script has to be done when the test ends
-    resilient_no_waits   makes waits between attempts return at once, in this test; is the
-                         list of the seconds that were asked for
+    resilient_handler    a `ScriptedHandler`; the test fails if its script is not done in the end
+    resilient_no_waits   makes waits between attempts return at once, in this test; its value is
+                         the list of the seconds that were asked for
 
-and a marker:
+And there is a marker:
 
-    @pytest.mark.resilient_virtual_time      the test's event loop is a `VirtualTimeLoop`
+    @pytest.mark.resilient_virtual_time                 the test's event loop is a `VirtualTimeLoop`
+    @pytest.mark.resilient_virtual_time(patience=5)     and these are arguments for it, by name
 
 The marker holds for event loops that are made for the test alone: by pytest-asyncio (1.1 and
-newer) and pytest-aiohttp at the scope of a function, by anyio, by `asyncio.run` and
-`asyncio.Runner` in a test that is no coroutine. Its arguments are those of `VirtualTimeLoop`.
+newer) and pytest-aiohttp at the scope of a function, by anyio, and by `asyncio.run` and
+`asyncio.Runner` in a test that is no coroutine.
 
-This module imports nothing but pytest until a fixture is asked for: it is loaded in every
+This module imports nothing but pytest until a fixture is asked for, as it is loaded in every
 run of whoever has the library installed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,13 +55,13 @@ _VIRTUAL = "resilient_virtual_time"
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
-        "markers", f"{_VIRTUAL}(*, start=0, grace=0.005): run the test in virtual time"
+        "markers", f"{_VIRTUAL}(*, start=0, grace=0.005, patience=1): run the test in virtual time"
     )
 
 
 @pytest.fixture
 def resilient_clock() -> FakeClock:
-    """A clock that stands still until something sleeps on it."""
+    """Return a clock that stands still until something waits on it."""
     from resilient.testing.time.clocks import FakeClock
 
     return FakeClock()
@@ -68,7 +69,7 @@ def resilient_clock() -> FakeClock:
 
 @pytest.fixture
 def resilient_events() -> EventLog:
-    """A listener that keeps the events, with assertions."""
+    """Return a listener that keeps the events, with assertions."""
     from resilient.testing.event_log import EventLog
 
     return EventLog()
@@ -76,7 +77,7 @@ def resilient_events() -> EventLog:
 
 @pytest.fixture
 def resilient_handler() -> Iterator[ScriptedHandler]:
-    """A handler in the place of the network; what it expects has to have come in the end."""
+    """Return a handler in the place of the network; what it expects has to come."""
     from resilient.testing.handler.scripted import ScriptedHandler
 
     handler = ScriptedHandler()
@@ -86,10 +87,10 @@ def resilient_handler() -> Iterator[ScriptedHandler]:
 
 @pytest.fixture
 def resilient_no_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Waits between attempts return at once, until the test ends; here are their seconds.
+    """Make waits between attempts return at once in this test, and return their seconds.
 
-    It patches the sleep of the system's own clock, so clocks that a test passes are what they
-    were. No time passes in the place of a wait: where it must (a circuit that is to be tried
+    It patches the sleep of the system's own clock; clocks that a test passes stay as they
+    are. No time passes in the place of a wait: where it must (a circuit that is to be tried
     again, say), ask for virtual time instead.
     """
     import asyncio
@@ -108,11 +109,11 @@ def resilient_no_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Look whether a test asks for virtual time."""
+    """Give a test that asks for it loops in virtual time."""
     marker = item.get_closest_marker(_VIRTUAL)
     if marker is None:
         return (yield)
-    loops = _VirtualLoops(marker.kwargs)
+    loops = _VirtualLoops(marker)
     item.config.pluginmanager.register(loops)
     try:
         return (yield)
@@ -121,18 +122,35 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 class _VirtualLoops:
-    """The hooks of one test that asks: whichever loop is made for it alone is virtual.
+    """Hooks for one test that asks: each loop that is made for it alone is virtual.
 
     Plugins make loops in fixtures of their own, or when the test is called, and in the end
     all ask asyncio for a new one. A fixture of a wider scope makes its loop for other tests
     as well, and gets an ordinary one.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, marker: pytest.Mark) -> None:
         import asyncio
 
-        self._options = options
+        self._marker = marker
         self._ordinary = asyncio.new_event_loop
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """Refuse arguments of the marker that the loop does not take."""
+        from resilient.testing.time.virtual import VirtualTimeLoop
+
+        if self._marker.args:
+            given = ", ".join(map(repr, self._marker.args))
+            pytest.fail(
+                f"{_VIRTUAL}({given}): it takes arguments by name only, such as grace=0.1",
+                pytrace=False,
+            )
+        try:
+            signature(VirtualTimeLoop).bind(**self._marker.kwargs)
+            self._new_loop().close()
+        except (TypeError, ValueError) as error:
+            pytest.fail(f"{_VIRTUAL}: {error}", pytrace=False)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
@@ -151,11 +169,11 @@ class _VirtualLoops:
     def _new_loop(self) -> asyncio.AbstractEventLoop:
         from resilient.testing.time.virtual import VirtualTimeLoop
 
-        return VirtualTimeLoop(**self._options)
+        return VirtualTimeLoop(**self._marker.kwargs)
 
 
 def _checked(test: _Test) -> _Test:
-    """The test, if its loop is what it asks for; otherwise its waits would be real."""
+    """Return the test with a check of its loop: in another one, its waits would be real."""
 
     @wraps(test)
     async def checked(*args: Any, **kwargs: Any) -> Any:
@@ -178,7 +196,7 @@ def _checked(test: _Test) -> _Test:
 
 @contextmanager
 def _loops_from(factory: Callable[[], asyncio.AbstractEventLoop]) -> Iterator[None]:
-    """What makes event loops for those who bring no factory of their own, for a while."""
+    """Replace, for a while, what makes event loops for those who bring no factory."""
     import asyncio
 
     with pytest.MonkeyPatch.context() as patch:

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 import resilient
+from resilient.testing import FakeClock
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -20,82 +21,10 @@ Fetch = Callable[..., Awaitable["int | Exception"]]
 Held = Callable[[aiohttp.ClientSession], int]
 
 
-class FakeClock:
-    """A clock that records sleeps and returns from them at once, later by as much.
-
-    Between sleeps time passes with the event loop's, `speed` times as quickly.
-    What was to happen during a sleep, or an `advance` by hand, happens right after it.
-    """
-
-    def __init__(self) -> None:
-        self.sleeps: list[float] = []
-        self.draw = 0.5
-        self.zero = 0.0
-        self.today = NOON
-        self._speed = 1.0
-        self._passed = 0.0
-        self._timers: dict[_Timer, float] = {}
-
-    @property
-    def speed(self) -> float:
-        return self._speed
-
-    @speed.setter
-    def speed(self, speed: float) -> None:
-        self.zero += asyncio.get_running_loop().time() * (self._speed - speed)
-        self._speed = speed
-
-    def time(self) -> float:
-        return self.zero + self._passed + asyncio.get_running_loop().time() * self._speed
-
-    def now(self) -> datetime:
-        return self.today
-
-    def random(self) -> float:
-        return self.draw
-
-    def call_at(self, when: float, callback: Callable[[], object]) -> _Timer:
-        timer = _Timer(self, callback)
-        self._timers[timer] = when
-        timer.arm(max(0.0, when - self.time()) / self.speed)
-        return timer
-
-    async def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.advance(seconds)
-        await asyncio.sleep(0)
-
-    def advance(self, seconds: float) -> None:
-        self._passed += seconds
-        for timer, when in list(self._timers.items()):
-            if when <= self.time():
-                timer.arm(0.0)
-
-
-class _Timer:
-    def __init__(self, clock: FakeClock, callback: Callable[[], object]) -> None:
-        self._clock = clock
-        self._callback = callback
-        self._handle: asyncio.TimerHandle | None = None
-
-    def arm(self, delay: float) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-        self._handle = asyncio.get_running_loop().call_later(delay, self._run)
-
-    def _run(self) -> None:
-        self.cancel()
-        self._callback()
-
-    def cancel(self) -> None:
-        self._clock._timers.pop(self, None)
-        if self._handle is not None:
-            self._handle.cancel()
-
-
 @pytest.fixture
 def clock() -> FakeClock:
-    return FakeClock()
+    """A clock on which time passes with the loop's, and sleeps return at once."""
+    return FakeClock(today=NOON, speed=1)
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ from resilient import (
 from resilient.testing import (
     Answer,
     Disconnect,
+    FakeClock,
     FaultServer,
     Hang,
     Malformed,
@@ -33,7 +34,7 @@ from resilient.testing import (
 )
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+    from tests.integration.conftest import Fetch, OpenSession
 
 Request = Callable[..., Awaitable["int | Exception"]]
 Mount = Callable[["OpenSession", "Fetch", int, "FakeClock"], Request]

@@ -25,10 +25,10 @@ from resilient import (
     attempts_of,
     override,
 )
-from resilient.testing import Answer, Disconnect, FaultServer, Reply, Reset
+from resilient.testing import Answer, Disconnect, FakeClock, FaultServer, Reply, Reset
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+    from tests.integration.conftest import Fetch, OpenSession
 
 
 def retry(clock: FakeClock, attempts: int, budget: BudgetPolicy | None = None) -> Retry:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resilient import Backoff, NormalizeErrors, Retry, RetryPolicy
-from resilient.testing import Disconnect, FaultServer, Received, Reply
+from resilient.testing import Disconnect, FakeClock, FaultServer, Received, Reply
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+    from tests.integration.conftest import Fetch, OpenSession
 
 KEY = "Idempotency-Key"
 

@@ -23,6 +23,7 @@ from resilient import (
 from resilient.testing import (
     Answer,
     Disconnect,
+    FakeClock,
     FaultServer,
     Hang,
     Malformed,
@@ -32,7 +33,7 @@ from resilient.testing import (
 )
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+    from tests.integration.conftest import Fetch, OpenSession
 
 KEY = "Idempotency-Key"
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})

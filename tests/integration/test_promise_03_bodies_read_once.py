@@ -18,10 +18,10 @@ from resilient import (
     RetryPolicy,
     ServiceUnavailableError,
 )
-from resilient.testing import Answer, Disconnect, FaultServer, Malformed, Reply, Reset
+from resilient.testing import Answer, Disconnect, FakeClock, FaultServer, Malformed, Reply, Reset
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+    from tests.integration.conftest import Fetch, OpenSession
 
 BIG = bytes(range(256)) * 3000
 

@@ -20,10 +20,10 @@ from resilient import (
     RetryPolicy,
     ServiceUnavailableError,
 )
-from resilient.testing import Answer, Disconnect, FaultServer, Reply, Reset
+from resilient.testing import Answer, Disconnect, FakeClock, FaultServer, Reply, Reset
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+    from tests.integration.conftest import Fetch, OpenSession
 
 # More than the sockets' buffers hold, so that it is still being written when the answer comes.
 LONG = bytes(range(251)) * 25_000

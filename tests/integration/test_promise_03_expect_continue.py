@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resilient import Backoff, NormalizeErrors, Retry, RetryPolicy
-from resilient.testing import Answer, Disconnect, FaultServer, Reply, Reset
+from resilient.testing import Answer, Disconnect, FakeClock, FaultServer, Reply, Reset
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+    from tests.integration.conftest import Fetch, OpenSession
 
 LONG = bytes(range(250)) * 4000
 

@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 
 from resilient import Backoff, NormalizeErrors, Retry, RetryPolicy
-from resilient.testing import FaultServer, Reply
+from resilient.testing import FakeClock, FaultServer, Reply
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+    from tests.integration.conftest import Fetch, OpenSession
 
 # More than the sockets' buffers hold, so that it is still being read when the answer comes.
 LONG = bytes(range(251)) * 25_000

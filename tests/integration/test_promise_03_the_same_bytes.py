@@ -17,10 +17,10 @@ from resilient import (
     Retry,
     RetryPolicy,
 )
-from resilient.testing import Answer, Disconnect, FaultServer, Malformed, Reply, Reset
+from resilient.testing import Answer, Disconnect, FakeClock, FaultServer, Malformed, Reply, Reset
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+    from tests.integration.conftest import Fetch, OpenSession
 
 BIG = bytes(range(256)) * 3000  # more than one chunk of aiohttp's, less than it warns about
 TEXT = "Zażółć gęślą jaźń. " * 5000

@@ -23,10 +23,10 @@ from resilient import (
     RetryPolicy,
 )
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.testing import Answer, Disconnect, FaultServer, Hang, Reply, Reset
+from resilient.testing import Answer, Disconnect, FakeClock, FaultServer, Hang, Reply, Reset
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Held, OpenSession
+    from tests.integration.conftest import Held, OpenSession
 
 WITHOUT_END = Reply(503, body=b"x" * 9_000, chunk_delay=0.005)
 

@@ -20,10 +20,20 @@ from resilient import (
     Retry,
     RetryPolicy,
 )
-from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Received, Reply, Reset, Step
+from resilient.testing import (
+    Disconnect,
+    FakeClock,
+    FaultServer,
+    Hang,
+    Malformed,
+    Received,
+    Reply,
+    Reset,
+    Step,
+)
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, Held, OpenSession
+    from tests.integration.conftest import Fetch, Held, OpenSession
 
 BIG = b"x" * 3_000_000
 

@@ -21,10 +21,10 @@ from resilient import (
     ServiceUnavailableError,
     override,
 )
-from resilient.testing import FaultServer, Reply
+from resilient.testing import FakeClock, FaultServer, Reply
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import FakeClock, Fetch, OpenSession
+    from tests.integration.conftest import Fetch, OpenSession
 
 
 RESETS = [ResetHeader("X-Reset-In", "seconds")]
@@ -109,9 +109,9 @@ def by_aiohttp(clock: FakeClock, open_session: OpenSession) -> aiohttp.ClientSes
     return open_session(Pipeline(clock=clock), wrapped=True, timeout=timeout)
 
 
-def on_a_clock_behind(clock: FakeClock, open_session: OpenSession) -> aiohttp.ClientSession:
-    clock.zero = -1e6  # "its zero means nothing"
-    return by_aiohttp(clock, open_session)
+def on_a_clock_behind(_: FakeClock, open_session: OpenSession) -> aiohttp.ClientSession:
+    behind = FakeClock(start=-1e6, speed=1)  # "its zero means nothing"
+    return by_aiohttp(behind, open_session)
 
 
 @pytest.mark.parametrize("limit", [under_a_deadline, by_policy, by_aiohttp, on_a_clock_behind])
@@ -139,9 +139,9 @@ async def test_an_override_of_the_deadline_is_what_counts(
 @pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "wrapped"])
 @pytest.mark.parametrize("zero", [0, 1e9, -1e9])
 async def test_what_fits_is_waited_for_whatever_the_scale_of_the_clock(
-    zero: float, wrapped: bool, open_session: OpenSession, fetch: Fetch, clock: FakeClock
+    zero: float, wrapped: bool, open_session: OpenSession, fetch: Fetch
 ) -> None:
-    clock.zero = zero
+    clock = FakeClock(start=zero, speed=1)
     session = open_session(Pipeline(clock=clock), wrapped=wrapped)
     async with FaultServer(Reply(503, headers={"Retry-After": "6"})) as server:
         assert await fetch(session, "GET", server.url) == 200

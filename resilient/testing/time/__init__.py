@@ -1,1 +1,1 @@
-"""Clocks and event loops whose time is in the hand of a test."""
+"""Clocks and event loops whose time a test controls."""

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
+import math
 import random
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
+import anyio.to_thread
 import pytest
 
+from resilient import AttemptTimeout, AttemptTimeoutError, Pipeline
 from resilient.clock import Clock
 from resilient.errors import ConfigError
 from resilient.support.timers import Limit, limit_at
+from resilient.testing import FaultServer, Hang, Reply, ScriptedHandler
 from resilient.testing.time.clocks import FakeClock, LoopClock
 from resilient.testing.time.virtual import run_in_virtual_time
+
+URL = "https://api.example/meetings"
 
 
 async def turns(count: int = 5) -> None:
@@ -112,6 +123,228 @@ async def test_limits_of_tasks_run_on_it() -> None:
     with pytest.raises(asyncio.CancelledError):
         await clock.sleep(11)
     assert limit.lift()
+
+
+async def test_those_who_sleep_at_the_same_time_sleep_side_by_side() -> None:
+    clock = FakeClock()
+    woken: list[tuple[int, float]] = []
+
+    async def sleeper(seconds: int) -> None:
+        await turns(seconds)  # each begins a little later
+        await clock.sleep(seconds)
+        woken.append((seconds, clock.time()))
+
+    await asyncio.gather(*(sleeper(seconds) for seconds in (3, 1, 2)))
+    assert woken == [(1, 1), (2, 2), (3, 3)]
+    assert clock.sleeps == [1, 2, 3]
+
+
+async def test_others_finish_before_time_passes() -> None:
+    clock = FakeClock()
+    seen: list[float] = []
+
+    async def other() -> None:
+        await turns(50)
+        seen.append(clock.time())
+
+    await asyncio.gather(other(), clock.sleep(1))
+    assert (seen, clock.time()) == ([0], 1)
+
+
+async def test_one_that_never_comes_to_rest_does_not_stop_the_time() -> None:
+    clock = FakeClock()
+
+    async def restless() -> None:
+        await turns(1_000_000)
+
+    other = asyncio.create_task(restless())
+    await clock.sleep(1)
+    other.cancel()
+    assert clock.time() == 1
+
+
+async def test_delayed_answers_come_side_by_side() -> None:
+    clock = FakeClock()
+    handler = ScriptedHandler(clock)
+    for _ in range(10):
+        handler.expect().reply(delay=5)
+    limit = AttemptTimeout(7, clock=clock)
+    await asyncio.gather(*(handler.run(limit, "GET", URL) for _ in range(10)))
+    assert clock.time() == 5
+
+
+async def test_a_sleep_without_end_moves_from_timer_to_timer() -> None:
+    clock = FakeClock()
+    seen: list[float] = []
+    clock.call_at(3, lambda: seen.append(clock.time()))
+    clock.call_at(1, lambda: clock.call_at(2, lambda: seen.append(clock.time())))
+    sleeping = asyncio.create_task(clock.sleep(math.inf))
+    await asyncio.sleep(0.01)
+    assert (seen, clock.time()) == ([2, 3], 3)
+    clock.call_at(9, lambda: sleeping.cancel())
+    await asyncio.wait([sleeping])
+    assert (clock.time(), clock.sleepers) == (9, 0)
+
+
+async def test_timers_that_were_cancelled_do_not_pile_up() -> None:
+    clock = FakeClock()
+    kept = clock.call_at(1e9, print)
+    for number in range(10_000):
+        clock.call_at(1e6 + number, print).cancel()
+    assert clock.timers == 1
+    assert len(clock._timers) < 100
+    kept.cancel()
+    assert clock.timers == 0
+
+
+class TestWhenAllWait:
+    """Nobody sleeps: the clock moves once the loop has nothing else to do."""
+
+    async def test_a_call_that_hangs_ends_with_its_limit(self) -> None:
+        clock = FakeClock()
+        handler = ScriptedHandler(clock)
+        handler.expect().hang()
+        limit = AttemptTimeout(7, clock=clock)
+        with pytest.raises(AttemptTimeoutError):
+            await asyncio.wait_for(handler.run(limit, "GET", URL), 10)
+        assert clock.time() == 7
+
+    async def test_the_whole_pipeline_goes_on(self) -> None:
+        clock = FakeClock(draw=0.0)
+        handler = ScriptedHandler(clock)
+        handler.expect().hang()
+        handler.expect().reply(503, headers={"Retry-After": "9"})
+        handler.expect().reply(200, delay=5)
+        response = await asyncio.wait_for(handler.run(Pipeline(clock=clock), "GET", URL), 10)
+        assert response.status == 200
+        assert clock.time() == 30 + 9 + 5
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is on its way")
+    async def test_a_server_in_the_same_loop_may_hang(self) -> None:
+        clock = FakeClock()
+        limit = AttemptTimeout(7, clock=clock)
+        async with (
+            FaultServer(Hang()) as api,
+            aiohttp.ClientSession(middlewares=[limit]) as session,
+        ):
+            with pytest.raises(AttemptTimeoutError):
+                await asyncio.wait_for(session.get(api.url), 10)
+        assert clock.time() == 7
+
+    @pytest.mark.parametrize("size", [10, 3_000_000])
+    async def test_no_answer_under_way_is_overtaken(self, size: int) -> None:
+        clock = FakeClock()
+        limit = AttemptTimeout(7, clock=clock)
+        async with (
+            FaultServer(then=lambda received: Reply(body=received.body, delay=0.002)) as api,
+            aiohttp.ClientSession(middlewares=[limit]) as session,
+        ):
+            for _ in range(10):
+                async with session.post(api.url, data=io.BytesIO(b"x" * size)) as response:
+                    assert len(await response.read()) == size
+        assert clock.time() == 0
+
+    @pytest.mark.parametrize(
+        "wait",
+        [
+            lambda: asyncio.sleep(0.1),
+            lambda: asyncio.to_thread(time.sleep, 0.1),
+            lambda: anyio.to_thread.run_sync(time.sleep, 0.1),
+        ],
+        ids=["sleep", "asyncio's thread", "anyio's thread"],
+    )
+    async def test_what_is_short_and_real_is_waited_for(self, wait: Any) -> None:
+        clock = FakeClock()
+        clock.call_at(30, print)
+        await wait()
+        assert clock.time() == 0
+
+    async def test_nothing_moves_it_that_was_not_asked_to(self) -> None:
+        clock = FakeClock(auto_advance=False)
+        clock.call_at(7, print)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.02)
+        assert clock.time() == 0
+
+    async def test_it_leaves_no_timer_in_the_loop(self) -> None:
+        clock = FakeClock()
+        loop: Any = asyncio.get_running_loop()
+        before = [timer for timer in loop._scheduled if not timer.cancelled()]
+        timers = [clock.call_at(7, print), clock.call_at(8, print)]
+        await asyncio.sleep(0.005)
+        for timer in timers:
+            timer.cancel()
+        assert [timer for timer in loop._scheduled if not timer.cancelled()] == before
+
+    def test_in_one_loop_after_another(self) -> None:
+        clock = FakeClock()
+
+        async def scenario() -> None:
+            fired = asyncio.Event()
+            clock.call_at(clock.time() + 7, fired.set)
+            await asyncio.wait_for(fired.wait(), 10)
+            clock.call_at(clock.time() + 7, print)  # is left behind
+
+        for _ in range(3):
+            asyncio.run(scenario())
+        assert clock.time() == 21
+
+
+class TestSpeed:
+    def test_time_passes_with_the_loops(self) -> None:
+        clock = FakeClock(start=100.0, speed=10)
+        seen: list[float] = []
+
+        async def scenario() -> None:
+            assert clock.time() == 100
+            clock.call_at(150, lambda: seen.append(clock.time()))
+            clock.call_at(130, lambda: seen.append(clock.time()))
+            clock.call_at(140, lambda: seen.append(clock.time())).cancel()
+            await asyncio.sleep(4)
+            assert clock.time() == 140
+            assert clock.now() == clock.today + timedelta(seconds=40)
+            clock.speed = 5
+            await asyncio.sleep(4)
+            clock.speed = 0
+            await asyncio.sleep(4)
+
+        run_in_virtual_time(scenario())
+        assert clock.time() == 160
+        assert seen == pytest.approx([130, 150])
+
+    def test_a_sleep_returns_at_once_all_the_same(self) -> None:
+        clock = FakeClock(speed=1)
+        seen: list[float] = []
+
+        async def scenario() -> float:
+            clock.call_at(20, lambda: seen.append(clock.time()))
+            await clock.sleep(30)
+            await asyncio.sleep(1)
+            assert clock.time() == 31
+            return asyncio.get_running_loop().time()
+
+        assert run_in_virtual_time(scenario()) == 1
+        assert (seen, clock.sleeps) == ([20], [30])
+
+    def test_it_can_be_moved_by_hand_as_well(self) -> None:
+        clock = FakeClock(speed=1, auto_advance=False)
+
+        async def scenario() -> None:
+            sleeping = asyncio.create_task(clock.sleep(30))
+            await asyncio.sleep(10)
+            clock.advance(15)
+            await asyncio.wait_for(sleeping, 5.5)
+
+        run_in_virtual_time(scenario())
+        assert clock.time() == 30
+
+    @pytest.mark.parametrize("speed", [-1.0, float("nan"), float("inf")])
+    def test_one_that_makes_no_sense_is_refused(self, speed: float) -> None:
+        with pytest.raises(ConfigError, match=r"FakeClock\.speed"):
+            FakeClock(speed=speed)
+        clock = FakeClock()
+        with pytest.raises(ConfigError, match=r"FakeClock\.speed"):
+            clock.speed = speed
 
 
 class TestByHand:

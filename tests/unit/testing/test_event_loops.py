@@ -1,7 +1,8 @@
-"""The fault server on every event loop that is installed, with and without TLS."""
+"""The fault server and the fake clock on every event loop that is installed."""
 
 import asyncio
 import importlib.util
+import math
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,17 @@ from typing import Any
 import aiohttp
 import pytest
 
-from resilient.testing import Answer, Disconnect, FaultServer, Hang, Malformed, Reply, Reset
+from resilient.support.timers import limit_at
+from resilient.testing import (
+    Answer,
+    Disconnect,
+    FakeClock,
+    FaultServer,
+    Hang,
+    Malformed,
+    Reply,
+    Reset,
+)
 from resilient.testing.script.capacity import BrownOut, TokenBucket
 from resilient.testing.script.outage import Outage, Period
 from tests.unit.testing.support import Certificates, converse, post
@@ -156,5 +167,33 @@ def test_choosers_and_periods_keep_time(run: Any) -> None:
                     await post(session, server)
                 with pytest.raises(aiohttp.ClientConnectorError):
                     await post(session, server)
+
+    run(main())
+
+
+def test_sleeps_move_a_fake_clock(run: Any) -> None:
+    clock, woken = FakeClock(), list[tuple[int, float]]()
+
+    async def sleeper(seconds: int) -> None:
+        await clock.sleep(seconds)
+        woken.append((seconds, clock.time()))
+
+    async def main() -> None:
+        await asyncio.gather(*(sleeper(seconds) for seconds in (3, 1, 2)))
+        with limit_at(clock, 7):
+            await clock.sleep(math.inf)
+
+    run(main())
+    assert (woken, clock.time()) == ([(1, 1), (2, 2), (3, 3)], 7)
+
+
+def test_a_fake_clock_may_flow(run: Any) -> None:
+    clock = FakeClock(speed=1_000)
+
+    async def main() -> None:
+        fired = asyncio.Event()
+        clock.call_at(clock.time() + 10, fired.set)
+        await fired.wait()
+        assert clock.time() >= 10
 
     run(main())

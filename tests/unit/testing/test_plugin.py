@@ -194,6 +194,45 @@ class TestVirtualTime:
         """
         run(suite, source).assert_outcomes(passed=1)
 
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ("5", "*resilient_virtual_time(5): it takes arguments by name only*"),
+            ("grace=-1", "*resilient_virtual_time: VirtualTimeLoop.grace *-1*"),
+            ("gracious=1", "*resilient_virtual_time: * unexpected keyword argument 'gracious'*"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["async def", "def"])
+    def test_arguments_that_it_does_not_take_are_refused(
+        self, suite: pytest.Pytester, kind: str, arguments: str, said: str
+    ) -> None:
+        source = f"""
+            import pytest
+
+            @pytest.mark.resilient_virtual_time({arguments})
+            {kind} test_asks():
+                pass
+        """
+        result = run(suite, source)
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines([said])
+
+    def test_a_deadlock_fails_the_test(self, suite: pytest.Pytester) -> None:
+        source = """
+            import asyncio, pytest
+
+            @pytest.mark.resilient_virtual_time
+            async def test_waits_for_ever():
+                await asyncio.Event().wait()
+
+            async def test_next():
+                pass
+        """
+        result = run(suite, source)
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["E *DeadlockError: *", "E *test_waits_for_ever (*"])
+        assert "def _wait(" not in str(result.stdout)
+
     def test_a_loop_that_others_share_stays_ordinary(self, suite: pytest.Pytester) -> None:
         source = """
             import asyncio, pytest, pytest_asyncio
