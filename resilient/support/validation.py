@@ -21,6 +21,7 @@ __all__ = [
     "each",
     "fraction",
     "instance",
+    "is_plain_function",
     "optional",
     "plain_function",
     "positive",
@@ -99,12 +100,16 @@ def optional(validator: Validator) -> Validator:
     return validate
 
 
+def is_plain_function(value: object) -> bool:
+    """Return whether a value can be called, and returns no coroutine: nobody would await it."""
+    # An object is called by the method of its class.
+    called = (value, getattr(type(value), "__call__", None))
+    return callable(value) and not any(map(inspect.iscoroutinefunction, called))
+
+
 def plain_function(words: str) -> Validator:
-    """A callable that is no coroutine function: nobody would await what it returns."""
-    return check(
-        f"a plain (not async) function {words}",
-        lambda value: callable(value) and not inspect.iscoroutinefunction(value),
-    )
+    """Allow what `is_plain_function` says is one."""
+    return check(f"a plain (not async) function {words}", is_plain_function)
 
 
 def each(kind: type[Any], words: str) -> Validator:
