@@ -100,11 +100,12 @@ def optional(validator: Validator) -> Validator:
     return validate
 
 
-def is_plain_function(value: object) -> bool:
+def is_plain_function(value: Any) -> bool:
     """Return whether a value can be called, and returns no coroutine: nobody would await it."""
+    if not callable(value):
+        return False
     # An object is called by the method of its class.
-    called = (value, getattr(type(value), "__call__", None))
-    return callable(value) and not any(map(inspect.iscoroutinefunction, called))
+    return not any(map(inspect.iscoroutinefunction, (value, type(value).__call__)))
 
 
 def plain_function(words: str) -> Validator:
