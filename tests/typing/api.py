@@ -29,7 +29,7 @@ from yarl import URL
 
 import resilient
 import resilient.testing
-from resilient.breaker import Counts
+from resilient.breaker import Counts, Key
 from resilient.envelopes import json_object, text
 
 
@@ -214,6 +214,10 @@ class SlowClock:
 def tenant(request: ClientRequest) -> Hashable | None:
     """A key function."""
     return request.url.origin(), request.headers.get("X-Tenant")
+
+
+def keys() -> list[Key]:
+    return [tenant, lambda request: None]
 
 
 def middlewares() -> tuple[ClientMiddlewareType, ...]:
