@@ -1,14 +1,15 @@
 """Composable aiohttp client middlewares that make calls to other people's APIs survive.
 
-What a name stands for is imported when the name is first used. (And for pytest, which may find
-the package imported before it loads its plugin: PYTEST_DONT_REWRITE.)
+Each name is imported when it is first used. (And for pytest, which may find the package
+imported before it loads its plugin: PYTEST_DONT_REWRITE.)
 """
 
 from typing import TYPE_CHECKING
 
 from resilient.support.lazy import lazy_names
 
-if TYPE_CHECKING:
+# The second is for Nuitka: where it compiles, no bytecode is left to read the names from.
+if TYPE_CHECKING or "__compiled__" in globals():
     from resilient.attempts import Attempt as Attempt
     from resilient.breaker import (
         BreakerPolicy as BreakerPolicy,

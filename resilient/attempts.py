@@ -26,8 +26,9 @@ class Attempt:
         duration: Seconds until the response was there, or the failure.
         status: The status of the response; None if there was none.
         error: What went wrong in the place of a response, in a few words; None otherwise.
-        waited: Seconds waited after it; None if nothing followed.
-        reason: Why another attempt was made, or why none was, in words; None if nobody decided.
+        waited: Seconds waited before the next attempt; None if this one was the last.
+        reason: Why the next attempt was made if `waited` is a number, and why there was none if
+            it is None; in words. None where nothing decided that.
         code: The same for a program.
     """
 

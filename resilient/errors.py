@@ -31,7 +31,7 @@ Their text shows no request header, no query and no userinfo, and they pickle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 from attrs import frozen
@@ -156,7 +156,7 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         code: What the server said, for a program, or what a rule made of it; None if neither.
         request_id: The identifier to quote to the server's support, if one was sent.
         details: The fields that were at fault.
-        retry_after: Seconds that the server asked to wait, or None.
+        retry_after: Seconds that the server asked to wait; None if it did not say.
         body: The body as far as it was read.
         headers: The headers of the response.
         request_info: URL (without userinfo, query and fragment) and method; no headers.
@@ -164,6 +164,8 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
 
     # A plain attribute in the place of aiohttp's deprecated integer property.
     code: str | None = None  # type: ignore[assignment]  # see above
+    headers: MultiMapping[str] | None
+    details: tuple[FieldError, ...]
 
     def __init__(
         self,
@@ -336,15 +338,19 @@ class ConnectionFailedError(ResilientError, aiohttp.ClientConnectionError):
         return _with_history(self.message, self)
 
 
+_ISOLATED: Final = History(stop=Stop(Reason.CIRCUIT_ISOLATED, "the circuit was isolated by hand"))
+
+
 class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
     """The circuit breaker refused the call: nothing was sent.
 
     Attributes:
         key: What the circuit belongs to, as a rule an origin.
-        retry_after: Seconds until a call may be let through as a probe; None while the
-            circuit is isolated by hand.
+        retry_after: Seconds until a call may be let through; None if nobody can say, which is so
+            while the circuit is isolated.
         state: "open", "half_open" (every probe is out), or "closed" (traffic is being let
             back in gradually).
+        isolated: Whether it was isolated by hand, and refuses until somebody resets it.
     """
 
     _history = History(stop=Stop(Reason.CIRCUIT_OPEN, "the circuit breaker refused"))
@@ -355,13 +361,20 @@ class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
         self.key = key
         self.retry_after = retry_after
         self.state = state
+        if retry_after is None:
+            self._history = _ISOLATED
+
+    @property
+    def isolated(self) -> bool:
+        """Whether the circuit was isolated by hand, and refuses until somebody resets it."""
+        return self.retry_after is None
 
     def __str__(self) -> str:
         if self.state == "closed":
             what = f"the circuit for {self.key} has just closed and lets traffic in gradually"
         else:
             what = f"the circuit for {self.key} is {self.state}"
-        if self.retry_after is None:
+        if self.retry_after is None:  # isolated
             what += ", isolated by hand"
         else:
             what += f", next try in {self.retry_after:.3g} s"

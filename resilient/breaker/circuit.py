@@ -45,7 +45,10 @@ class Circuit:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds until a call may pass; 0 if one may now, None while it is isolated."""
+        """Seconds until a call may pass; 0 if one may now.
+
+        None if nobody can say, which is so while it is isolated.
+        """
         return self._machine.retry_in(self._circuits.time())
 
     def isolate(self) -> None:

@@ -64,12 +64,19 @@ class Change(NamedTuple):
 
 @frozen
 class Counts:
-    """What a circuit has seen in its window; `streak` is the failures in a row."""
+    """The counts of a circuit.
+
+    Attributes:
+        calls: Calls that ended in its window, failures included.
+        failures: Those of them that failed.
+        slow: Those of them that were slow.
+        consecutive_failures: The failures since the last call that went well, however long ago.
+    """
 
     calls: int = 0
     failures: int = 0
     slow: int = 0
-    streak: int = 0
+    consecutive_failures: int = 0
 
 
 class Machine:

@@ -21,7 +21,6 @@ from resilient.core.guard import Refusal, Turn
 from resilient.core.outcome import Outcome, Verdict
 from resilient.errors import CircuitOpenError, ConfigError
 from resilient.headers.retry_after import ResetHeader
-from resilient.reasons import Reason
 from resilient.support.redact import origin_of
 from resilient.support.validation import instance, plain_function, validated
 from resilient.telemetry.emitter import Emitter, make_emitter
@@ -203,8 +202,9 @@ class CircuitBreaker(LoopBound):
     ) -> CircuitOpenError:
         error = CircuitOpenError(key, machine.retry_in(now), machine.state.value)
         if self._emitter.wants("refusal"):
-            code = Reason.CIRCUIT_ISOLATED if machine.isolated else Reason.CIRCUIT_OPEN
-            self._emitter.tell("refusal", call, request, by="breaker", code=code, reason=str(error))
+            self._emitter.tell(
+                "refusal", call, request, by="breaker", code=error.stop_code, reason=str(error)
+            )
         return error
 
 

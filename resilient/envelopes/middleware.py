@@ -27,8 +27,7 @@ from resilient.errors import (
 from resilient.headers.retry_after import ResetHeader
 from resilient.support.redact import public_url
 from resilient.support.validation import instance, validated
-from resilient.telemetry.emitter import make_emitter
-from resilient.telemetry.events import Listener
+from resilient.telemetry.emitter import Emitter
 from resilient.wire.bodies import read_within, stop_upload
 from resilient.wire.requests import is_handshake
 
@@ -44,14 +43,14 @@ class NormalizeErrors(LoopBound):
     connection given back before the exception is raised. A response to HEAD has no body, and a
     body that cannot be read or understood says nothing: then the status alone makes the error.
     An error of aiohttp's that stands for the response to this request (another middleware
-    called `raise_for_status`) is typed too, and kept as the cause.
+    called `raise_for_status`) is typed too, and kept as the cause. A parser that raises is passed
+    over, and the logger `resilient` says so, once.
 
     The opening of a WebSocket is left to aiohttp, and so is everything under
     `override(raise_errors=False)`.
 
     Args:
         policy: The responses to raise for, and the bounds for bodies.
-        listeners: Told of nothing here; a parser that fails is logged under their pipeline.
         reset_headers: Headers in which the service says when its limit is over.
         clock: The source of time; by default the event loop's.
 
@@ -65,13 +64,12 @@ class NormalizeErrors(LoopBound):
         self,
         policy: ErrorPolicy = _STANDARD,
         *,
-        listeners: Iterable[Listener] = (),
         reset_headers: Iterable[ResetHeader] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__(clock)
         self.policy = validated(self, "policy", policy, instance(ErrorPolicy, "an ErrorPolicy"))
-        self._emitter = make_emitter(listeners)
+        self._emitter = Emitter()
         self.reset_headers = tuple(reset_headers)
         self._parsers = tuple(map(resolve_parser, policy.parsers))
 

@@ -10,12 +10,14 @@ from attrs import Attribute, field, frozen
 from resilient.envelopes.codes import CodeRule
 from resilient.envelopes.envelope import EnvelopeParser
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
+from resilient.errors import ConfigError
 from resilient.support.validation import (
     Seconds,
     as_set,
     as_tuple,
     at_least,
     each,
+    is_plain_function,
     positive,
     statuses,
 )
@@ -45,11 +47,11 @@ def _parsers(value: Parsers | EnvelopeParser) -> tuple[EnvelopeParser | str, ...
 
 
 def _can_be_had(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    """Finds a name that stands for nothing now, not when the first error comes."""
+    """Find a name that stands for nothing now, not when the first error comes."""
     each(object, "a list of parsers or their names")(instance, attribute, value)
     for parser in value:
-        if parser not in DEFAULT_PARSERS:
-            resolve_parser(parser)
+        if parser not in DEFAULT_PARSERS and not is_plain_function(resolve_parser(parser)):
+            raise ConfigError.of("ErrorPolicy.parsers", parser, "plain (not async) functions")
 
 
 @frozen(kw_only=True)

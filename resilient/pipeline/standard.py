@@ -98,12 +98,7 @@ def _breaker(policy: Policy, shared: Shared) -> ClientMiddlewareType:
 
 def _errors(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     assert policy.errors is not None, "a part that is left out is not made"
-    return NormalizeErrors(
-        policy.errors,
-        listeners=shared.emitter,
-        reset_headers=policy.reset_headers,
-        clock=shared.clock,
-    )
+    return NormalizeErrors(policy.errors, reset_headers=policy.reset_headers, clock=shared.clock)
 
 
 def _attempt_timeout(policy: Policy, shared: Shared) -> ClientMiddlewareType:

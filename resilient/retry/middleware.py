@@ -125,8 +125,8 @@ class Retry(LoopBound):
                 response: ClientResponse | None = None
                 try:
                     response = await handler(request)
-                    if policy.read_body is not None:
-                        await self._read_body(response, call, policy.read_body)
+                    if policy.read_body_up_to is not None:
+                        await self._read_body(response, call, policy.read_body_up_to)
                 except CircuitOpenError as refusal:
                     # Nothing was attempted, and to spare the wait is what a breaker is for.
                     if not call.records:

@@ -71,9 +71,9 @@ class RetryPolicy:
             call, so that the server can tell a repetition: "Idempotency-Key" as a rule. Sent
             with requests that may not be repeated without: their method is not idempotent,
             or not among `methods`. By default None, for none.
-        read_body: Bytes up to which a body whose length was declared is read within the
-            attempt, so that one which is cut short or stalls is repeated too; by default None,
-            for never.
+        read_body_up_to: Bytes. A body whose declared length is no more than that is read within
+            the attempt, so that one which is cut short or stalls is repeated too. By default
+            None: bodies are left to the caller.
     """
 
     max_attempts: int = field(default=3, validator=at_least(1))
@@ -124,7 +124,7 @@ class RetryPolicy:
             )
         ),
     )
-    read_body: int | None = field(default=None, validator=optional(at_least(0, "bytes")))
+    read_body_up_to: int | None = field(default=None, validator=optional(at_least(0, "bytes")))
 
     def __attrs_post_init__(self) -> None:
         if both := self.codes & self.fatal_codes:

@@ -12,7 +12,7 @@ jitter: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, get_args
 
 import backoff
@@ -23,7 +23,8 @@ from resilient.support.validation import Seconds, at_least, check, instance, pos
 
 __all__ = ["Backoff", "Jitter", "WaitGenerator"]
 
-WaitGenerator = Callable[..., Generator[float | None, Any, Any]]
+# As generator functions are mostly annotated; a Generator is an Iterator too.
+WaitGenerator = Callable[..., Iterator[float | None]]
 Jitter = Literal["none", "full", "equal", "decorrelated"]
 
 _NAMED: Final = ("expo", "fibo", "constant")

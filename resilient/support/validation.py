@@ -1,4 +1,4 @@
-"""Validators for policies: a value that makes no sense is named, with what is allowed."""
+"""Refuse values of policies that make no sense: name the field, the value, and what is allowed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = [
     "each",
     "fraction",
     "instance",
+    "is_plain_function",
     "optional",
     "plain_function",
     "positive",
@@ -37,7 +38,10 @@ Seconds = Annotated[float, "seconds"]
 
 
 def check(allowed: str, holds: Callable[[Any], bool]) -> Validator:
-    """A validator for a condition, and the words for what it allows."""
+    """Make a validator of a condition, and of the words for what it allows.
+
+    The validator raises `ConfigError` for a value for which `holds` returns False.
+    """
 
     def validate(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         if not holds(value):
@@ -52,7 +56,7 @@ def _is_number(value: object) -> bool:
 
 
 def positive(unit: str = "seconds") -> Validator:
-    """A finite number above zero."""
+    """Allow a finite number above zero."""
     return check(
         f"a positive, finite number of {unit}",
         lambda value: _is_number(value) and 0 < value < math.inf,
@@ -60,7 +64,7 @@ def positive(unit: str = "seconds") -> Validator:
 
 
 def at_least(least: float, unit: str = "") -> Validator:
-    """A whole number if `least` is one, else any finite number; not below `least`."""
+    """Allow a finite number from `least` on; an integer if `least` is one."""
     whole = isinstance(least, int)
     kind = "an integer" if whole else "a finite number"
     return check(
@@ -74,19 +78,19 @@ def at_least(least: float, unit: str = "") -> Validator:
 
 
 def fraction() -> Validator:
-    """Above 0, and at most 1."""
+    """Allow a number above 0 and at most 1."""
     return check(
         "a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1
     )
 
 
 def instance(kind: type[Any] | tuple[type[Any], ...], words: str) -> Validator:
-    """An instance of a class."""
+    """Allow an instance of a class."""
     return check(words, lambda value: isinstance(value, kind))
 
 
 def optional(validator: Validator) -> Validator:
-    """None, or what `validator` allows."""
+    """Allow None, and what `validator` allows."""
 
     def validate(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         if value is not None:
@@ -99,16 +103,21 @@ def optional(validator: Validator) -> Validator:
     return validate
 
 
+def is_plain_function(value: Any) -> bool:
+    """Return whether a value can be called, and returns no coroutine: nobody would await it."""
+    if not callable(value):
+        return False
+    # An object is called by the method of its class.
+    return not any(map(inspect.iscoroutinefunction, (value, type(value).__call__)))
+
+
 def plain_function(words: str) -> Validator:
-    """A callable that is no coroutine function: nobody would await what it returns."""
-    return check(
-        f"a plain (not async) function {words}",
-        lambda value: callable(value) and not inspect.iscoroutinefunction(value),
-    )
+    """Allow what `is_plain_function` says is one."""
+    return check(f"a plain (not async) function {words}", is_plain_function)
 
 
 def each(kind: type[Any], words: str) -> Validator:
-    """A collection of instances of a class, blank texts excepted."""
+    """Allow a tuple or a frozen set of instances of a class, but no empty text in it."""
     return check(
         words,
         lambda value: (
@@ -119,7 +128,7 @@ def each(kind: type[Any], words: str) -> Validator:
 
 
 def statuses(least: int) -> Validator:
-    """A set of HTTP statuses."""
+    """Allow a frozen set of HTTP statuses from `least` to 999."""
     return check(
         f"a set of statuses from {least} to 999",
         lambda value: (
@@ -130,17 +139,21 @@ def statuses(least: int) -> Validator:
 
 
 def validated(owner: object, name: str, value: _T, validator: Validator) -> _T:
-    """What `validator` allows, for an argument of a class that is not made by attrs."""
+    """Return an argument of a class that is not made by attrs, if `validator` allows it.
+
+    Raises:
+        ConfigError: It does not.
+    """
     attribute: Any = SimpleNamespace(alias=name)
     validator(owner, attribute, value)
     return value
 
 
-# What is no collection is left as it is, for the validator to name.
+# Both return anything that is no collection as it is, for the validator to name.
 
 
 def as_set(value: Iterable[Any]) -> frozenset[Any]:
-    """A frozen set of what a policy was given."""
+    """Return a collection as a frozen set."""
     kinds = (list, set, tuple, frozenset, range)
     try:
         return frozenset(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above
@@ -149,6 +162,6 @@ def as_set(value: Iterable[Any]) -> frozenset[Any]:
 
 
 def as_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
-    """A tuple of what a policy was given."""
+    """Return a collection as a tuple."""
     kinds = (list, set, tuple, frozenset)
     return tuple(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above

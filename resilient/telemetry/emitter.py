@@ -7,7 +7,6 @@ that goes well costs nothing here. Each record of the logger carries the event's
 
 from __future__ import annotations
 
-import inspect
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +18,7 @@ from aiohttp import ClientRequest
 from resilient.errors import ConfigError
 from resilient.reasons import Reason
 from resilient.support.redact import public_url, without_secrets
-from resilient.support.validation import as_tuple
+from resilient.support.validation import as_tuple, is_plain_function
 from resilient.telemetry.events import KINDS, Listener
 from resilient.telemetry.levels import LEVELS, Kind
 
@@ -40,7 +39,7 @@ def _checked(listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
     if not isinstance(listeners, tuple):
         raise ConfigError.of("listeners", listeners, "a list of functions")
     for listener in listeners:
-        if not callable(listener) or inspect.iscoroutinefunction(listener):
+        if not is_plain_function(listener):
             raise ConfigError.of("listeners", listener, "plain (not async) functions of an event")
     return listeners
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from attrs import frozen
 
@@ -40,7 +40,7 @@ class AttemptEvent:
         error: What went wrong in the place of a response, in a few words; None otherwise.
     """
 
-    kind: ClassVar[str] = "attempt"
+    kind: ClassVar[Literal["attempt"]] = "attempt"
     level: ClassVar[int] = LEVELS["attempt"]
 
     name: str
@@ -72,7 +72,7 @@ class WaitEvent:
         reason: The same in words.
     """
 
-    kind: ClassVar[str] = "wait"
+    kind: ClassVar[Literal["wait"]] = "wait"
     level: ClassVar[int] = LEVELS["wait"]
 
     name: str
@@ -102,7 +102,7 @@ class RefusalEvent:
         reason: The same in words.
     """
 
-    kind: ClassVar[str] = "refusal"
+    kind: ClassVar[Literal["refusal"]] = "refusal"
     level: ClassVar[int] = LEVELS["refusal"]
 
     name: str
@@ -131,7 +131,7 @@ class TransitionEvent:
         seconds: How long the circuit stays open; None if it did not open, or stays so for good.
     """
 
-    kind: ClassVar[str] = "transition"
+    kind: ClassVar[Literal["transition"]] = "transition"
 
     name: str
     key: Hashable
@@ -152,7 +152,8 @@ class TransitionEvent:
 
 
 Event = AttemptEvent | WaitEvent | RefusalEvent | TransitionEvent
-Listener = Callable[[Event], object]
+# Returns None, so that type checkers refuse a coroutine function, which nobody would await.
+Listener = Callable[[Event], None]
 
 KINDS = {
     "attempt": AttemptEvent,

@@ -91,7 +91,7 @@ POLICIES: dict[str, Settings] = {
     },
     "exceptions": {"retry": {"exceptions": ["resilient:NotFoundError", "aiohttp:ClientSSLError"]}},
     "exceptions, responses": {"errors": False, "retry": {"exceptions": ["resilient:APIError"]}},
-    "bodies": {"retry": {"read_body": 1000}},
+    "bodies": {"retry": {"read_body_up_to": 1000}},
     "once": {"retry": {"max_attempts": 1, "codes": ["again"]}},
     "no retry": {"retry": False},
     "nothing": {"retry": False, "errors": False, "breaker": False, "attempt_timeout": False},

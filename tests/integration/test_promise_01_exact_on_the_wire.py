@@ -71,7 +71,7 @@ def hang(clock: FakeClock) -> Answer:
 
 def policy(attempts: int) -> RetryPolicy:
     backoff = Backoff(base=1, jitter="none")
-    return RetryPolicy(max_attempts=attempts, backoff=backoff, budget=None, read_body=999)
+    return RetryPolicy(max_attempts=attempts, backoff=backoff, budget=None, read_body_up_to=999)
 
 
 def pipeline(attempts: int, clock: FakeClock) -> Pipeline:

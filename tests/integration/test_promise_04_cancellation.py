@@ -174,7 +174,7 @@ async def test_while_a_thread_still_reads_a_file(open_session: OpenSession, held
 async def test_while_a_body_is_read_within_the_attempt(
     open_session: OpenSession, held: Held
 ) -> None:
-    session = open_session(Retry(RetryPolicy(read_body=99)))
+    session = open_session(Retry(RetryPolicy(read_body_up_to=99)))
     async with FaultServer(Reply(body=b"x" * 50, chunk_delay=0.01)) as server:
         task = asyncio.ensure_future(session.get(server.url))
         await server.wait_for(hits=1)
@@ -225,7 +225,9 @@ async def test_at_any_moment(
     held: Held,
 ) -> None:
     """The call is cancelled at each turn of the event loop, one after the other."""
-    policy = RetryPolicy(backoff=Backoff(base=0.0005, jitter="none"), budget=None, read_body=999)
+    policy = RetryPolicy(
+        backoff=Backoff(base=0.0005, jitter="none"), budget=None, read_body_up_to=999
+    )
     session = open_session(Retry(policy), *inner, connector=aiohttp.TCPConnector(limit=1))
 
     async def call(server: FaultServer) -> int:

@@ -208,7 +208,7 @@ async def test_reading_the_body_within_the_attempt_leaves_nothing_open(
     answer: Step, open_session: OpenSession, fetch: Fetch, held: Held, clock: FakeClock
 ) -> None:
     connector = aiohttp.TCPConnector(limit=1)
-    session = open_session(retry(clock, read_body=99), connector=connector)
+    session = open_session(retry(clock, read_body_up_to=99), connector=connector)
     async with FaultServer(answer) as server:
         assert await asyncio.wait_for(fetch(session, "GET", server.url), 5) == 200
         assert held(session) == 0
@@ -223,7 +223,7 @@ async def test_a_body_that_stalls_ends_with_its_attempt(
 
     timeout = AttemptTimeout(60, clock=clock)
     connector = aiohttp.TCPConnector(limit=1)
-    session = open_session(retry(clock, read_body=99), timeout, connector=connector)
+    session = open_session(retry(clock, read_body_up_to=99), timeout, connector=connector)
     async with FaultServer(stall) as server:
         assert await asyncio.wait_for(fetch(session, "GET", server.url), 5) == 200
         assert held(session) == 0

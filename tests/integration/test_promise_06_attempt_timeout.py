@@ -162,7 +162,7 @@ async def test_the_limit_does_not_reach_into_the_error_body_in_the_standard_orde
 
 async def test_a_body_read_within_the_attempt_counts_against_its_time() -> None:
     stalled = Reply(200, body=b"xx", body_delay=9)
-    reading = retry_policy(read_body=100)
+    reading = retry_policy(read_body_up_to=100)
     async with limited(stalled, stalled, Reply(200, body=b"ok"), retry=reading) as (server, s):
         async with s.get(server.url) as response:
             assert await response.read() == b"ok"

@@ -121,7 +121,7 @@ async def test_an_error_body_does_not_use_the_total_up_unseen() -> None:
 
 async def test_a_body_read_within_the_attempt_ends_with_the_total() -> None:
     async with fault_server(then=Reply(200, body=b"xx", body_delay=9)) as server:
-        async with client(retry(read_body=100), timeout=SHORT) as session:
+        async with client(retry(read_body_up_to=100), timeout=SHORT) as session:
             with within(2), pytest.raises(TimeoutError):
                 await status_of(session, server.url)
         assert server.hits <= 1

@@ -222,7 +222,9 @@ async def test_isolate_and_reset_while_it_is_running() -> None:
         assert (circuit.state, circuit.isolated, circuit.retry_after) == ("open", True, None)
         with pytest.raises(CircuitOpenError, match="isolated by hand") as caught:
             await session.get(server.url)
-        assert caught.value.retry_after is None
+        error = caught.value
+        assert (error.isolated, error.retry_after) == (True, None)
+        assert error.stop_code is resilient.Reason.CIRCUIT_ISOLATED
         assert server.hits == 1
         circuit.reset()
         assert (circuit.state, circuit.isolated, circuit.retry_after) == ("closed", False, 0)

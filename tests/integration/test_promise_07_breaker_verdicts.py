@@ -27,7 +27,7 @@ from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Received
 from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, policy, retry_policy, turns, wrapped
 
-FAILURE = Counts(calls=1, failures=1, streak=1)
+FAILURE = Counts(calls=1, failures=1, consecutive_failures=1)
 SUCCESS = Counts(calls=1)
 NEITHER = Counts()
 SHORT = 0.03
@@ -96,7 +96,9 @@ async def test_statuses_of_the_policys_own_take_the_place_of_the_standard_ones()
     async with FaultServer(*steps) as server, client(breaker) as session:
         for _ in steps:
             await post(session, server.url)
-        assert breaker.circuit(server.url).counts == Counts(calls=5, failures=3, streak=1)
+        assert breaker.circuit(server.url).counts == Counts(
+            calls=5, failures=3, consecutive_failures=1
+        )
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -98,7 +98,7 @@ WHY: dict[str, tuple[Any, dict[str, Any], str]] = {
     "the judge says no": (Reply(503), {"judge": lambda *_: False}, "the judge hook"),
     "no waits": (
         Reply(503),
-        {"backoff": Backoff(wait=lambda: iter(()))},  # type: ignore[arg-type,return-value]  # on purpose
+        {"backoff": Backoff(wait=lambda: iter(()))},
         "no more waits",
     ),
     "the circuit": (Reply(503), {"breaker": BreakerPolicy(consecutive_failures=1)}, "circuit"),

@@ -169,7 +169,7 @@ async def test_a_pooled_connection_of_one_hop_does_not_excuse_the_failure_of_the
 async def test_the_time_for_one_hops_attempts_does_not_run_for_the_next() -> None:
     """Only the first service limits attempts; the second one reads bodies within its own."""
     clock = FakeClock()
-    reading = retry_policy(max_attempts=1, read_body=1000)
+    reading = retry_policy(max_attempts=1, read_body_up_to=1000)
     async with fault_server() as here, fault_server() as there:
         here.route("/", then=redirect(localhost(there)))
         there.route("/", then=after(clock, 7, Reply(body=b"read", body_delay=0.005)))

@@ -169,7 +169,9 @@ async def the_servers_time_is_waited(transport: Transport) -> None:
 
 async def a_reset_is_repeated(transport: Transport) -> None:
     async with transport.server(Reset(), Reset("body")) as server:
-        async with transport.session(Retry(retry_policy(budget=None, read_body=100))) as session:
+        async with transport.session(
+            Retry(retry_policy(budget=None, read_body_up_to=100))
+        ) as session:
             assert await transport.outcomes(session, server) == [200] * transport.callers
         assert transport.hits(server) == [3] * transport.callers
 

@@ -41,7 +41,7 @@ async def echo_server() -> AsyncIterator[URL]:
 @UNDER
 @pytest.mark.parametrize("reading", [None, 1000])
 async def test_a_good_one_works(under: Any, reading: int | None) -> None:
-    made = Pipeline(policy(retry=retry_policy(read_body=reading), total_timeout=0.5))
+    made = Pipeline(policy(retry=retry_policy(read_body_up_to=reading), total_timeout=0.5))
     async with (
         echo_server() as url,
         under(made) as session,

@@ -111,7 +111,10 @@ class Model:
 
     def is_too_much(self, seen: Counts) -> bool:
         policy = self.policy
-        if policy.consecutive_failures is not None and seen.streak >= policy.consecutive_failures:
+        if (
+            policy.consecutive_failures is not None
+            and seen.consecutive_failures >= policy.consecutive_failures
+        ):
             return True
         return seen.calls >= policy.minimum_calls and (
             seen.failures / seen.calls >= policy.failure_rate

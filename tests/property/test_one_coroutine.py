@@ -23,7 +23,7 @@ policies = st.builds(
     Policy,
     errors=st.sampled_from([Policy().errors, None]),
     total_timeout=st.sampled_from([40.0, None]),
-    retry=st.sampled_from([RetryPolicy(budget=None, read_body=100), None]),
+    retry=st.sampled_from([RetryPolicy(budget=None, read_body_up_to=100), None]),
     breaker=st.sampled_from([BreakerPolicy(consecutive_failures=2, slow_call=5), None]),
     attempt_timeout=st.sampled_from([8.0, None]),
 )

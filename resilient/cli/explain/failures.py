@@ -149,9 +149,9 @@ def _of_transport(case: Case) -> Iterator[Failure]:
 def _cut_short(case: Case) -> Failure:
     retry = case.policy.retry
     what = "the body of the answer broke off"
-    if retry is None or not retry.read_body:
-        reason = "the answer is handed over before its body is read (retry.read_body is none)"
+    if retry is None or not retry.read_body_up_to:
+        reason = "the answer is handed over before its body is read (retry.read_body_up_to is none)"
         return Failure("body_cut_short", what, is_repeated=False, reason=reason)
     follow_up = case.after_error(aiohttp.ClientPayloadError())
-    what = f"the body of the answer, of at most {retry.read_body} bytes, broke off"
+    what = f"the body of the answer, of at most {retry.read_body_up_to} bytes, broke off"
     return _failure("body_cut_short", what, follow_up)

@@ -152,7 +152,9 @@ def test_random_failures_of_a_fifth_open_nothing(spread: float) -> None:
     machine = Machine(BreakerPolicy())
     change, _ = play(machine, "x 4. +0.01 " * 2000)
     assert change is None
-    assert machine.counts(20.0) == Counts(calls=10_000, failures=2000, slow=0, streak=0)
+    assert machine.counts(20.0) == Counts(
+        calls=10_000, failures=2000, slow=0, consecutive_failures=0
+    )
 
 
 def opened(

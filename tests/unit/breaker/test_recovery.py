@@ -236,9 +236,9 @@ def test_counts_are_of_the_window_and_the_streak_is_of_all_time() -> None:
         (Verdict.TRANSIENT, 0.0),
     ]:
         machine.record(machine.admit(0.0)[0], verdict, 0.0, duration=duration)
-    assert machine.counts(0.0) == Counts(calls=5, failures=3, slow=2, streak=2)
-    assert machine.counts(9.9) == Counts(calls=5, failures=3, slow=2, streak=2)
-    assert machine.counts(10.0) == Counts(streak=2)
+    assert machine.counts(0.0) == Counts(calls=5, failures=3, slow=2, consecutive_failures=2)
+    assert machine.counts(9.9) == Counts(calls=5, failures=3, slow=2, consecutive_failures=2)
+    assert machine.counts(10.0) == Counts(consecutive_failures=2)
     machine.succeed(machine.admit(10.0)[0], 10.0, 0.0)
     assert machine.counts(10.0) == Counts(calls=1)
 

@@ -182,7 +182,7 @@ judge = "operator:eq"
 heed_should_retry = false
 budget = false
 max_retry_after = 123456.5
-read_body = 1024
+read_body_up_to = 1024
 
 [services.all.retry.backoff]
 wait = "backoff:constant"

@@ -189,17 +189,17 @@ def test_the_limit_of_an_attempt_is_named(seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("read_body", "repeated", "reason"),
+    ("read_body_up_to", "repeated", "reason"),
     [
-        (None, False, "retry.read_body is none"),
-        (0, False, "retry.read_body is none"),
+        (None, False, "retry.read_body_up_to is none"),
+        (0, False, "retry.read_body_up_to is none"),
         (9, True, ""),
     ],
 )
 def test_a_body_is_read_within_the_attempt_if_asked_for(
-    read_body: int | None, repeated: bool, reason: str
+    read_body_up_to: int | None, repeated: bool, reason: str
 ) -> None:
-    row = found(retry=RetryPolicy(read_body=read_body))["body_cut_short", None]
+    row = found(retry=RetryPolicy(read_body_up_to=read_body_up_to))["body_cut_short", None]
     assert row.is_repeated == repeated
     assert reason in row.reason
     assert ("9 bytes" in row.what) == repeated

@@ -58,7 +58,7 @@ async def async_judge(request: object, outcome: object) -> bool:
         ({"heed_should_retry": 1}, "RetryPolicy.heed_should_retry"),
         ({"idempotency_header": ""}, "RetryPolicy.idempotency_header"),
         ({"idempotency_header": "A: b"}, "RetryPolicy.idempotency_header"),
-        ({"read_body": -1}, "RetryPolicy.read_body"),
+        ({"read_body_up_to": -1}, "RetryPolicy.read_body_up_to"),
     ],
 )
 def test_a_policy_that_makes_no_sense_names_the_field(settings: dict[str, Any], named: str) -> None:

@@ -169,7 +169,7 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "judge": Setting([(f"{HERE}:always", always), (False, None)], "false"),
         "heed_should_retry": _FLAG,
         "idempotency_header": Setting([("Idempotency-Key",) * 2, (False, None)], "text false"),
-        "read_body": Setting([(0, 0), (65_536, 65_536), (False, None)], "integer zero false"),
+        "read_body_up_to": Setting([(0, 0), (65_536, 65_536), (False, None)], "integer zero false"),
     },
     Backoff: {
         "wait": Setting(

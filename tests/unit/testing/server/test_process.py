@@ -214,7 +214,9 @@ warnings.filterwarnings("ignore", ".* is multi-threaded, use of fork", Deprecati
 with FaultServerProcess(then=stuck) as server:
     {then}
     print(server.url, flush=True)
-    time.sleep(60)
+    # Not one long sleep: a signal that comes just before it is heard at its end.
+    for _ in range(6000):
+        time.sleep(0.01)
 """
 
 # Holds the parent's end of the pipe open, and not the one that the test reads.
