@@ -19,6 +19,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientResp
 
 from resilient.core.call import Call, drop, take
 from resilient.errors import APIError
+from resilient.wire.bodies import cancel_upload, prepare_upload, stop_upload
 
 __all__ = ["Admission", "Limitation", "Normalization", "run_attempt"]
 
@@ -68,6 +69,8 @@ async def run_attempt(
     timeout: Limitation | None,
 ) -> ClientResponse:
     """Run an attempt within those of the three that are given."""
+    if request.body:
+        await prepare_upload(request)
     ticket = None if breaker is None else breaker.admit(request)
     try:
         try:
@@ -99,6 +102,10 @@ async def run_attempt(
     except BaseException as error:
         if ticket is not None and breaker is not None:
             breaker.failed(ticket, request, error)
+        if isinstance(error, Exception):
+            await stop_upload(request)
+        else:
+            cancel_upload(request)
         raise
     if ticket is not None and breaker is not None:
         breaker.succeeded(ticket, request, response)

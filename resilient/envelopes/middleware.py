@@ -27,8 +27,10 @@ from resilient.headers.retry_after import parse_retry_after
 from resilient.support.redact import public_url
 from resilient.support.validation import instance, validated
 from resilient.telemetry.emitter import Emitter, make_emitter
-from resilient.wire.bodies import read_within
+from resilient.wire.bodies import stop_upload
 from resilient.wire.connections import mark_used
+from resilient.wire.cookies import keep_cookies
+from resilient.wire.reading import read_within
 
 if TYPE_CHECKING:
     from resilient.telemetry.events import Listener
@@ -86,9 +88,11 @@ class NormalizeErrors:
         """Raise for a response with an error status, if it is to be raised for."""
         if not self._raises(request, response.status):
             return
-        # A retry further out will see no response.
+        # A retry further out will see no response, and aiohttp's session none either.
         mark_used(response)
+        keep_cookies(request, response)
         body = await self._read(request, response)
+        await stop_upload(request, self._clock)
         final = self._error(request, response.status, response.headers, body, response.reason)
         tell_attempts(final, remembered(response))
         raise final

@@ -24,25 +24,18 @@ from resilient.errors import (
     APIError,
     AttemptTimeoutError,
     CircuitOpenError,
-    ConnectionFailedError,
 )
 from resilient.retry.budget import RetryBudget
 from resilient.retry.idempotency import is_keyed, send_key
 from resilient.retry.policy import RetryPolicy
 from resilient.retry.surface import headers_of, surface, told
-from resilient.support.redact import public_url, summary
+from resilient.support.redact import summary
 from resilient.support.timers import limit_at
 from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.emitter import Emitter, make_emitter
-from resilient.wire.bodies import (
-    discard,
-    prepare_resend,
-    settle,
-    stop_upload,
-    unrepeatable,
-    was_read,
-)
+from resilient.wire.bodies import prepare_upload, stop_upload, unrepeatable
 from resilient.wire.connections import mark_used, was_reused
+from resilient.wire.reading import discard, read_ahead
 
 if TYPE_CHECKING:
     from resilient.retry.decision import Facts
@@ -124,9 +117,8 @@ class Retry:
             if self._budget is not None and self._budget not in call.counted:
                 call.counted += self._counting
                 self._budget.count_call(started)
-            if request.body and was_read(request):
-                where = f"{request.method} {public_url(request.url)}"
-                raise ConnectionFailedError(f"{where}: its body was read before and is gone")
+            if request.body:
+                await prepare_upload(request)
             if policy.idempotency_header is not None:
                 send_key(request, call, policy)
 
@@ -173,8 +165,8 @@ class Retry:
                     if wait is None:
                         call.stopped = reason or None
                         return response
-                    await discard(response, self._clock)
-                    await stop_upload(request)
+                    await discard(request, response, self._clock)
+                    await stop_upload(request, self._clock)
                     if session_ran_out(request):
                         # Meanwhile; the response is gone.
                         call.stopped = _RAN_OUT
@@ -192,7 +184,7 @@ class Retry:
         self._emitter.tell("wait", request, number=number, seconds=seconds, reason=reason)
         if seconds > 0:
             await self._clock.sleep(seconds)
-        prepare_resend(request)
+        await prepare_upload(request)
         call.refused_until = None
 
     async def _next(
@@ -254,9 +246,8 @@ class Retry:
             if wait_or_none is None:
                 return self._refuse(hop, why)
             wait, reason = wait_or_none, f"{answer.reason}; {why}" if why else answer.reason
-        in_the_way = None if facts.never_sent else await self._settle(request, outcome)
-        if in_the_way is not None:
-            return self._refuse(hop, in_the_way)
+        if isinstance(outcome, Exception) and not facts.never_sent:
+            await self._clean_up(request)
         # A connection that was closed before costs the server nothing.
         if self._budget is not None and not stale and not self._budget.withdraw(self._time()):
             return self._refuse(hop, f"{answer.reason}, but the retry budget is spent")
@@ -274,14 +265,13 @@ class Retry:
             return "the session is closed"
         return None if facts.never_sent else unrepeatable(request)
 
-    async def _settle(self, request: ClientRequest, outcome: Outcome) -> str | None:
-        """Put an end to an attempt; why its body cannot be sent again after all, or None."""
-        failed = isinstance(outcome, Exception)
+    async def _clean_up(self, request: ClientRequest) -> None:
+        """Put an end to an attempt that failed."""
         left_open = request.response
-        if failed and left_open is not None and not left_open.closed:
+        if left_open is not None and not left_open.closed:
             # Another middleware made an exception of a response, and dropped it.
-            await discard(left_open, self._clock)
-        return await settle(request, is_over=failed)
+            await discard(request, left_open, self._clock)
+        await stop_upload(request, self._clock)
 
     def _pace(self, hop: _Hop, retry_after: float | None) -> tuple[float | None, str]:
         from resilient.retry.decision import pace  # as in `_next`
@@ -328,11 +318,11 @@ class Retry:
         if response.status >= 400 or length is None or length > limit or response.status == 101:
             return
         if call.read_until is None or call.read_until == math.inf:
-            await response.read()
+            await read_ahead(response, limit)
             return
         read = False
         with limit_at(self._clock, call.read_until):
-            await response.read()
+            await read_ahead(response, limit)
             read = True
         if not read:
             raise AttemptTimeoutError
