@@ -72,7 +72,11 @@ class RetryPolicy:
             with requests that may not be repeated without: their method is not idempotent,
             or not among `methods`.
         read_body: Bytes up to which a body whose length was declared is read within the
-            attempt, so that one which is cut short or stalls is repeated too; None for never.
+            attempt, so that one which is cut short or stalls is repeated too; None (the
+            default) for never. They are counted as they come out of a decoder: of a body that
+            was declared shorter and inflates to more, the rest is left to its reader. Before
+            3.14 aiohttp inflates all that arrives before anybody reads, so that there memory
+            is bounded only by what the server sends.
     """
 
     max_attempts: int = field(default=3, validator=at_least(1))
