@@ -25,10 +25,11 @@ from resilient.errors import (
     AttemptTimeoutError,
     CircuitOpenError,
 )
+from resilient.headers.should_retry import should_retry
 from resilient.retry.budget import RetryBudget
 from resilient.retry.idempotency import is_keyed, send_key
 from resilient.retry.policy import RetryPolicy
-from resilient.retry.surface import headers_of, surface, told
+from resilient.retry.surface import headers_of, surface
 from resilient.support.redact import summary
 from resilient.support.timers import limit_at
 from resilient.support.validation import instance, optional, validated
@@ -226,7 +227,7 @@ class Retry:
         if hindrance(facts) is None:
             facts.judged = self._ask_judge(request, outcome)
         if policy.heed_should_retry and (status_of(outcome) or 0) >= 400:
-            facts.told = told(headers)
+            facts.told = should_retry(headers)
         answer = decide(policy, facts)
         retry_after = parse_retry_after(
             headers, now=self._clock.now(), reset_headers=policy.reset_headers

@@ -1,4 +1,4 @@
-"""What comes out when no more is tried, and what its headers ask for."""
+"""Build the exception that ends a retry."""
 
 from __future__ import annotations
 
@@ -16,17 +16,12 @@ from resilient.errors import (
 )
 from resilient.support.redact import public_url, summary
 
-__all__ = ["headers_of", "surface", "told"]
+__all__ = ["headers_of", "surface"]
 
 
 def headers_of(outcome: Outcome) -> Mapping[str, str]:
     """The headers that came with an outcome, if any did."""
     return getattr(outcome, "headers", None) or {}
-
-
-def told(headers: Mapping[str, str]) -> bool | None:
-    """What the server says of trying again, in the header that several APIs use for it."""
-    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
 
 
 def surface(error: Exception, request: ClientRequest, call: Call) -> Exception:

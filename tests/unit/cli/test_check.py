@@ -208,7 +208,7 @@ SHOWN = {
     "retry.exceptions": "builtins:ValueError, aiohttp.client_exceptions:ClientError",
     "retry.heed_should_retry": "no",
     "retry.budget": "none",
-    "retry.reset_headers": "name=X-Reset form=timestamp limit=inf",
+    "retry.reset_headers": "name=X-Reset form=timestamp limit=inf remaining=X-Remaining",
     "retry.max_retry_after": "123456.5 s",
     "retry.backoff.wait": "itertools:repeat",
     "retry.backoff.options": "object=1.5",
@@ -238,7 +238,7 @@ def test_every_kind_of_value_is_told_as_a_file_would_set_it(tmp_path: Path) -> N
     assert settings["retry.methods"] == ["GET", "POST"]
     assert settings["retry.budget"] is False
     assert settings["retry.reset_headers"] == [
-        {"name": "X-Reset", "form": "timestamp", "limit": "inf"}
+        {"name": "X-Reset", "form": "timestamp", "limit": "inf", "remaining": "X-Remaining"}
     ]
     assert service["facts"]["since"] == "2024-02-29"
     assert service["facts"]["odd"] == ["nan", "inf"]
