@@ -1,4 +1,4 @@
-"""Validators for policies: a value that makes no sense is named, with what is allowed."""
+"""Validate policies: an error names the field, its value, and the allowed values."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Seconds = Annotated[float, "seconds"]
 
 
 def check(allowed: str, holds: Callable[[Any], bool]) -> Validator:
-    """A validator for a condition, and the words for what it allows."""
+    """Make a validator of a condition; `allowed` says in words which values meet it."""
 
     def validate(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         if not holds(value):
@@ -52,7 +52,7 @@ def _is_number(value: object) -> bool:
 
 
 def positive(unit: str = "seconds") -> Validator:
-    """A finite number above zero."""
+    """Allow a finite number above zero."""
     return check(
         f"a positive, finite number of {unit}",
         lambda value: _is_number(value) and 0 < value < math.inf,
@@ -60,7 +60,7 @@ def positive(unit: str = "seconds") -> Validator:
 
 
 def at_least(least: float, unit: str = "") -> Validator:
-    """A whole number if `least` is one, else any finite number; not below `least`."""
+    """Allow a number of at least `least`: a whole one if that is an int, else any finite one."""
     whole = isinstance(least, int)
     kind = "an integer" if whole else "a finite number"
     return check(
@@ -74,19 +74,19 @@ def at_least(least: float, unit: str = "") -> Validator:
 
 
 def fraction() -> Validator:
-    """Above 0, and at most 1."""
+    """Allow a number above 0 and at most 1."""
     return check(
         "a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1
     )
 
 
 def instance(kind: type[Any] | tuple[type[Any], ...], words: str) -> Validator:
-    """An instance of a class."""
+    """Allow an instance of a class, or of one of several."""
     return check(words, lambda value: isinstance(value, kind))
 
 
 def optional(validator: Validator) -> Validator:
-    """None, or what `validator` allows."""
+    """Allow None, and the values that `validator` allows."""
 
     def validate(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         if value is not None:
@@ -100,7 +100,7 @@ def optional(validator: Validator) -> Validator:
 
 
 def plain_function(words: str) -> Validator:
-    """A callable that is no coroutine function: nobody would await what it returns."""
+    """Allow a callable that is no coroutine function: nobody would await its result."""
     return check(
         f"a plain (not async) function {words}",
         lambda value: callable(value) and not inspect.iscoroutinefunction(value),
@@ -108,7 +108,7 @@ def plain_function(words: str) -> Validator:
 
 
 def each(kind: type[Any], words: str) -> Validator:
-    """A collection of instances of a class, blank texts excepted."""
+    """Allow a collection of instances of a class; no empty text in it."""
     return check(
         words,
         lambda value: (
@@ -119,7 +119,7 @@ def each(kind: type[Any], words: str) -> Validator:
 
 
 def statuses(least: int) -> Validator:
-    """A set of HTTP statuses."""
+    """Allow a set of HTTP statuses, from `least` to 999."""
     return check(
         f"a set of statuses from {least} to 999",
         lambda value: (
@@ -130,17 +130,21 @@ def statuses(least: int) -> Validator:
 
 
 def validated(owner: object, name: str, value: _T, validator: Validator) -> _T:
-    """What `validator` allows, for an argument of a class that is not made by attrs."""
+    """Validate an argument of a class that is not made by attrs, and return it.
+
+    Raises:
+        ConfigError: `validator` does not allow the value.
+    """
     attribute: Any = SimpleNamespace(alias=name)
     validator(owner, attribute, value)
     return value
 
 
-# What is no collection is left as it is, for the validator to name.
+# A value that is no collection is left as it is, for the validator to complain of.
 
 
 def as_set(value: Iterable[Any]) -> frozenset[Any]:
-    """A frozen set of what a policy was given."""
+    """Convert a collection that a policy was given to a frozen set."""
     kinds = (list, set, tuple, frozenset, range)
     try:
         return frozenset(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above
@@ -149,6 +153,6 @@ def as_set(value: Iterable[Any]) -> frozenset[Any]:
 
 
 def as_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
-    """A tuple of what a policy was given."""
+    """Convert a collection that a policy was given to a tuple."""
     kinds = (list, set, tuple, frozenset)
     return tuple(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above
