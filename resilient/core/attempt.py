@@ -23,7 +23,7 @@ from resilient.core.guard import Guard, Refusal, Wait, pass_guard
 from resilient.core.outcome import Outcome
 from resilient.errors import APIError
 from resilient.headers.retry_after import ResetHeader
-from resilient.wire.bodies import stop_upload
+from resilient.wire.bodies import cancel_upload, prepare_upload, stop_upload
 from resilient.wire.connections import is_full, mark_used
 from resilient.wire.requests import session_ran_out
 
@@ -84,6 +84,8 @@ async def run_attempt(
     outcome: Outcome | None = None
     permit: Any = None
     try:
+        if request.body:
+            await prepare_upload(request)
         started = bound.time()
         if guard is not None:
             permit = guard.enter(call, request, started)
@@ -148,6 +150,8 @@ async def run_attempt(
             if isinstance(error, Exception):
                 # Whoever handles it may send the request again.
                 await stop_upload(request)
+            else:
+                cancel_upload(request)
             status = outcome.untyped_status
             if status is not None and errors is not None and errors.wants(call, request, status):
                 raise await errors.error_for(call, outcome) from error

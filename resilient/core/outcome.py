@@ -26,6 +26,7 @@ from resilient.errors import APIError, AttemptTimeoutError, CircuitOpenError
 from resilient.headers.retry_after import ResetHeader, parse_retry_after
 from resilient.support.redact import summary
 from resilient.wire import connections, requests
+from resilient.wire.malformed import MalformedAnswer, malformed_answer
 
 __all__ = [
     "IDEMPOTENT_METHODS",
@@ -131,6 +132,7 @@ class Outcome:
         outcome.reset_headers = ()
         # Facts that no connection tells.
         vars(outcome).update(never_sent=never_sent, is_own=True, stale=stale, retry_after=None)
+        vars(outcome)["malformed"] = None
         return outcome
 
     def covers(self, result: ClientResponse | BaseException) -> bool:
@@ -147,8 +149,8 @@ class Outcome:
         """Take in that an error was made of it."""
         # Facts that the new error does not tell.
         vars(self).update(is_own=self.is_own, never_sent=self.never_sent, stale=self.stale)
-        vars(self).pop("status", None)
-        vars(self).pop("headers", None)
+        for fact in ("headers", "malformed", "status"):
+            vars(self).pop(fact, None)
         self.error = error
 
     @property
@@ -175,17 +177,28 @@ class Outcome:
         if self.error is None:
             assert self.response is not None, "one of the two is there"
             return self.response.status
-        if isinstance(self.error, APIError) or (
-            isinstance(self.error, aiohttp.ClientResponseError)
-            and not requests.is_malformed(self.error)
-        ):
-            return self.error.status
+        if self.malformed is not None:
+            # Of an answer that is no error only the failure counts.
+            known = self.malformed.status or 0
+            return known if known >= 400 else None
+        if isinstance(self.error, aiohttp.ClientResponseError):
+            return None if requests.is_malformed(self.error) else self.error.status
         return None
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
         """The headers that came with it; empty if none did."""
+        if self.malformed is not None:
+            return self.malformed.headers
         return getattr(self.result, "headers", None) or {}
+
+    @cached_property
+    def malformed(self) -> MalformedAnswer | None:
+        """What is known of an answer that aiohttp could not read; None if it could."""
+        error = self.error
+        if error is None or isinstance(error, APIError) or not self.is_own:
+            return None
+        return malformed_answer(error, self.request)
 
     @property
     def untyped_status(self) -> int | None:
@@ -194,9 +207,11 @@ class Outcome:
         None for any other outcome, and for one of which a typed error was made.
         """
         error = self.error
+        if self.malformed is not None:
+            return self.status
         if not isinstance(error, aiohttp.ClientResponseError) or isinstance(error, APIError):
             return None
-        return error.status if self.is_own and not requests.is_malformed(error) else None
+        return error.status if self.is_own else None
 
     @property
     def code(self) -> str | None:

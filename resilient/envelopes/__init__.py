@@ -1,7 +1,7 @@
-"""Error bodies: a parser for each format, one envelope for what they say, and typed errors."""
+"""Read error bodies: a parser for each format, one envelope for all, and typed errors."""
 
 from resilient.envelopes.chain import parse_error
-from resilient.envelopes.codes import CodeRule, refine
+from resilient.envelopes.codes import CodeRule, apply_code_rules
 from resilient.envelopes.envelope import Envelope, EnvelopeParser
 from resilient.envelopes.fields import field_errors
 from resilient.envelopes.formats.flat import parse_flat
@@ -21,13 +21,13 @@ __all__ = [
     "ErrorBody",
     "ErrorPolicy",
     "NormalizeErrors",
+    "apply_code_rules",
     "field_errors",
     "json_object",
     "parse_error",
     "parse_flat",
     "parse_nested",
     "parse_problem",
-    "refine",
     "resolve_parser",
     "slug",
     "text",

@@ -1,4 +1,4 @@
-"""Codes for servers that send none.
+"""Give codes to the errors of servers that send none.
 
 A server that says "Bad Request" to everything still says what is wrong, in words. A rule
 turns status and words into a code that a program can rely on. A slot that somebody else took
@@ -30,7 +30,7 @@ from resilient.support.validation import check, optional
 if TYPE_CHECKING:
     from resilient.envelopes.envelope import Envelope
 
-__all__ = ["CodeRule", "refine"]
+__all__ = ["CodeRule", "apply_code_rules"]
 
 # A message is as long as the server likes, and a pattern may take quadratic time over it.
 _SEARCHED = 4096
@@ -46,9 +46,12 @@ class CodeRule:
 
     Attributes:
         code: The code to give.
-        status: The status of the response; None for any.
-        message: A regular expression to search the message for, whatever the case; None
-            for any message. Only the first 4096 characters are searched.
+        status: The status of the response; None, the default, for any.
+        message: A regular expression to search the message for, whatever the case; None,
+            the default, for any message. Only the first 4096 characters are searched.
+
+    Raises:
+        ConfigError: Neither a status nor a message is given, or a value makes no sense.
     """
 
     code: str = field(validator=_is_code)
@@ -69,7 +72,7 @@ class CodeRule:
         object.__setattr__(self, "_pattern", pattern)
 
     def matches(self, status: int, message: str | None) -> bool:
-        """Whether this rule gives the code of such an error."""
+        """Tell whether this rule gives the code of such an error."""
         if self.status is not None and self.status != status:
             return False
         if self._pattern is None:
@@ -77,8 +80,8 @@ class CodeRule:
         return message is not None and self._pattern.search(message, 0, _SEARCHED) is not None
 
 
-def refine(envelope: Envelope, status: int, rules: Iterable[CodeRule]) -> Envelope:
-    """The envelope with the code of the first rule that matches, or as it is."""
+def apply_code_rules(envelope: Envelope, status: int, rules: Iterable[CodeRule]) -> Envelope:
+    """Return the envelope with the code of the first rule that matches, or as it is."""
     for rule in rules:
         if rule.matches(status, envelope.message):
             return evolve(envelope, code=rule.code)

@@ -1,6 +1,6 @@
-"""What an error body says, whatever its format, and the protocol of those who read one.
+"""Define the envelope, which holds the content of an error body, and the protocol of parsers.
 
-A format of one's own is a function away:
+A parser for a format of one's own is a function:
 
     def read_acme(status: int, headers: Mapping[str, str], body: bytes) -> Envelope | None:
         document = json_object(body)
@@ -17,11 +17,11 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from resilient.envelopes.fields import MOST_DETAILS
+from resilient.envelopes.fields import MAX_DETAILS
 from resilient.envelopes.reading import text
 from resilient.errors import FieldError
 
-__all__ = ["NOTHING", "Envelope", "EnvelopeParser"]
+__all__ = ["EMPTY_ENVELOPE", "Envelope", "EnvelopeParser"]
 
 
 def _clean(value: str | None) -> str | None:
@@ -29,7 +29,7 @@ def _clean(value: str | None) -> str | None:
 
 
 def _clean_details(details: Iterable[FieldError]) -> tuple[FieldError, ...]:
-    return tuple(_clean_detail(detail) for detail in islice(details, MOST_DETAILS))
+    return tuple(_clean_detail(detail) for detail in islice(details, MAX_DETAILS))
 
 
 def _clean_detail(detail: FieldError) -> FieldError:
@@ -47,10 +47,10 @@ class Envelope:
     one is None, and no more than a hundred details are kept.
 
     Attributes:
-        message: What the server said, for a person.
-        code: What the server said, for a program.
-        request_id: The identifier to quote to the server's support.
-        details: The fields at fault.
+        message: The server's words for a person; None, the default, if it has none.
+        code: The server's word for a program; None by default.
+        request_id: The identifier to quote to the server's support; None by default.
+        details: The fields at fault, with a message for each; none by default.
     """
 
     message: str | None = field(default=None, converter=_clean)
@@ -59,17 +59,17 @@ class Envelope:
     details: tuple[FieldError, ...] = field(default=(), converter=_clean_details)
 
 
-NOTHING = Envelope()
+EMPTY_ENVELOPE = Envelope()
 
 
 class EnvelopeParser(Protocol):
     """Reads one format of error bodies; any function with these arguments is one.
 
-    Args of the call, by position: the response's status, its headers (`parse_error` hands
-    over ones that do not heed case), and its body as far as it was read. `json_object` is
-    the cheap way to the body's JSON. Returning None declines: the body is not in this
-    format, and the next parser is asked.
+    It is called with the status of the response, its headers (`parse_error` hands over a
+    mapping that ignores case), and its body as far as it was read. `json_object` is the
+    cheap way to the body's JSON. Returning None declines: the body is not in this format,
+    and the next parser is asked.
     """
 
     def __call__(self, status: int, headers: Mapping[str, str], body: bytes, /) -> Envelope | None:
-        """The envelope, or None to decline."""
+        """Return the envelope, or None to decline."""

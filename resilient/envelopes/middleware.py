@@ -28,7 +28,9 @@ from resilient.headers.retry_after import ResetHeader
 from resilient.support.redact import public_url
 from resilient.support.validation import instance, validated
 from resilient.telemetry.emitter import Emitter
-from resilient.wire.bodies import read_within, stop_upload
+from resilient.wire.bodies import stop_upload
+from resilient.wire.cookies import keep_cookies
+from resilient.wire.reading import read_within
 from resilient.wire.requests import is_handshake
 
 __all__ = ["NormalizeErrors"]
@@ -100,13 +102,20 @@ class NormalizeErrors(LoopBound):
         """Make the typed error of a response, or of an exception that stands for one."""
         request = outcome.request
         response = outcome.response
-        if response is None:
+        malformed = outcome.malformed
+        if malformed is not None:
+            assert malformed.status is not None, "it is wanted"
+            error = self._error(outcome, malformed.status, malformed.headers, malformed.body)
+            error.message += f" (the answer is malformed: {malformed.words})"
+        elif response is None:
             failed = outcome.error
             assert isinstance(failed, aiohttp.ClientResponseError), "it has a status"
             error = self._error(outcome, failed.status, failed.headers or CIMultiDict(), b"")
         else:
+            # aiohttp's session will see no response.
+            keep_cookies(request, response)
             body = await self._read(call, response)
-            await stop_upload(request)
+            await stop_upload(request, self.clock)
             error = self._error(
                 outcome, response.status, response.headers, body, reason=response.reason
             )

@@ -1,4 +1,4 @@
-"""Which responses become exceptions, and how their bodies are read."""
+"""Configure which responses become exceptions, and how their bodies are read."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from resilient.support.validation import (
 
 __all__ = ["DEFAULT_REQUEST_ID_HEADERS", "ErrorPolicy"]
 
-# The first that is there counts: the API's own identifier before its gateway's, and the
-# content delivery network's last.
+# The first that the response has counts: the API's own identifier before its gateway's, and
+# the content delivery network's last.
 DEFAULT_REQUEST_ID_HEADERS = (
     "X-Request-Id",
     "Request-Id",
@@ -42,12 +42,12 @@ Parsers = Iterable[EnvelopeParser | str]
 
 
 def _parsers(value: Parsers | EnvelopeParser) -> tuple[EnvelopeParser | str, ...]:
-    """A tuple; a lone parser, or its name, is a chain of one."""
+    """Return a tuple; a lone parser, or its name, is a chain of one."""
     return (value,) if isinstance(value, str) or callable(value) else as_tuple(value)
 
 
-def _can_be_had(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    """Find a name that stands for nothing now, not when the first error comes."""
+def _can_be_resolved(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """Refuse a name without a parser now, not when the first error comes."""
     each(object, "a list of parsers or their names")(instance, attribute, value)
     for parser in value:
         if parser not in DEFAULT_PARSERS and not is_plain_function(resolve_parser(parser)):
@@ -59,20 +59,27 @@ class ErrorPolicy:
     """The configuration of `NormalizeErrors`.
 
     Attributes:
-        parsers: Who reads the body, in this order: parsers, or their names. Built in are
-            "problem", "nested" and "flat"; an installed package adds one by an entry point
-            in the group "resilient.envelopes", and "package.module:name" names any other.
-        code_rules: Rules that give errors a code by status and message.
-        request_id_headers: Response headers that may hold the request_id.
-        ignore: Error statuses that are not raised; their responses are handed over unread.
-        max_body: Bytes of an error body that are read.
-        read_timeout: Seconds that reading it may take.
+        parsers: Parsers of the body, or their names, in the order to ask them; by default
+            "problem", "nested" and "flat", which are built in. An installed package adds a
+            name by an entry point in the group "resilient.envelopes", and
+            "package.module:name" names any other.
+        code_rules: Rules that give errors a code by status and message; none by default.
+        request_id_headers: Response headers that may hold the request_id, the likeliest
+            first; by default X-Request-Id and others of its kind, CF-Ray last.
+        ignore: Error statuses that are not raised, so that their responses are handed over
+            unread; none by default.
+        max_body: Bytes of an error body that are read, as they come out of a decoder; 65,536
+            by default.
+        read_timeout: Seconds that reading it may take; 1 by default.
+
+    Raises:
+        ConfigError: A value makes no sense, or a name stands for no parser.
     """
 
     parsers: tuple[EnvelopeParser | str, ...] = field(
         default=DEFAULT_PARSERS,
         converter=_parsers,
-        validator=_can_be_had,
+        validator=_can_be_resolved,
     )
     code_rules: tuple[CodeRule, ...] = field(
         default=(), converter=as_tuple, validator=each(CodeRule, "CodeRule values")

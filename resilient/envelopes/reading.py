@@ -1,9 +1,9 @@
-"""Read what may hold anything: bodies as JSON, their members as text, and headers.
+"""Read values that may hold anything: bodies as JSON, their members as text, and headers.
 
 A server in trouble does not keep to its own documentation: a message comes as a list, a
 code as a number, an identifier as null, and a body may be a proxy's HTML or be cut short.
-What reads as text is taken, the rest is passed over; nothing here raises, and nothing takes
-more than its share of time and memory (the reader of the body bounds its bytes).
+A value that reads as text is taken, any other is passed over. Nothing here raises, and time and
+memory are bounded (the reader of the body bounds its bytes).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 __all__ = [
     "ErrorBody",
-    "any_case",
+    "case_insensitive",
+    "code_member",
     "first_text",
     "header_request_id",
     "json_object",
     "media_type",
-    "own_code",
     "request_id",
     "slug",
     "string",
@@ -37,26 +37,26 @@ _LOOKS_LIKE_OBJECT = re.compile(rb"[ \t\r\n\0\xef\xbb\xbf\xfe\xff]*\{")
 
 # Far more than any number that a program counts with; far less than the digits (4300, and
 # 640 where a process says so) from which `int` refuses.
-_MOST_DIGITS = 100
+_MAX_DIGITS = 100
 
 
 class ErrorBody(bytes):
-    """The bytes of an error body, which remember the object that they hold.
+    """The bytes of an error body, with the JSON object in them, decoded when first asked for.
 
-    A chain of parsers looks at one body; wrapped in this it is decoded only once.
+    A chain of parsers looks at one body, and decodes it only once.
     """
 
     @cached_property
     def document(self) -> dict[str, Any] | None:
-        """The JSON object in the body, shared by all who ask: to be read, not changed."""
+        """The JSON object in the body, or None. All callers share it: do not change it."""
         return _decode(self)
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object that a body holds, or None if it holds anything else.
+    """Return the JSON object that a body holds, or None if it holds anything else.
 
     UTF-8, UTF-16 and UTF-32 are understood, with a byte order mark or without; bytes that
-    are not text become U+FFFD, and raw control characters in strings are let pass.
+    are not text become U+FFFD, and raw control characters in strings are accepted.
     Integers of more than a hundred digits stay strings of digits. Of members with the same
     name the last counts. Never raises.
     """
@@ -74,14 +74,14 @@ def _decode(body: bytes) -> dict[str, Any] | None:
 
 
 def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= _MOST_DIGITS else digits
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, strict=False)
 
 
-# More remarks than this help nobody, and a hostile server would send a million.
-_MOST_TEXTS = 100
+# More texts than this help nobody, and a hostile server would send a million.
+_MAX_TEXTS = 100
 
 _REQUEST_ID_MEMBERS = (
     "request_id",
@@ -100,24 +100,24 @@ _APOSTROPHE = re.compile(r"['’]")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_WORD = re.compile(r"[\W_]+")
 # Anything longer is prose, and next time it says something else.
-_LONGEST_PHRASE = 80
+_MAX_PHRASE = 80
 
 
 def text(value: object) -> str | None:
-    """What a value says: a string, a number, or a list of them joined by semicolons.
+    """Return a value as text: a string, a number, or a list of them joined by semicolons.
 
-    Blank strings, true, false, null, objects and numbers that JSON does not have say
-    nothing. The result always encodes to UTF-8: a lone surrogate, which JSON's escapes
-    allow (RFC 8259, 8.2), becomes U+FFFD.
+    None for blank strings, true, false, null, objects and numbers that JSON does not have.
+    The result always encodes to UTF-8: a lone surrogate, which JSON's escapes allow (RFC
+    8259, 8.2), becomes U+FFFD.
     """
     if isinstance(value, list):
-        said = (string(item) or _number(item) for item in value[:_MOST_TEXTS])
+        said = (string(item) or _number(item) for item in value[:_MAX_TEXTS])
         return "; ".join(filter(None, said)) or None
     return string(value) or _number(value)
 
 
 def string(value: object) -> str | None:
-    """A string that is not blank, as `text` would give it; nothing else."""
+    """Return a string that is not blank, as `text` would; None for anything else."""
     if not isinstance(value, str) or not value.strip():
         return None
     return value if value.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
@@ -135,21 +135,21 @@ def _number(value: object) -> str | None:
 
 
 def first_text(document: Mapping[str, Any], members: Iterable[str]) -> str | None:
-    """The text of the first of `members` that has any."""
+    """Return the text of the first of `members` that has any."""
     for member in members:
         if member in document and (found := text(document[member])):
             return found
     return None
 
 
-def own_code(document: Mapping[str, Any], status: int) -> str | None:
-    """The member `code`, unless it is a number that only repeats the status."""
+def code_member(document: Mapping[str, Any], status: int) -> str | None:
+    """Return the member `code`, unless it is a number that only repeats the status."""
     code = document.get("code")
     return string(code) or (None if code == status else _number(code))
 
 
 def request_id(*documents: Mapping[str, Any]) -> str | None:
-    """The identifier to quote to the server's support, from the first that has one."""
+    """Return the identifier to quote to the server's support, from the first that has one."""
     for document in documents:
         for member in _REQUEST_ID_MEMBERS:
             value = document.get(member)
@@ -159,13 +159,13 @@ def request_id(*documents: Mapping[str, Any]) -> str | None:
 
 
 def slug(phrase: str | None) -> str | None:
-    """A name for programs, made of words for people: "Bad Request" is "bad_request".
+    """Make a name for programs out of words for people: "Bad Request" is "bad_request".
 
-    What is such a name already ("invalid_grant", "RATE_LIMITED") stays as it is, so that
-    it equals what the server documents. Prose of more than 80 characters gives None.
+    A name of that kind ("invalid_grant", "RATE_LIMITED") stays as it is, so that it equals
+    the one that the server documents. Prose of more than 80 characters gives None.
     """
     phrase = (string(phrase) or "").strip()
-    if len(phrase) > _LONGEST_PHRASE:
+    if len(phrase) > _MAX_PHRASE:
         return None
     if _TOKEN.fullmatch(phrase):
         return phrase
@@ -173,8 +173,8 @@ def slug(phrase: str | None) -> str | None:
     return _NOT_WORD.sub("_", humps).strip("_").lower() or None
 
 
-def any_case(headers: Mapping[Any, Any]) -> Mapping[str, str]:
-    """The same headers, found whatever the case of their names (RFC 9110, 5.1)."""
+def case_insensitive(headers: Mapping[Any, Any]) -> Mapping[str, str]:
+    """Return the same headers in a mapping that ignores the case of names (RFC 9110, 5.1)."""
     if isinstance(headers, CIMultiDict | CIMultiDictProxy):
         return headers
     pairs = ((name, value) for name, value in headers.items() if isinstance(name, str))
@@ -182,12 +182,12 @@ def any_case(headers: Mapping[Any, Any]) -> Mapping[str, str]:
 
 
 def media_type(headers: Mapping[str, str]) -> str:
-    """The Content-Type without parameters, in lower case (RFC 9110, 8.3.1)."""
-    given = string(any_case(headers).get("Content-Type")) or ""
+    """Return the Content-Type without parameters, in lower case (RFC 9110, 8.3.1)."""
+    given = string(case_insensitive(headers).get("Content-Type")) or ""
     return given.partition(";")[0].strip().lower()
 
 
 def header_request_id(headers: Mapping[str, str], names: Iterable[str]) -> str | None:
-    """The first of these headers that holds anything."""
-    found = any_case(headers)
+    """Return the value of the first of these headers that is not blank, or None."""
+    found = case_insensitive(headers)
     return next(filter(None, (string(found.get(name)) for name in names)), None)

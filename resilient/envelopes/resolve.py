@@ -1,8 +1,8 @@
-"""Parsers by name, for policies that come from a file.
+"""Find parsers by name, for policies that come from a file.
 
-A name is that of a built-in parser, of an entry point that some installed distribution
-declares in the group `resilient.envelopes`, or a reference "package.module:name". There
-is no register to add to: it would be shared by everybody in the process.
+A name is that of a built-in format (`formats.table`), of an entry point that an installed
+distribution declares in the group `resilient.envelopes`, or a reference
+"package.module:name". There is no register to add to: everybody in the process would share it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from resilient.envelopes.envelope import EnvelopeParser
-from resilient.envelopes.formats.flat import parse_flat
-from resilient.envelopes.formats.nested import parse_nested
-from resilient.envelopes.formats.problem import parse_problem
+from resilient.envelopes.formats.table import FORMATS
 from resilient.errors import ConfigError
 from resilient.support.references import load_reference
 
@@ -22,18 +20,17 @@ __all__ = ["DEFAULT_PARSERS", "ENTRY_POINT_GROUP", "resolve_parser"]
 
 ENTRY_POINT_GROUP = "resilient.envelopes"
 
-# Built-in parsers in the order in which they are asked (the reasons: `chain`).
 _BUILT_IN: Final[Mapping[str, EnvelopeParser]] = MappingProxyType(
-    {"problem": parse_problem, "nested": parse_nested, "flat": parse_flat}
+    {each.name: each.parse for each in FORMATS}
 )
 DEFAULT_PARSERS: Final = tuple(_BUILT_IN)
 
 
 def resolve_parser(parser: EnvelopeParser | str) -> EnvelopeParser:
-    """The parser of that name; a parser is itself.
+    """Return the parser of a name; a parser is returned as it is.
 
     Raises:
-        ConfigError: There is none, it cannot be imported, or it cannot be called.
+        ConfigError: There is none of that name, it cannot be imported, or it cannot be called.
     """
     found: object = parser
     if isinstance(parser, str):

@@ -1,1 +1,1 @@
-"""What the headers of a response ask of a client."""
+"""Read what the headers of a response ask of a client."""

@@ -1,4 +1,4 @@
-"""What a server says of trying again."""
+"""Read `x-should-retry`, by which several APIs say whether to try again."""
 
 from __future__ import annotations
 
@@ -8,5 +8,6 @@ __all__ = ["should_retry"]
 
 
 def should_retry(headers: Mapping[str, str]) -> bool | None:
-    """Read `x-should-retry`, which several APIs send; None if it is not there or says nothing."""
-    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+    """Return what `x-should-retry` says, true or false, or None if it says neither."""
+    said = headers.get("x-should-retry", "").strip(" \t").lower()
+    return {"true": True, "false": False}.get(said)

@@ -29,8 +29,10 @@ from resilient.retry.idempotency import is_keyed
 from resilient.retry.policy import RetryPolicy
 from resilient.support.redact import public_url, summary
 from resilient.telemetry.emitter import Emitter
-from resilient.wire.bodies import discard, prepare_resend, settle, stop_upload, unrepeatable
+from resilient.wire.bodies import prepare_upload, stop_upload, unrepeatable
 from resilient.wire.connections import drop_idle
+from resilient.wire.malformed import MalformedAnswer
+from resilient.wire.reading import discard
 from resilient.wire.requests import session_ran_out
 
 __all__ = ["Hop"]
@@ -108,10 +110,7 @@ class Hop:
                 return None
             seconds = pause.seconds
             words = f"{decision.words}; {pause.words}" if pause.words else decision.words
-        cut_off = await self._end_upload(outcome)
-        if cut_off is not None:
-            self._stop(Stop(Reason.BODY, cut_off))
-            return None
+        await self._clean_up(outcome)
         # A connection that was closed before costs the server nothing.
         if not decision.resend and not self._may_spend():
             words = f"{decision.words}, but the retry budget is spent"
@@ -204,17 +203,16 @@ class Hop:
         words = f"the circuit is open for another {until - now:.3g} s"
         return Pause(None, Reason.CIRCUIT_OPEN, words)
 
-    async def _end_upload(self, outcome: Outcome) -> str | None:
-        """Put an end to an attempt; why its body cannot be sent again after all, or None."""
-        if outcome.never_sent:
-            return None
-        request = self.request
-        failed = outcome.error is not None
+    async def _clean_up(self, outcome: Outcome) -> None:
+        """Put an end to an attempt that failed."""
+        if outcome.error is None or outcome.never_sent:
+            return
+        request, clock = self.request, self._bound.clock
         left_open = request.response
-        if failed and left_open is not None and not left_open.closed:
+        if left_open is not None and not left_open.closed:
             # Another middleware made an exception of a response, and dropped it.
-            await discard(left_open, self._bound.clock)
-        return await settle(request, is_over=failed)
+            await discard(request, left_open, clock)
+        await stop_upload(request, clock)
 
     def _stop(self, stop: Stop, *, told: bool = True) -> None:
         self.call.stop = stop if stop.words else None
@@ -236,8 +234,8 @@ class Hop:
         clock = self._bound.clock
         if outcome.error is None:
             assert outcome.response is not None, "one of the two is there"
-            await discard(outcome.response, clock)
-            await stop_upload(request)
+            await discard(request, outcome.response, clock)
+            await stop_upload(request, clock)
             if session_ran_out(request):
                 call.stop = _SESSION_TIMEOUT
                 raise self._told(self._typed(TimeoutError()))
@@ -257,7 +255,7 @@ class Hop:
             except SessionClosedError as closed:
                 call.stop = _SESSION_CLOSED
                 raise self._told(closed) from outcome.error
-        prepare_resend(request)
+        await prepare_upload(request)
         call.refused_until = None
 
     # -- in the end
@@ -266,18 +264,22 @@ class Hop:
         """Return the exception that ends the hop: typed, with its attempts and the reason."""
         error = outcome.error
         assert isinstance(error, Exception), "a response is handed over"
-        final = self._typed(error)
+        final = self._typed(error, outcome.malformed)
         if final is not error:
             final.__cause__ = error
         return self._told(final)
 
-    def _typed(self, error: Exception) -> Exception:
+    def _typed(self, error: Exception, malformed: MalformedAnswer | None = None) -> Exception:
         request = self.request
         if isinstance(error, ResilientError):
             return error
         method, url = request.method, str(public_url(request.url))
         if type(error) is TimeoutError and session_ran_out(request, unknown=True):
             return DeadlineExceededError(method=method, url=url)
+        if malformed is not None:
+            status = "" if malformed.status is None else f" with status {malformed.status}"
+            what = f"the answer{status} is malformed: {malformed.words}"
+            return ConnectionFailedError(f"{method} {url}: {what}")
         if isinstance(error, TimeoutError):
             connecting = isinstance(error, ConnectionTimeoutError)
             return AttemptTimeoutError(method=method, url=url, while_connecting=connecting)

@@ -13,7 +13,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.call import Call, attach, current, detach, remember, tell_attempts
 from resilient.core.outcome import Outcome
-from resilient.errors import AttemptTimeoutError, CircuitOpenError, ConnectionFailedError
+from resilient.errors import AttemptTimeoutError, CircuitOpenError
 from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
 from resilient.retry.hop import Hop
@@ -24,8 +24,9 @@ from resilient.support.timers import limit_at
 from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.emitter import make_emitter
 from resilient.telemetry.events import Listener
-from resilient.wire.bodies import was_read
+from resilient.wire.bodies import prepare_upload
 from resilient.wire.connections import mark_used
+from resilient.wire.reading import read_ahead
 
 __all__ = ["Retry"]
 
@@ -119,7 +120,7 @@ class Retry(LoopBound):
                 call.counted += self._counting
                 self._budget.count_call(started)
             if request.body or policy.idempotency_header is not None or call.span or call.records:
-                self._prepare(call, request)
+                await self._prepare(call, request)
             while True:
                 before = call.before = request.response
                 response: ClientResponse | None = None
@@ -202,13 +203,12 @@ class Retry(LoopBound):
                 error=came if isinstance(came, str) else None,
             )
 
-    def _prepare(self, call: Call, request: ClientRequest) -> None:
+    async def _prepare(self, call: Call, request: ClientRequest) -> None:
         """Prepare a hop that is not the first, or whose request has a body or needs a key."""
         # A hop or a run before this one may have left them.
         call.stop = call.read_until = None
-        if request.body and was_read(request):
-            where = f"{request.method} {public_url(request.url)}"
-            raise ConnectionFailedError(f"{where}: its body was read before and is gone")
+        if request.body:
+            await prepare_upload(request)
         send_key(request, call, self.policy)
 
     async def _read_body(self, response: ClientResponse, call: Call, limit: int) -> None:
@@ -216,11 +216,11 @@ class Retry(LoopBound):
         if response.status >= 400 or length is None or length > limit or response.status == 101:
             return
         if call.read_until is None or call.read_until == math.inf:
-            await response.read()
+            await read_ahead(response, limit)
             return
         read = False
         with limit_at(self.clock, call.read_until):
-            await response.read()
+            await read_ahead(response, limit)
             read = True
         if not read:
             raise AttemptTimeoutError(method=response.method, url=str(public_url(response.url)))

@@ -73,7 +73,10 @@ class RetryPolicy:
             or not among `methods`. By default None, for none.
         read_body_up_to: Bytes. A body whose declared length is no more than that is read within
             the attempt, so that one which is cut short or stalls is repeated too. By default
-            None: bodies are left to the caller.
+            None: bodies are left to the caller. The bytes are counted as they come out of a
+            decoder: of a body that was declared shorter and inflates to more, the rest is left
+            to its reader. Before 3.14 aiohttp inflates all that arrives before anybody reads,
+            so that there memory is bounded only by what the server sends.
     """
 
     max_attempts: int = field(default=3, validator=at_least(1))

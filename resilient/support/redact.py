@@ -1,8 +1,8 @@
-"""What may be shown of a request and of the exceptions around it.
+"""Make URLs and exceptions safe to show.
 
 Queries and userinfo carry keys and tokens, and the text of aiohttp's exceptions repeats
-them; so nothing of theirs reaches a log, an event or an error of ours unless it comes
-from here.
+them. So a URL or an exception of theirs reaches a log, an event or an error of ours only
+through this module.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _QUERY: Final = r"(?s)([?#]).+"
 
 
 def origin_of(url: URL) -> str:
-    """The origin as text: scheme, host, and the port unless it is the scheme's own."""
+    """Return the origin as text: scheme, host, and the port unless it is the scheme's own."""
     # aiohttp has asked the URL for the same part, and URLs remember.
     return f"{url.scheme}://{url.host_port_subcomponent}"
 
 
 def public_url(url: URL) -> URL:
-    """The URL without userinfo, query and fragment."""
+    """Return the URL without userinfo, query and fragment."""
     return url.with_user(None).with_query(None).with_fragment(None)
 
 
 def public_text(text: str) -> str:
-    """What was meant for a URL, without userinfo, query and fragment.
+    """Return a text that was meant for a URL, without userinfo, query and fragment.
 
-    Where those end is anyone's guess in what is none, so what is in doubt goes too.
+    If it is no valid URL nobody knows where those end, so whatever may be part of them goes.
     """
     before, at, host = text.rpartition("@")
     if at:
@@ -51,7 +51,7 @@ def without_secrets(text: str) -> str:
 
 
 def summary(error: BaseException) -> str:
-    """An exception in a few words: its type, and what the system says of its errno."""
+    """Describe an exception in a few words: its type, and the system's text for its errno."""
     # aiohttp keeps the system's own exception in its connector errors. The text of its other
     # ones may be aiohttp's, with the URL.
     own = getattr(error, "os_error", None)

@@ -1,4 +1,4 @@
-"""Counts over a sliding span of time, in constant memory."""
+"""Count things over a sliding span of time, in constant memory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ _SLICES = 10
 
 
 class SlidingCounts:
-    """How often each of a few kinds of thing happened in the last `span` seconds.
+    """Counts how often each of a few kinds of thing happened in the last `span` seconds.
 
-    The span is cut into ten slices, which are forgotten one at a time; so what is counted
-    goes back between nine tenths of the span and the whole of it.
+    The span is cut into ten slices, which are forgotten one at a time; so the counts go back
+    between nine tenths of the span and the whole of it.
+
+    Args:
+        span: Seconds.
+        kinds: The number of kinds; a kind is an index from 0.
+        now: The time, in seconds on any scale that only goes forward.
     """
 
     __slots__ = ("_kinds", "_offset", "_past", "_width", "edge", "recent")
@@ -26,8 +31,8 @@ class SlidingCounts:
         # The slices that are over, one after another in a ring.
         self._past = array("I", [0]) * (kinds * (_SLICES - 1))
         self._offset = 0
-        # The slice under way, and when it ends. To count a thing is to add one to it, after
-        # `advance` if its end has come.
+        # The slice under way, and when it ends. Callers that count often add to it themselves,
+        # after `advance` if its end has come.
         self.recent = [0] * kinds
         self.edge = now + self._width
 
@@ -38,13 +43,13 @@ class SlidingCounts:
         self.recent[kind] += 1
 
     def totals(self, now: float) -> list[int]:
-        """How many of each kind there were."""
+        """Return how many of each kind there were."""
         self.advance(now)
         kinds = self._kinds
         return [sum(self._past[kind::kinds]) + self.recent[kind] for kind in range(kinds)]
 
     def advance(self, now: float) -> None:
-        """Forget what is over."""
+        """Forget the slices that have left the span. To be called when `now` is past `edge`."""
         if now < self.edge:
             return
         steps = math.floor((now - self.edge) / self._width) + 1

@@ -22,6 +22,7 @@ NAMES = [
     "Retry-After",
     "X-Reset",
     "X-Reset-At",
+    "X-Remaining",
     "RateLimit",
     "Date",
 ]

@@ -10,7 +10,7 @@ from attrs import frozen
 from resilient.core.outcome import IDEMPOTENT_METHODS
 from resilient.pipeline.policy import Policy
 from resilient.retry import RetryPolicy
-from resilient.wire.bodies import DRAIN_SECONDS
+from resilient.wire.reading import DRAIN_SECONDS
 
 __all__ = ["Times", "Wait", "Waits", "times", "waits"]
 

@@ -1,1 +1,1 @@
-"""The documented error formats, a file for each."""
+"""Read the documented error formats: a file for each, listed in `table`."""

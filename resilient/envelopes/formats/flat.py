@@ -1,4 +1,4 @@
-"""The format {statusCode, message, error, errors}.
+"""Read the format {statusCode, message, error, errors}.
 
 meetergo's, for it is what NestJS and Fastify send; and by the members it shares with them
 that of Spring, Laravel and GitHub (message, errors), OAuth (RFC 6749, 5.2: error,
@@ -12,8 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from resilient.envelopes.envelope import Envelope
-from resilient.envelopes.fields import field_errors, remarks
-from resilient.envelopes.reading import first_text, json_object, own_code, request_id, slug, string
+from resilient.envelopes.fields import field_errors, joined_messages
+from resilient.envelopes.reading import (
+    code_member,
+    first_text,
+    json_object,
+    request_id,
+    slug,
+    string,
+)
 
 __all__ = ["parse_flat"]
 
@@ -27,10 +34,10 @@ def parse_flat(status: int, headers: Mapping[str, str], body: bytes, /) -> Envel
         return None
     errors, message = document.get("errors"), document.get("message")
     said = first_text(document, _MESSAGE)
-    code = own_code(document, status) or slug(string(document.get("error")))
+    code = code_member(document, status) or slug(string(document.get("error")))
     return Envelope(
         # Where `errors` is all there is (JSON:API), its members speak for the whole.
-        message=said or remarks(errors),
+        message=said or joined_messages(errors),
         code=code if code or said else _first_code(errors, status),
         request_id=request_id(document),
         details=field_errors(errors)
@@ -51,6 +58,6 @@ def _is_flat(document: dict[str, Any]) -> bool:
 
 
 def _first_code(errors: object, status: int) -> str | None:
-    """The code of the first of JSON:API's error objects."""
+    """Return the code of the first of JSON:API's error objects."""
     first = errors[0] if isinstance(errors, list) and errors else None
-    return own_code(first, status) if isinstance(first, dict) else None
+    return code_member(first, status) if isinstance(first, dict) else None

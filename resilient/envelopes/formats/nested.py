@@ -1,4 +1,4 @@
-"""The format {"error": {code, message, request_id, details}}.
+"""Read the format {"error": {code, message, request_id, details}}.
 
 Mavio's, and with small differences that of Google (AIP-193: a numeric code, the name in
 `status`), OpenAI and Stripe (`type`, and the field in `param`), Anthropic (`type`, the
@@ -10,9 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from resilient.envelopes.envelope import NOTHING, Envelope
+from resilient.envelopes.envelope import EMPTY_ENVELOPE, Envelope
 from resilient.envelopes.fields import field_errors
-from resilient.envelopes.reading import first_text, json_object, own_code, request_id, string, text
+from resilient.envelopes.reading import (
+    code_member,
+    first_text,
+    json_object,
+    request_id,
+    string,
+    text,
+)
 from resilient.errors import FieldError
 
 __all__ = ["parse_nested"]
@@ -32,7 +39,7 @@ def parse_nested(status: int, headers: Mapping[str, str], body: bytes, /) -> Env
         request_id=request_id(error, document),
         details=_details(error, document),
     )
-    return envelope if envelope != NOTHING else None
+    return envelope if envelope != EMPTY_ENVELOPE else None
 
 
 def _code(error: dict[str, Any], status: int) -> str | None:
@@ -40,7 +47,7 @@ def _code(error: dict[str, Any], status: int) -> str | None:
     # A numeric code goes with a name in `status` (Google). A number that only repeats the
     # status of the response is worse than the `type`, and better than nothing.
     named = None if string(code) or code is None else string(error.get("status"))
-    return named or own_code(error, status) or string(error.get("type")) or text(code)
+    return named or code_member(error, status) or string(error.get("type")) or text(code)
 
 
 def _details(error: dict[str, Any], document: dict[str, Any]) -> tuple[FieldError, ...]:

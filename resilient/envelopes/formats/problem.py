@@ -1,4 +1,4 @@
-"""Problem details, RFC 9457 (and RFC 7807 before it).
+"""Read problem details, RFC 9457 (and RFC 7807 before it).
 
 A document is one if its media type says so, or if it looks like one and like nothing
 else: many servers send problems as plain application/json, and FastAPI's {"detail": ...}
@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from resilient.envelopes.envelope import NOTHING, Envelope
-from resilient.envelopes.fields import field_errors, remarks
+from resilient.envelopes.envelope import EMPTY_ENVELOPE, Envelope
+from resilient.envelopes.fields import field_errors, joined_messages
 from resilient.envelopes.reading import (
+    code_member,
     json_object,
     media_type,
-    own_code,
     request_id,
     slug,
     string,
@@ -25,14 +25,14 @@ from resilient.envelopes.reading import (
 
 __all__ = ["parse_problem"]
 
-# What a document in the flat or the nested format has.
+# Members of a document in the flat or the nested format.
 _ELSEWHERE = MappingProxyType({"message": str | list, "statusCode": str | int, "error": str | dict})
 
 _Read = TypeVar("_Read")
 
 
 def parse_problem(status: int, headers: Mapping[str, str], body: bytes, /) -> Envelope | None:
-    """Read a problem document; declines what neither says nor looks to be one."""
+    """Read a problem document; declines one that is neither declared as such nor looks it."""
     document = json_object(body)
     if document is None:
         return None
@@ -44,12 +44,15 @@ def parse_problem(status: int, headers: Mapping[str, str], body: bytes, /) -> En
     lists = [document.get("errors"), document.get("invalid-params")]
     lists += [detail] if isinstance(detail, list) else []
     envelope = Envelope(
-        message=string(detail) or title or text(document.get("message")) or _first(remarks, lists),
-        code=own_code(document, status) or _type(document) or slug(title),
+        message=string(detail)
+        or title
+        or text(document.get("message"))
+        or _first(joined_messages, lists),
+        code=code_member(document, status) or _type(document) or slug(title),
         request_id=request_id(document),
         details=_first(field_errors, lists) or (),
     )
-    return envelope if envelope != NOTHING else None
+    return envelope if envelope != EMPTY_ENVELOPE else None
 
 
 def _first(read: Callable[[object], _Read], values: Iterable[object]) -> _Read | None:
@@ -69,6 +72,6 @@ def _is_problem(document: dict[str, Any], *, declared: bool) -> bool:
 
 
 def _type(document: dict[str, Any]) -> str | None:
-    """The problem's type, its primary identifier (3.1.1), if it is more than the status."""
+    """Return the problem's type, its primary identifier (3.1.1), unless it is "about:blank"."""
     given = string(document.get("type"))
     return None if given == "about:blank" else given

@@ -18,7 +18,7 @@ from resilient.testing.mocked.compat import explain_new_aiohttp
 from resilient.testing.mocked.transport import RecordingTransport, connect
 from resilient.testing.server.connection import ClientGone, Connection as ServerSide
 from resilient.testing.server.received import Received, read_body, read_head
-from resilient.wire.bodies import stop_upload
+from resilient.wire.bodies import finish_upload
 
 with explain_new_aiohttp():
     from aiohttp.http import HttpVersion11, RawResponseMessage
@@ -59,7 +59,7 @@ class Exchange:
             leave = request._continue
         if leave is not None and not leave.done():
             leave.set_result(True)
-        await stop_upload(request)
+        await finish_upload(request)
         failure = self._protocol.exception()
         if failure is not None:
             raise failure

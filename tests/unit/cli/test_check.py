@@ -164,7 +164,7 @@ EVERYTHING = """
 match = "https://all.example"
 attempt_timeout = "1500ms"
 total_timeout = "100h"
-reset_headers = [{ name = "X-Reset", form = "timestamp", limit = inf }]
+reset_headers = [{ name = "X-Reset", form = "timestamp", limit = inf, remaining = "X-Remaining" }]
 
 [services.all.errors]
 parsers = ["flat", "resilient.envelopes.formats.nested:parse_nested"]
@@ -208,7 +208,7 @@ SHOWN = {
     "retry.exceptions": "builtins:ValueError, aiohttp.client_exceptions:ClientError",
     "retry.heed_should_retry": "no",
     "retry.budget": "none",
-    "reset_headers": "name=X-Reset form=timestamp limit=inf",
+    "reset_headers": "name=X-Reset form=timestamp limit=inf remaining=X-Remaining",
     "retry.max_retry_after": "123456.5 s",
     "retry.backoff.wait": "backoff._wait_gen:constant",
     "retry.backoff.options": "interval=1.5",
@@ -237,7 +237,9 @@ def test_every_kind_of_value_is_told_as_a_file_would_set_it(tmp_path: Path) -> N
     ]
     assert settings["retry.methods"] == ["GET", "POST"]
     assert settings["retry.budget"] is False
-    assert settings["reset_headers"] == [{"name": "X-Reset", "form": "timestamp", "limit": "inf"}]
+    assert settings["reset_headers"] == [
+        {"name": "X-Reset", "form": "timestamp", "limit": "inf", "remaining": "X-Remaining"}
+    ]
     assert service["facts"]["since"] == "2024-02-29"
     assert service["facts"]["odd"] == ["nan", "inf"]
     assert told["default"] is None

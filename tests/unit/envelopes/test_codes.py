@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from resilient.envelopes import CodeRule, Envelope, refine
+from resilient.envelopes import CodeRule, Envelope, apply_code_rules
 from resilient.errors import ConfigError
 
 
@@ -32,24 +32,28 @@ from resilient.errors import ConfigError
 def test_a_rule_matches(rule: CodeRule, status: int, message: str | None, matches: bool) -> None:
     assert rule.matches(status, message) is matches
     expected = "c" if matches else "given"
-    assert refine(Envelope(message, "given"), status, [rule]) == Envelope(message, expected)
+    assert apply_code_rules(Envelope(message, "given"), status, [rule]) == Envelope(
+        message, expected
+    )
 
 
 def test_the_first_rule_that_matches_gives_the_code() -> None:
     rules = [CodeRule("a", status=500), CodeRule("b", message="m"), CodeRule("c", status=400)]
-    assert refine(Envelope("m"), 400, rules).code == "b"
-    assert refine(Envelope("n"), 400, rules).code == "c"
-    assert refine(Envelope("n"), 500, iter(rules)).code == "a"
+    assert apply_code_rules(Envelope("m"), 400, rules).code == "b"
+    assert apply_code_rules(Envelope("n"), 400, rules).code == "c"
+    assert apply_code_rules(Envelope("n"), 500, iter(rules)).code == "a"
 
 
 def test_no_rule_that_matches_changes_nothing() -> None:
     envelope = Envelope("m", "given", "r")
-    assert refine(envelope, 400, []) is envelope
-    assert refine(envelope, 400, [CodeRule("c", status=401)]) is envelope
+    assert apply_code_rules(envelope, 400, []) is envelope
+    assert apply_code_rules(envelope, 400, [CodeRule("c", status=401)]) is envelope
 
 
 def test_only_the_code_is_changed() -> None:
-    assert refine(Envelope("m", "x", "r"), 400, [CodeRule("c", 400)]) == Envelope("m", "c", "r")
+    assert apply_code_rules(Envelope("m", "x", "r"), 400, [CodeRule("c", 400)]) == Envelope(
+        "m", "c", "r"
+    )
 
 
 def test_a_rule_is_a_value() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from resilient.envelopes import field_errors
-from resilient.envelopes.fields import remarks
+from resilient.envelopes.fields import joined_messages
 from resilient.errors import FieldError
 
 EMAIL = (FieldError("email", "must be an email"),)
@@ -155,4 +155,4 @@ def test_a_long_name_is_not_multiplied_by_its_children() -> None:
     ],
 )  # fmt: skip
 def test_remarks(value: Any, said: str | None) -> None:
-    assert remarks(value) == said
+    assert joined_messages(value) == said

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -52,7 +54,9 @@ def wait(value: object, **others: object) -> float | None:
         row("\t42 ", 42.0, id="urllib3 test_parse_retry_after"),
         row("120, 60", 120.0, id="two fields merged by a proxy: the largest"),
         ("60, 120", 120.0),
-        ("60,120", 120.0),
+        row("60,30", 60.0, id="merged without a space"),
+        row("1000,60", 1000.0, id="no separator of thousands stands there"),
+        row("0.500", 0.5, id="a fraction with three digits"),
         ("9, 10", 10.0),
         row("5 ,\t3", 5.0, id="space before the comma too"),
         ("1, 2, 3, 2", 3.0),
@@ -112,6 +116,25 @@ def test_no_wait_is_longer_than_the_bound(value: str, seconds: float) -> None:
         "1E3",
         "2.5e1",
         row("1_000", id="int() and float() read it"),
+        row("1,000", id="a separator of thousands: it is neither 1 nor 0"),
+        row("60,120", id="nor is this 120: it may be sixty thousand"),
+        row("1, 000", id="nor with a space"),
+        "1,000,000",
+        "12,345.5",
+        row("1 000", id="another separator of thousands"),
+        "1'000",
+        "1\u00a0000",
+        row("1.000.000", id="and another"),
+        "0x1E",
+        "1e3",
+        "10s",
+        "5 seconds",
+        "1m30s",
+        "1:30",
+        "~5",
+        "5-10",
+        "5/10",
+        "<5",
         "0x10",
         "0b1",
         "5 s",
@@ -694,6 +717,37 @@ def test_a_parser_of_structured_fields_that_breaks_is_nobodys_problem(
     assert parse_retry_after({"RateLimit": '"p";r=0;t=8'}) is None
 
 
+class NoMoreFiles:
+    """An importer in a process that is out of file descriptors."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.asked: list[str] = []
+
+    def find_spec(self, name: str, *_: object) -> None:
+        self.asked.append(name)
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EMFILE, "Too many open files"), ImportError("no such module"), MemoryError()],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_cannot_be_imported_is_absent(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importer = NoMoreFiles(error)
+    for name in [each for each in sys.modules if each.split(".")[0] in ("http_sf", "_strptime")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [importer])
+    assert parse_retry_after({"RateLimit": '"p";r=0;t=8'}) is None
+    assert importer.asked == ["http_sf"]
+    assert wait("Sat, 14 Mar 2026 14:00:30 +0200") == 30.0
+    assert wait("5", RateLimit='"p";r=0;t=8') == 5.0
+    assert importer.asked == ["http_sf"]
+
+
 # --- reset headers -----------------------------------------------------------------------
 
 ENVOY_NOW = datetime.fromtimestamp(1_000_000_000, UTC)
@@ -741,6 +795,75 @@ def test_reset_headers(form: Any, value: str, seconds: float | None) -> None:
     reset = ResetHeader("X-RateLimit-Reset", form)
     found = parse_retry_after({"x-ratelimit-reset": value}, now=ENVOY_NOW, reset_headers=[reset])
     assert found == seconds
+
+
+@pytest.mark.parametrize(
+    ("remaining", "seconds"),
+    [
+        row(["42"], None, id="something remains: there is nothing to wait for"),
+        row(["1"], None, id="if only one"),
+        row(["0.5"], None, id="or a part of one"),
+        row(["42, 7"], None, id="merged"),
+        row(["42", "7"], None, id="repeated"),
+        row(["0"], 5.0, id="nothing remains"),
+        row(["0.0"], 5.0, id="nothing remains, as a fraction"),
+        row(["000"], 5.0, id="nothing remains, in three digits"),
+        row(["42, 0"], 5.0, id="of one of two nothing remains"),
+        row(["42", "0"], 5.0, id="of one of two, repeated"),
+        row(["42", "many"], 5.0, id="of one of two nobody knows"),
+        row([], 5.0, id="nobody knows"),
+        row([""], 5.0, id="an empty one says nothing"),
+        row(["many"], 5.0, id="no number says nothing"),
+        row(["-1"], 5.0, id="nor does less than nothing"),
+        row(["1,000"], 5.0, id="nor does a separator of thousands"),
+        row(["42;w=60"], 5.0, id="nor does another syntax"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (("X-RateLimit-Reset", "seconds"), "X-RateLimit-Remaining"),
+        (("x-ratelimit-reset-requests", "seconds"), "x-ratelimit-remaining-requests"),
+        (("anthropic-ratelimit-tokens-RESET", "seconds"), "Anthropic-RateLimit-Tokens-Remaining"),
+        (("X-RateLimit-Reset-After", "seconds", 300, "X-RateLimit-Remaining"), None),
+        (("Quota-Over", "seconds", 300, "Quota-Left"), None),
+    ],
+)
+def test_a_reset_is_heeded_only_if_nothing_remains(
+    remaining: list[str], seconds: float | None, given: Any, name: str | None
+) -> None:
+    reset = ResetHeader(*given)
+    headers = CIMultiDict([(given[0], "5")])
+    headers.extend([(name or given[3], value) for value in remaining])
+    assert parse_retry_after(headers, reset_headers=[reset]) == seconds
+    # Another one that is used up counts, and so does what asks for a wait in plain words.
+    other = ResetHeader("X-Other-Reset", "seconds")
+    headers["X-Other-Reset"] = "4"
+    assert parse_retry_after(headers, reset_headers=[reset, other]) == (seconds or 4.0)
+    headers["RateLimit"] = '"p";r=0;t=3'
+    assert parse_retry_after(headers, reset_headers=[reset]) == (seconds or 3.0)
+    headers["Retry-After"] = "2"
+    assert parse_retry_after(headers, reset_headers=[reset]) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("reset", "name"),
+    [
+        (ResetHeader("X-RateLimit-Reset", "seconds"), "X-RateLimit-Remaining"),
+        (ResetHeader("Reset", "seconds"), "Remaining"),
+        (ResetHeader("X-Retry-In", "seconds"), None),
+        (ResetHeader("X-Reset", "seconds", remaining="X-Left"), "X-Left"),
+        (ResetHeader("X-Reset", "seconds", remaining=None), None),
+    ],
+)
+def test_which_header_says_what_remains(reset: ResetHeader, name: str | None) -> None:
+    assert reset.remaining == name
+
+
+def test_with_no_header_for_what_remains_a_reset_is_always_heeded() -> None:
+    headers = {"X-RateLimit-Reset": "5", "X-RateLimit-Remaining": "42"}
+    resets = [ResetHeader("X-RateLimit-Reset", "seconds", remaining=None)]
+    assert parse_retry_after(headers, reset_headers=resets) == 5.0
 
 
 def test_reset_headers_count_only_where_they_are_configured() -> None:
@@ -816,6 +939,9 @@ def test_a_limit_can_be_lifted_and_the_bound_remains() -> None:
         (("X", "seconds", "300"), r"ResetHeader\.limit .* not '300'"),
         (("X", "seconds", None), r"ResetHeader\.limit"),
         (("X", "seconds", True), r"ResetHeader\.limit"),
+        (("X", "seconds", 5, "X Left"), r"ResetHeader\.remaining must be None or the name of a"),
+        (("X", "seconds", 5, ""), r"ResetHeader\.remaining"),
+        (("X", "seconds", 5, False), r"ResetHeader\.remaining"),
     ],
 )
 def test_a_reset_header_that_makes_no_sense_says_which_field(

@@ -200,6 +200,9 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "limit": Setting(
             [("10min", 600.0), (60, 60)], "integer float inf", {"name": "X", "form": "seconds"}
         ),
+        "remaining": Setting(
+            [("X-Left", "X-Left"), (False, None)], "text false", {"name": "X", "form": "seconds"}
+        ),
     },
     BreakerPolicy: {
         "failure_rate": _SHARE,

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from resilient.envelopes import slug, text
-from resilient.envelopes.reading import own_code, request_id
+from resilient.envelopes.reading import code_member, request_id
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_slug_of_a_reason_phrase_is_an_identifier(status: HTTPStatus) -> Non
     ],
 )
 def test_a_number_that_repeats_the_status_is_no_code(code: Any, expected: str | None) -> None:
-    assert own_code({"code": code}, 404) == expected
+    assert code_member({"code": code}, 404) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from resilient.envelopes import DEFAULT_REQUEST_ID_HEADERS
-from resilient.envelopes.reading import any_case, header_request_id, media_type
+from resilient.envelopes.reading import case_insensitive, header_request_id, media_type
 
 
 @pytest.mark.parametrize("name", DEFAULT_REQUEST_ID_HEADERS)
@@ -42,7 +42,7 @@ def test_other_headers_when_asked() -> None:
 
 def test_headers_that_do_not_heed_case_are_left_as_they_are() -> None:
     headers = CIMultiDictProxy(CIMultiDict({"A": "b"}))
-    assert any_case(headers) is headers
+    assert case_insensitive(headers) is headers
 
 
 @pytest.mark.parametrize(
