@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import client_proto, http_parser
+from attrs import evolve
 
+from resilient import (
+    Backoff,
+    ConnectionFailedError,
+    NormalizeErrors,
+    Pipeline,
+    Policy,
+    Retry,
+    RetryPolicy,
+    ServiceUnavailableError,
+)
 from resilient.testing import FaultServer, Malformed
 from resilient.wire.malformed import _head, malformed_answer
 
@@ -203,3 +214,112 @@ async def test_what_is_not_about_an_answer_has_no_facts(
         await session.get(f"http://127.0.0.1:{unused_tcp_port}")
     assert malformed_answer(caught.value, sent[0]) is None
     assert malformed_answer(ValueError(), sent[0]) is None
+
+
+# What a caller gets. These wait for the error class that is made from the facts.
+
+
+def outcome_of(session: aiohttp.ClientSession, server: FaultServer) -> Any:
+    return session.get(server.url / "path", params={"key": "secret"})
+
+
+UNDER = {
+    "normalised": lambda: [NormalizeErrors()],
+    "normalised and repeated": lambda: [quick(), NormalizeErrors()],
+    "whole pipeline": lambda: [Pipeline(Policy(retry=quick().policy))],
+}
+
+
+def quick(attempts: int = 2) -> Retry:
+    backoff = Backoff(base=0.001, jitter="none")
+    return Retry(RetryPolicy(max_attempts=attempts, backoff=backoff, budget=None))
+
+
+# As `NormalizeErrors` sees them: of a good head the body is read, and a failure is not raised.
+IN_THE_HEAD = {name: WITH_A_STATUS[name] for name in list(WITH_A_STATUS)[:-3]}
+
+
+@pytest.mark.parametrize("under", UNDER.values(), ids=UNDER)
+@pytest.mark.parametrize(("step", "words"), IN_THE_HEAD.values(), ids=IN_THE_HEAD)
+async def test_an_error_keeps_its_status_and_says_what_was_malformed(
+    step: Malformed, words: str, under: Any, open_session: OpenSession
+) -> None:
+    session = open_session(*under())
+    async with FaultServer(then=step) as server:
+        with pytest.raises(ServiceUnavailableError) as caught:
+            await outcome_of(session, server)
+        assert server.hits == (1 if under is UNDER["normalised"] else len(caught.value.attempts))
+    error = caught.value
+    assert error.status == 503
+    assert "secret" not in f"{error} {error!r}"
+    if error.__cause__ is not None:  # The parser takes it otherwise.
+        assert isinstance(error.__cause__, aiohttp.ClientResponseError)
+        assert re.search(words, str(error))
+
+
+async def test_an_error_keeps_what_came_with_the_head(open_session: OpenSession) -> None:
+    step = answer(
+        "Retry-After: 7",
+        "broken",
+        "X-Request-Id: r-1",
+        "Content-Length: 33",
+        body=b'{"message": "full", "code": "c1"}',
+    )
+    async with FaultServer(step) as server:
+        with pytest.raises(ServiceUnavailableError) as caught:
+            await outcome_of(open_session(NormalizeErrors()), server)
+    error = caught.value
+    assert error.retry_after == 7.0
+    assert error.request_id == "r-1"
+    assert error.code == "c1"
+    assert error.body.startswith(b'{"message": "full"')
+    assert "full" in error.message
+
+
+@pytest.mark.parametrize("under", list(UNDER.values())[1:], ids=list(UNDER)[1:])
+@pytest.mark.parametrize(("step", "words"), WITHOUT.values(), ids=WITHOUT)
+async def test_without_a_status_the_connection_failed_and_the_words_say_why(
+    step: Malformed, words: str, under: Any, open_session: OpenSession
+) -> None:
+    async with FaultServer(then=step) as server:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await outcome_of(open_session(*under()), server)
+    assert re.search(words, str(caught.value))
+    assert "ClientResponseError" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "middlewares", [[quick(1)], [quick(1), NormalizeErrors()]], ids=["raw", "normalised"]
+)
+async def test_a_success_that_cannot_be_read_is_a_failed_connection_that_names_the_status(
+    middlewares: Any, open_session: OpenSession
+) -> None:
+    step = answer("Content-Encoding: br", "Content-Length: 5", status="200 OK")
+    async with FaultServer(then=step) as server:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await outcome_of(open_session(*middlewares), server)
+    assert re.search(r"200.*Can not decode content-encoding: brotli", str(caught.value))
+    assert caught.value.attempts[-1].status is None
+
+
+async def test_without_normalisation_it_is_a_failed_connection_too(
+    open_session: OpenSession,
+) -> None:
+    step = answer("Content-Encoding: br", "Content-Length: 5")
+    async with FaultServer(then=step) as server:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await outcome_of(open_session(quick()), server)
+        assert server.hits == 2
+    assert re.search(r"503.*Can not decode content-encoding: brotli", str(caught.value))
+
+
+async def test_a_body_that_is_read_within_the_attempt_and_is_malformed_says_why(
+    open_session: OpenSession,
+) -> None:
+    step = answer("Content-Encoding: gzip", "Content-Length: 5", status="200 OK")
+    reading = Retry(evolve(quick(1).policy, read_body=100))
+    async with FaultServer(then=step) as server:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await outcome_of(open_session(reading), server)
+    assert re.search(r"200.*Can not decode content-encoding: gzip", str(caught.value))
