@@ -15,7 +15,7 @@ import pytest
 from aiohttp import payload
 
 from resilient import Backoff, NormalizeErrors, Retry, RetryPolicy
-from resilient.testing import Answer, Disconnect, FaultServer, Reply, Reset
+from resilient.testing import Answer, Disconnect, FakeClock, FaultServer, Reply, Reset
 from resilient.wire.bodies import unrepeatable
 
 if TYPE_CHECKING:

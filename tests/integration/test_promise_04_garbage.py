@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
+import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -17,6 +19,7 @@ from resilient import (
     BreakerPolicy,
     CircuitBreaker,
     Deadline,
+    ErrorPolicy,
     NormalizeErrors,
     Pipeline,
     ResilientError,
@@ -189,33 +192,48 @@ def live_timers(loop: Any) -> int:
     return sum(not handle.cancelled() for handle in loop._scheduled)
 
 
+class Stuck(io.FileIO):
+    """A file whose reading takes until it is let go."""
+
+    def __init__(self, path: Any) -> None:
+        super().__init__(path)
+        self.go_on = threading.Event()
+        self.is_read = threading.Event()
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.is_read.set()
+        self.go_on.wait(20)
+        return super().read(-1 if size is None else size)
+
+    def seek(self, *args: Any) -> int:
+        return super().seek(*args)
+
+
 @pytest.mark.parametrize("cut", ["cancelled", "deadline"])
 @pytest.mark.parametrize("under", [client, wrapped])
-async def test_a_call_that_ends_while_its_file_is_looked_at_gives_its_connection_back(
-    cut: str, under: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+@pytest.mark.parametrize("errors", [None, ErrorPolicy()], ids=["raw", "typed"])
+async def test_a_call_that_ends_while_its_file_is_being_read_gives_its_connection_back(
+    errors: ErrorPolicy | None, cut: str, under: Any, tmp_path: Any
 ) -> None:
-    """The look goes on in a thread; the response that was there must not be forgotten."""
-    looking = asyncio.Event()
-
-    async def stuck(*args: Any, **options: Any) -> None:
-        looking.set()
-        await asyncio.sleep(3600)
-
+    """The server answered early, and the next attempt waits for the thread that reads."""
     path = tmp_path / "upload"
-    path.write_bytes(b"x" * 10)
-    # The error response is handed over, so that it is open while the file is looked at.
-    pipeline = Pipeline(policy(errors=None, total_timeout=None if cut == "cancelled" else 0.2))
-    down = Reply(503, body=b"x" * 100_000)
+    path.write_bytes(b"x" * 1_000_000)
+    pipeline = Pipeline(policy(errors=errors, total_timeout=None if cut == "cancelled" else 0.5))
+    down = Reply(503, body=b"x" * 100_000, early=True)
     # The clients look for connections that were not given back.
     async with fault_server(then=down) as server, under(pipeline) as session:
-        monkeypatch.setattr("asyncio.to_thread", stuck)
-        with path.open("rb") as file:
+        file = Stuck(path)
+        try:
             task = asyncio.ensure_future(session.put(server.url, data=file))
-            await looking.wait()
+            await asyncio.to_thread(file.is_read.wait)
+            await asyncio.sleep(0.1)
             if cut == "cancelled":
                 task.cancel()
             with pytest.raises((asyncio.CancelledError, TimeoutError)):
                 await task
+        finally:
+            file.go_on.set()
+            file.close()
 
 
 async def test_an_upload_by_a_generator_is_freed_too() -> None:

@@ -318,7 +318,7 @@ async def test_a_body_that_is_read_within_the_attempt_and_is_malformed_says_why(
     open_session: OpenSession,
 ) -> None:
     step = answer("Content-Encoding: gzip", "Content-Length: 5", status="200 OK")
-    reading = Retry(evolve(quick(1).policy, read_body=100))
+    reading = Retry(evolve(quick(1).policy, read_body_up_to=100))
     async with FaultServer(then=step) as server:
         with pytest.raises(ConnectionFailedError) as caught:
             await outcome_of(open_session(reading), server)

@@ -106,7 +106,7 @@ def _need(kind: Any) -> Need | None:
         return Need(words, lambda it: isinstance(it, type) and issubclass(it, base))
     if get_origin(kind) is Callable:
         arguments, result = get_args(kind)
-        if get_origin(result) is Generator:
+        if get_origin(result) in (Generator, Iterator):
             return Need("a generator function", inspect.isgeneratorfunction)
         return _function(len(arguments))
     if getattr(kind, "_is_protocol", False):
