@@ -228,13 +228,17 @@ async def test_bodies_of_many_errors_at_once_leave_nothing_open() -> None:
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-async def test_what_is_no_http_is_a_connection_that_failed(name: str) -> None:
+async def test_what_is_no_http_is_a_connection_that_failed_unless_its_status_is_known(
+    name: str,
+) -> None:
+    status = 502 if isinstance(MALFORMED[name], Reply) else None
+    expected = ConnectionFailedError if status is None else BadGatewayError
     async with fault_server(then=MALFORMED[name]) as server:
         for under in (client, wrapped):
             async with under(Pipeline(policy())) as session:
-                with pytest.raises(ConnectionFailedError) as caught:
+                with pytest.raises(expected) as caught:
                     await status_of(session, server.url)
-                assert [attempt.status for attempt in caught.value.attempts] == [None] * 3
+                assert [attempt.status for attempt in caught.value.attempts] == [status] * 3
                 assert isinstance(caught.value.__cause__, aiohttp.ClientResponseError)
-                assert not isinstance(caught.value, aiohttp.ClientResponseError)
+                assert "malformed" in str(caught.value)
         assert server.hits == 6
