@@ -141,7 +141,8 @@ class AttemptTimeout(LoopBound):
     the server's slowness. It does not end an upload while bytes leave; an upload that stands
     still for as long as the limit is ended, and when one is over the time begins anew. A
     deadline bounds all of that. It goes as far as aiohttp lets it be seen: where a middleware
-    inside has the request run in a task of its own, the wait for the pool counts.
+    inside has the request run in a task of its own, the wait for the pool counts, and so does
+    one that is over before the limit is, if the pool had a place when the attempt began.
 
     Args:
         seconds: The limit.
