@@ -98,14 +98,16 @@ async def test_closing_another_session_of_the_connector_ends_nothing() -> None:
 @pytest.mark.parametrize("cleanup", [True, False])
 async def test_a_wait_leaves_nothing_behind_in_the_connector(cleanup: bool) -> None:
     quick = RetryPolicy(backoff=Backoff(base=0.001, jitter="none"), budget=None)
-    async with FaultServer(Reply(503), Reply(503)) as server:
-        async with aiohttp.ClientSession(middlewares=[Retry(quick)]) as session:
-            async with session.get(server.url) as response:
-                assert response.status == 200
-            connector: Any = session.connector
-            if cleanup:
-                connector._cleanup_closed()
-            assert connector._cleanup_closed_transports == []
+    async with (
+        FaultServer(Reply(503), Reply(503)) as server,
+        aiohttp.ClientSession(middlewares=[Retry(quick)]) as session,
+    ):
+        async with session.get(server.url) as response:
+            assert response.status == 200
+        connector: Any = session.connector
+        if cleanup:
+            connector._cleanup_closed()
+        assert connector._cleanup_closed_transports == []
 
 
 async def test_a_clean_up_of_the_connector_ends_no_wait_and_is_survived() -> None:

@@ -49,15 +49,17 @@ async def test_waiting_in_the_pool_is_not_the_attempts_time(
 async def test_once_it_has_its_turn_the_limit_holds(pool: dict[str, Any]) -> None:
     loop = asyncio.get_running_loop()
     connector = aiohttp.TCPConnector(**pool)
-    async with FaultServer(Reply(delay=0.9), then=Hang()) as server:
-        async with client(patient(retry=None), connector=connector) as session:
-            first = asyncio.ensure_future(status_of(session, server.url))
-            await asyncio.sleep(0)
-            with pytest.raises(AttemptTimeoutError):
-                await status_of(session, server.url)
-            assert await first == 200
-            # 0.9 s in the pool, and a second of its own.
-            assert loop.time() == pytest.approx(1.9, abs=0.1)
+    async with (
+        FaultServer(Reply(delay=0.9), then=Hang()) as server,
+        client(patient(retry=None), connector=connector) as session,
+    ):
+        first = asyncio.ensure_future(status_of(session, server.url))
+        await asyncio.sleep(0)
+        with pytest.raises(AttemptTimeoutError):
+            await status_of(session, server.url)
+        assert await first == 200
+        # 0.9 s in the pool, and a second of its own.
+        assert loop.time() == pytest.approx(1.9, abs=0.1)
 
 
 async def test_whoever_waits_in_the_pool_when_the_time_is_over_is_seen_too() -> None:
@@ -69,13 +71,15 @@ async def test_whoever_waits_in_the_pool_when_the_time_is_over_is_seen_too() -> 
         return response
 
     connector = aiohttp.TCPConnector(limit=1)
-    async with FaultServer(Reply(delay=3), then=Reply(delay=0.9)) as server:
-        async with client(patient(retry=None), slowly, connector=connector) as session:
-            with override(attempt_timeout=10):
-                first = asyncio.ensure_future(status_of(session, server.url))
-            await asyncio.sleep(0)
-            assert await status_of(session, server.url) == 200
-            assert await first == 200
+    async with (
+        FaultServer(Reply(delay=3), then=Reply(delay=0.9)) as server,
+        client(patient(retry=None), slowly, connector=connector) as session,
+    ):
+        with override(attempt_timeout=10):
+            first = asyncio.ensure_future(status_of(session, server.url))
+        await asyncio.sleep(0)
+        assert await status_of(session, server.url) == 200
+        assert await first == 200
 
 
 async def test_the_deadline_bounds_the_wait_in_the_pool() -> None:
@@ -128,12 +132,11 @@ async def test_after_an_upload_the_answer_has_the_attempts_time() -> None:
     async def slowly(_: Received) -> Reply:
         return Reply(delay=0.8)
 
-    async with FaultServer(slowly, then=Hang()) as server:
-        async with client(patient(retry=None)) as session:
-            async with session.put(server.url, data=Drip(0.3, 10)) as response:
-                assert response.status == 200
-            with pytest.raises(AttemptTimeoutError):
-                await session.put(server.url, data=Drip(0.3, 10))
+    async with FaultServer(slowly, then=Hang()) as server, client(patient(retry=None)) as session:
+        async with session.put(server.url, data=Drip(0.3, 10)) as response:
+            assert response.status == 200
+        with pytest.raises(AttemptTimeoutError):
+            await session.put(server.url, data=Drip(0.3, 10))
 
 
 async def test_the_deadline_bounds_an_upload_that_moves() -> None:

@@ -29,11 +29,13 @@ IMPATIENT = policy(attempt_timeout=5, total_timeout=20, retry=None)
     ids=str,
 )
 async def test_more_time_is_more_time_for_deadline_and_attempt(timeout: Any) -> None:
-    async with FaultServer(then=Reply(delay=100)) as server:
-        async with wrapped(Pipeline(IMPATIENT)) as session:
-            assert await status_of(session, server.url, timeout=timeout) == 200
-            with pytest.raises(AttemptTimeoutError):
-                await status_of(session, server.url)
+    async with (
+        FaultServer(then=Reply(delay=100)) as server,
+        wrapped(Pipeline(IMPATIENT)) as session,
+    ):
+        assert await status_of(session, server.url, timeout=timeout) == 200
+        with pytest.raises(AttemptTimeoutError):
+            await status_of(session, server.url)
 
 
 @pytest.mark.resilient_virtual_time
@@ -56,18 +58,22 @@ async def test_a_timeout_that_is_about_other_times_leaves_the_policy_as_it_is() 
 
 @pytest.mark.resilient_virtual_time
 async def test_the_timeout_of_the_session_leaves_the_policy_as_it_is() -> None:
-    async with FaultServer(then=Hang()) as server:
-        async with wrapped(Pipeline(IMPATIENT), timeout=ClientTimeout(600)) as session:
-            with pytest.raises(AttemptTimeoutError):
-                await status_of(session, server.url)
+    async with (
+        FaultServer(then=Hang()) as server,
+        wrapped(Pipeline(IMPATIENT), timeout=ClientTimeout(600)) as session,
+    ):
+        with pytest.raises(AttemptTimeoutError):
+            await status_of(session, server.url)
 
 
 @pytest.mark.resilient_virtual_time
 async def test_it_is_nearer_than_an_override() -> None:
-    async with FaultServer(then=Reply(delay=100)) as server:
-        async with wrapped(Pipeline(IMPATIENT)) as session:
-            with override(total_timeout=10, attempt_timeout=1):
-                assert await status_of(session, server.url, timeout=ClientTimeout(600)) == 200
+    async with (
+        FaultServer(then=Reply(delay=100)) as server,
+        wrapped(Pipeline(IMPATIENT)) as session,
+    ):
+        with override(total_timeout=10, attempt_timeout=1):
+            assert await status_of(session, server.url, timeout=ClientTimeout(600)) == 200
 
 
 async def a_function(response: aiohttp.ClientResponse) -> None:
@@ -76,19 +82,23 @@ async def a_function(response: aiohttp.ClientResponse) -> None:
 
 
 async def test_raise_for_status_false_hands_the_response_over() -> None:
-    async with fault_server(then=Reply(404, body=b"gone")) as server:
-        async with wrapped(Pipeline(policy())) as session:
-            async with session.get(server.url, raise_for_status=False) as response:
-                assert (response.status, await response.read()) == (404, b"gone")
-            with pytest.raises(APIError):
-                await session.get(server.url)
+    async with (
+        fault_server(then=Reply(404, body=b"gone")) as server,
+        wrapped(Pipeline(policy())) as session,
+    ):
+        async with session.get(server.url, raise_for_status=False) as response:
+            assert (response.status, await response.read()) == (404, b"gone")
+        with pytest.raises(APIError):
+            await session.get(server.url)
 
 
 async def test_a_function_for_raise_for_status_is_given_the_response() -> None:
-    async with fault_server(then=Reply(404, body=b"gone")) as server:
-        async with wrapped(Pipeline(policy())) as session:
-            with pytest.raises(LookupError, match="gone"):
-                await session.get(server.url, raise_for_status=a_function)
+    async with (
+        fault_server(then=Reply(404, body=b"gone")) as server,
+        wrapped(Pipeline(policy())) as session,
+    ):
+        with pytest.raises(LookupError, match="gone"):
+            await session.get(server.url, raise_for_status=a_function)
 
 
 async def test_raise_for_status_true_raises_ours() -> None:
@@ -101,12 +111,14 @@ async def test_raise_for_status_true_raises_ours() -> None:
 async def test_an_override_that_raises_nothing_holds_on_a_session_that_raises(
     of_session: bool,
 ) -> None:
-    async with fault_server(then=Reply(404)) as server:
-        async with wrapped(Pipeline(policy()), raise_for_status=of_session) as session:
-            with override(raise_errors=False):
-                assert await status_of(session, server.url) == 404
-            with pytest.raises(APIError):
-                await status_of(session, server.url)
+    async with (
+        fault_server(then=Reply(404)) as server,
+        wrapped(Pipeline(policy()), raise_for_status=of_session) as session,
+    ):
+        with override(raise_errors=False):
+            assert await status_of(session, server.url) == 404
+        with pytest.raises(APIError):
+            await status_of(session, server.url)
 
 
 async def test_with_raise_for_status_false_failures_are_still_repeated() -> None:
