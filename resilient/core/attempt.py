@@ -18,7 +18,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from resilient.clock import LoopBound
 from resilient.core.call import Call, attach, detach
-from resilient.core.guard import Guard, Refusal, Wait, admit, give_all_back, leave_all
+from resilient.core.guard import Guard, admit, ask, leave_all
 from resilient.core.outcome import Outcome
 from resilient.errors import APIError
 from resilient.headers.retry_after import ResetHeader
@@ -67,33 +67,31 @@ async def run_attempt(
         request: The request.
         handler: Sends it.
         bound: The outermost of the three, whose clock is asked.
-        guards: From the outermost in.
+        guards: From the outermost in. Their times are on the clock of `bound`.
         errors: Makes typed errors, or None.
         timeout: Limits the attempt, or None.
         reset_headers: Headers in which the service says when its limit is over.
     """
     running = get_running_loop()
     if bound.loop is not running:
-        bound.claim()
+        # The one that is compared comes last: if another belongs to a second loop, no call passes.
+        owners: tuple[LoopBound | Guard, ...] = (bound, *guards)
+        for owner in reversed(owners):
+            if owner.loop is not running:
+                owner.claim()
     call, token = attach(request)
     outcome: Outcome | None = None
+    permits: list[Any] = []
     try:
         started = bound.time()
-        permits: list[Any] = []
-        for guard in guards:
-            permit = guard.enter(call, request, started)
-            kind = permit.__class__
-            if kind is Wait or kind is Refusal:
-                give_all_back(guards, permits)
-                if kind is Refusal:
-                    raise permit.error
-                permits = await admit(guards, call, request, bound.clock, {guard: permit})
-                started = bound.time()
-                break
-            permits.append(permit)
+        wait = ask(guards, call, request, started, None, permits)
+        if wait is not None:
+            await admit(guards, call, request, bound.clock, permits, wait)
+            started = bound.time()
         before = request.response
-        pool_was_full = is_full(request)
+        pool_was_full = False
         try:
+            pool_was_full = is_full(request)
             if timeout is None:
                 response = await handler(request)
             else:
@@ -147,7 +145,11 @@ async def run_attempt(
             if status is not None and errors is not None and errors.wants(call, request, status):
                 raise await errors.error_for(call, outcome) from error
             raise
-        leave_all(guards, permits, outcome, ended)
+        try:
+            leave_all(guards, permits, outcome, ended)
+        except BaseException:
+            response.close()
+            raise
         return response
     finally:
         outcome = None  # what is raised refers to this frame

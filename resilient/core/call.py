@@ -22,6 +22,7 @@ Who writes what, and who reads it:
     outcome            run_attempt, Retry      normalisation, breaker, Retry
     failure            run_attempt, Retry      Deadline: the cause of its error
     refused_until      breaker                 Retry: a shorter wait would be in vain
+    held               admit                   guards: their patience with the call
     counted            Retry                   Retry: the budgets that have counted the call
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
@@ -81,6 +82,7 @@ class Call:
         "deadline",
         "failure",
         "given_timeout",
+        "held",
         "keys",
         "outcome",
         "override",
@@ -120,6 +122,8 @@ class Call:
         self.failure: Exception | None = None
         # Until when a guard inside would refuse the next attempt, and by which one.
         self.refused_until: float | None = None
+        # The seconds that each guard has held it back, over all of its attempts.
+        self.held: dict[object, float] | None = None
         # The retry budgets that have counted the call: each service on its way has its own.
         self.counted: tuple[object, ...] = ()
         # Idempotency keys by origin.
@@ -190,6 +194,16 @@ class Call:
         if self.waits is None:
             self.waits = {}
         self.waits[len(self.records) - 1] = wait
+
+    def was_held(self, guard: object, seconds: float) -> None:
+        """Add to the time that a guard has held the call back."""
+        if self.held is None:
+            self.held = {}
+        self.held[guard] = self.held_by(guard) + seconds
+
+    def held_by(self, guard: object) -> float:
+        """Return the seconds that a guard has held the call back, over all of its attempts."""
+        return 0.0 if self.held is None else self.held.get(guard, 0.0)
 
     def history(self) -> History:
         """Return all that an error keeps of the call."""
@@ -262,7 +276,7 @@ def begin(session: ClientSession, timeout: Any, given: float | None) -> Attached
 
 def end(call: Call, token: Token[Call | None]) -> None:
     """End a call: nothing that it leaves behind refers to its session."""
-    call.session = None
+    call.session = call.held = None
     if call.override_token is not None:
         give_back(call.override_token)
         call.override_token = None
