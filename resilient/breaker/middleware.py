@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import Final
 
@@ -112,11 +111,9 @@ class CircuitBreaker(LoopBound):
     # -- as a guard
 
     def enter(
-        self, call: Call, request: ClientRequest, now: float, turn: Turn | None = None
+        self, call: Call, request: ClientRequest, now: float, turn: Turn | None
     ) -> _Permit | Refusal | None:
         """Let an attempt pass, or refuse it; None for one that does not count."""
-        if self.loop is not get_running_loop():
-            self.claim()
         key = origin_of(request.url) if self.key is origin else self._ask_key(request)
         if key is None:
             return None
@@ -163,7 +160,7 @@ class CircuitBreaker(LoopBound):
             seconds = machine.retry_in(now)
             outcome.refused_until = math.inf if seconds is None else now + seconds
 
-    def give_back(self, permit: _Permit) -> None:
+    def give_back(self, permit: _Permit, refused: bool) -> None:
         """Free the place of an attempt that never left."""
         _, machine, number, _ = permit
         machine.void(number)

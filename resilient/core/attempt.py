@@ -19,7 +19,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from resilient.clock import LoopBound
 from resilient.core.call import UNSET, Call, attach, current, detach
-from resilient.core.guard import Guard, Refusal, Wait, pass_guard
+from resilient.core.guard import Guard, GuardChain, Held, Refusal, Wait, guards_of, hold_back
 from resilient.core.outcome import Outcome
 from resilient.errors import APIError
 from resilient.headers.retry_after import ResetHeader
@@ -58,7 +58,7 @@ async def run_attempt(
     request: ClientRequest,
     handler: ClientHandlerType,
     bound: LoopBound,
-    guard: Guard | None,
+    guard: Guard | GuardChain | None,
     errors: Normalizer | None,
     timeout: AttemptLimit | None,
     reset_headers: tuple[ResetHeader, ...] = (),
@@ -69,14 +69,18 @@ async def run_attempt(
         request: The request.
         handler: Sends it.
         bound: The outermost of the three, whose clock is asked.
-        guard: Lets the attempt pass, or None.
+        guard: Lets the attempt pass; or a chain of guards, or None. Its time is that of `bound`.
         errors: Makes typed errors, or None.
         timeout: Limits the attempt, or None.
         reset_headers: Headers in which the service says when its limit is over.
     """
     running = get_running_loop()
     if bound.loop is not running:
-        bound.claim()
+        # The one that is compared comes last: if another belongs to a second loop, no call passes.
+        owners: tuple[LoopBound | Guard, ...] = (bound, *guards_of(guard))
+        for owner in reversed(owners):
+            if owner.loop is not running:
+                owner.claim()
     token = None
     call = current.get()
     if call is None or call.request is not request:
@@ -88,15 +92,17 @@ async def run_attempt(
             await prepare_upload(request)
         started = bound.time()
         if guard is not None:
-            permit = guard.enter(call, request, started)
-            if permit.__class__ is Refusal:
+            permit = guard.enter(call, request, started, None)
+            kind = permit.__class__
+            if kind is Refusal:
                 raise permit.error
-            if permit.__class__ is Wait:
-                permit = await pass_guard(guard, call, request, bound.clock, permit)
+            if kind is Wait or kind is Held:
+                permit = await hold_back(guard, call, request, bound.clock, permit)
                 started = bound.time()
         before = request.response
-        pool_was_full = is_full(request)
+        pool_was_full = False
         try:
+            pool_was_full = is_full(request)
             if timeout is None:
                 response = await handler(request)
             else:
@@ -157,7 +163,11 @@ async def run_attempt(
                 raise await errors.error_for(call, outcome) from error
             raise
         if permit is not None and guard is not None:
-            guard.leave(permit, outcome, ended)
+            try:
+                guard.leave(permit, outcome, ended)
+            except BaseException:
+                response.close()
+                raise
             if outcome is not None:
                 call.refused_until = outcome.refused_until
         return response

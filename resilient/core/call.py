@@ -20,6 +20,7 @@ Who writes what, and who reads it:
     outcome            run_attempt, Retry      normalisation, breaker, Retry
     failure            run_attempt, Retry      Deadline: the cause of its error
     refused_until      run_attempt             Retry: a shorter wait would be in vain
+    held               admit                   guards: their patience with the call
     counted            Retry                   Retry: the budgets that have counted the call
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
@@ -94,6 +95,7 @@ class Call:
         "counted",
         "deadline",
         "failure",
+        "held",
         "keys",
         "outcome",
         "override",
@@ -127,6 +129,8 @@ class Call:
         self.failure: Exception | None = None
         # Until when a guard inside would refuse the next attempt.
         self.refused_until: float | None = None
+        # The seconds that each guard has held it back, over all of its attempts.
+        self.held: dict[object, float] | None = None
         # The retry budgets that have counted the call: each service on its way has its own.
         self.counted: tuple[object, ...] = ()
         # Idempotency keys by origin.
@@ -199,6 +203,16 @@ class Call:
             self.waits = {}
         self.waits[len(self.records) - 1] = wait
 
+    def was_held(self, guard: object, seconds: float) -> None:
+        """Add to the time that a guard has held the call back."""
+        if self.held is None:
+            self.held = {}
+        self.held[guard] = self.held_by(guard) + seconds
+
+    def held_by(self, guard: object) -> float:
+        """Return the seconds that a guard has held the call back, over all of its attempts."""
+        return 0.0 if self.held is None else self.held.get(guard, 0.0)
+
     def history(self) -> History:
         """Return all that an error keeps of the call."""
         return History(self.records, self.waits, self.stop)
@@ -244,7 +258,7 @@ def detach(call: Call, token: Any) -> None:
     """
     call.request = None
     call.before = UNSET
-    call.outcome = call.failure = None
+    call.outcome = call.failure = call.held = None
     if token is _JOINED:
         return
     try:  # noqa: SIM105 (every call pays for it)

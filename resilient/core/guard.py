@@ -1,29 +1,37 @@
-"""Guards: what may hold an attempt back (a circuit breaker; a throttle, a bulkhead).
+"""Guards: what may hold an attempt back (a circuit breaker, a throttle, a bulkhead).
 
 A guard decides, and does nothing else: it is asked with `enter` before an attempt, and told
 with `leave` how that ended. It never waits and never reads a clock. Waiting is the business of
-one runner, `admit`:
+one runner, `ask` and `admit`:
 
 1. An attempt asks the guards from the outermost in. Each grants a permit, or refuses, or says
-   that the attempt has to wait, and gives it a turn in its queue.
-2. Whoever waits holds no permit: those of the guards further out are given back, unused. It
-   keeps its *place* in their queues, though. So an attempt which waits at an inner guard stays
-   the head at the outer one, and those behind it do not ask.
-   (If they all asked again, each would take the permit that another needs, and give it back
-   because the inner guard says wait: nobody gets through both.)
-3. When its turn comes, or its time, it asks again from the outermost in.
-4. With all permits it leaves the queues, and the next head is woken. It does so too when it is
-   refused, cancelled or out of time, so that a turn which is not taken goes on.
+   in which queue the attempt has to wait.
+2. An attempt that waits holds no permit: those of the guards further out are given back,
+   unused.
+3. It keeps its place in the queues of guards further out, where it is the head. Only the head
+   of a queue goes on to ask the next guard, and it stays the head until its attempt leaves or
+   is refused. (If all of them asked, each would take the permit that another needs, and give
+   it back because the guard further in says wait: nobody gets through both.)
+4. It stands in no queue further in than where it waits. A guard further out that changes its
+   mind (a gate has closed meanwhile) costs it its place further in, and the next one there has
+   its turn. (Two attempts could otherwise stand behind each other in two queues, for ever.)
+5. When it is woken, or its time has come, it asks again from the outermost in.
+6. When it has all permits, is refused, cancelled or out of time, it leaves every queue. In each
+   where it was the head, the next one is woken: a turn that is not taken goes on.
 
-Permits are granted and used in the same turn of the event loop; to be woken is no more than a
-hint to ask. So nothing is lost when somebody who was woken is cancelled.
+To be woken is no more than a hint to ask again, and permits are granted and used in the same
+turn of the event loop, so that nothing is lost when an attempt that was woken is cancelled.
+
+By 3 and 4 an attempt waits only for others that wait at the same guard or further in, and the
+holder of a permit waits for nobody: there is no circle. That takes an order. Guards that
+several pipelines share stand in the same order in each of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -32,109 +40,109 @@ from aiohttp import ClientRequest
 from resilient.clock import Clock
 from resilient.core.call import Call
 from resilient.core.outcome import Outcome
-from resilient.core.waiting import wait_for
+from resilient.core.waiting import Turn, check_open
 from resilient.errors import ResilientError
 
-__all__ = ["Guard", "GuardChain", "Queue", "Refusal", "Turn", "Wait", "admit", "pass_guard"]
-
-
-class Turn:
-    """A place in a guard's queue."""
-
-    __slots__ = ("_future", "_woken", "queue")
-
-    def __init__(self, queue: Queue) -> None:
-        self.queue = queue
-        self._woken = False
-        self._future: asyncio.Future[None] | None = None
-
-    @property
-    def is_head(self) -> bool:
-        """Whether nobody stands before it."""
-        return self.queue.head is self
-
-    def wake(self) -> None:
-        """Let whoever stands here ask again; also before it has begun to wait."""
-        self._woken = True
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
-
-    async def wait(self, call: Call, request: ClientRequest, clock: Clock, until: float) -> None:
-        """Wait to be woken, or until a time on the clock's scale.
-
-        Raises:
-            SessionClosedError: The session was closed meanwhile.
-        """
-        if not self._woken:
-            self._future = asyncio.get_running_loop().create_future()
-            try:
-                await wait_for(self._future, request.session, clock, until)
-            finally:
-                self._future = None
-        self._woken = False
+__all__ = [
+    "Guard",
+    "GuardChain",
+    "Held",
+    "Queue",
+    "Refusal",
+    "Turn",
+    "Wait",
+    "admit",
+    "ask",
+    "guards_of",
+    "hold_back",
+    "leave_all",
+]
 
 
 class Queue:
-    """The queue of those who wait at a guard, first in, first out.
+    """The attempts that wait at a guard, first in, first out.
 
-    The guard gives each one a turn; only the head is to be granted a permit. The guard wakes the
-    head when it may ask again, and the runner makes them leave.
+    A guard makes its queues, asks `is_next`, and wakes the head when it may grant a permit
+    again. The runner lets attempts join and leave. Joining, leaving and waking take the same
+    time however many wait, and an attempt that has left takes no memory.
+
+    Attributes:
+        head: The first in the queue; None if nobody waits.
     """
 
-    __slots__ = ("_gone", "_turns")
+    __slots__ = ("_turns", "head")
 
     def __init__(self) -> None:
-        self._turns: deque[Turn] = deque()
-        # Turns that are given up in the middle; to remove each at once would take linear time.
-        self._gone: set[Turn] = set()
+        self.head: Turn | None = None
+        self._turns: OrderedDict[Turn, None] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._turns) - len(self._gone)
+        return len(self._turns)
 
-    @property
-    def head(self) -> Turn | None:
-        """The first in the queue, or None."""
-        return self._turns[0] if self._turns else None
+    def __contains__(self, turn: object) -> bool:
+        return turn in self._turns
 
-    def join(self) -> Turn:
-        """Give a turn at the end of the queue."""
-        turn = Turn(self)
-        self._turns.append(turn)
-        return turn
+    def is_next(self, turn: Turn | None) -> bool:
+        """Return whether no other attempt waits before this one.
 
-    def wake(self) -> None:
-        """Let the head ask again."""
-        if self._turns:
-            self._turns[0].wake()
+        Args:
+            turn: The attempt's, if it waits, here or elsewhere; None for one that is new: it is
+                next only if nobody waits.
+        """
+        head = self.head
+        return head is None or head is turn
+
+    def join(self, turn: Turn, *, front: bool = False) -> None:
+        """Give an attempt a place, at the end or at the front; one that it has it keeps."""
+        if turn in self._turns:
+            return
+        self._turns[turn] = None
+        if self.head is None:
+            self.head = turn
+        elif front:
+            self._turns.move_to_end(turn, last=False)
+            self.head = turn
+            # The one that was the head may have been woken, and can no longer use it.
+            turn.wake()
 
     def leave(self, turn: Turn) -> None:
-        """Give a turn up; if it was the head's, the next head is woken."""
-        if not self._turns or turn in self._gone:
+        """Give a place up; if it was the head's, the next one is woken."""
+        if turn not in self._turns:
             return
-        if self._turns[0] is not turn:
-            self._gone.add(turn)
-            return
-        self._turns.popleft()
-        while self._turns and self._turns[0] in self._gone:
-            self._gone.discard(self._turns.popleft())
-        self.wake()
+        del self._turns[turn]
+        if turn is self.head:
+            self.head = next(iter(self._turns), None)
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the head ask again, wherever it waits."""
+        if self.head is not None:
+            self.head.wake()
+
+    def wake_all(self) -> None:
+        """Let everyone ask again, from the first to the last: some are to be refused."""
+        for turn in self._turns:
+            turn.wake()
 
     def clear(self) -> None:
-        """Forget everyone: their event loop is closed."""
+        """Forget everyone: their event loop is closed (for `LoopBound.loop_changed`)."""
         self._turns.clear()
-        self._gone.clear()
+        self.head = None
 
 
 class Wait(NamedTuple):
     """An attempt has to wait.
 
     Attributes:
-        turn: Its place in the guard's queue.
+        queue: Where. A guard may name another queue than before (the limit is now that of
+            a whole host, say); then the attempt leaves the old one.
         until: When to ask again on the clock's scale if nobody wakes it; infinity for never.
+        front: Whether it goes before those who wait there already, and not behind them.
     """
 
-    turn: Turn
+    queue: Queue
     until: float = math.inf
+    front: bool = False
 
 
 class Refusal(NamedTuple):
@@ -148,18 +156,28 @@ class Refusal(NamedTuple):
 
 
 class Guard(Protocol):
-    """What an attempt has to pass. Everything here is synchronous, and takes the time."""
+    """What an attempt has to pass: a `LoopBound` whose decisions are synchronous.
 
-    def enter(
-        self, call: Call, request: ClientRequest, now: float, turn: Turn | None = None
-    ) -> Any:
+    The runner claims the loop for it before it asks for the first time.
+    """
+
+    loop: asyncio.AbstractEventLoop | None
+
+    def claim(self) -> None:
+        """Take the running loop, as `LoopBound` does; queues are to be cleared then."""
+
+    def enter(self, call: Call, request: ClientRequest, now: float, turn: Turn | None) -> Any:
         """Decide whether an attempt may pass.
 
+        One that waits is asked again when it is woken, and when its time has come, also if it
+        is not next in the queue. A guard that has the head wait without a time wakes the queue
+        as soon as it may grant a permit.
+
         Args:
-            call: Its call.
+            call: Its call; `call.held_by(self)` says how long this guard has held it so far.
             request: Its request.
-            now: The time, in seconds.
-            turn: Its place in this guard's queue, if it was given one before.
+            now: The time, in seconds; never before the time that a `Wait` of its has named.
+            turn: Its place, if it waits, be it at this guard or at another; else None.
 
         Returns:
             A `Wait`, a `Refusal`, or anything else: a permit, which comes back with `leave` or
@@ -175,41 +193,14 @@ class Guard(Protocol):
             now: The time, in seconds.
         """
 
-    def give_back(self, permit: Any) -> None:
-        """Take a permit back whose attempt never left: it counts nowhere."""
+    def give_back(self, permit: Any, refused: bool) -> None:
+        """Take a permit back whose attempt never left: it counts nowhere.
 
-
-async def admit(
-    guards: Sequence[Guard],
-    call: Call,
-    request: ClientRequest,
-    clock: Clock,
-) -> list[Any]:
-    """Bring an attempt past its guards, waiting where they say so.
-
-    Args:
-        guards: From the outermost in.
-        call: Its call.
-        request: Its request.
-        clock: The clock that the guards' times are on.
-
-    Returns:
-        A permit of each.
-
-    Raises:
-        ResilientError: A guard refused.
-        SessionClosedError: The session was closed while it waited.
-    """
-    turns: dict[Guard, Turn] = {}
-    try:
-        while True:
-            permits, wait = ask(guards, call, request, clock.time(), turns)
-            if wait is None:
-                return permits
-            await wait.turn.wait(call, request, clock, wait.until)
-    finally:
-        for turn in turns.values():
-            turn.queue.leave(turn)
+        Args:
+            permit: What `enter` granted it in this turn of the event loop; never None.
+            refused: Whether a guard further in refused the attempt. If not, the attempt waits
+                there, and asks again.
+        """
 
 
 def ask(
@@ -217,50 +208,145 @@ def ask(
     call: Call,
     request: ClientRequest,
     now: float,
-    turns: dict[Guard, Turn],
-) -> tuple[list[Any], Wait | None]:
+    turn: Turn | None,
+    permits: list[Any],
+) -> Wait | None:
     """Ask the guards from the outermost in, once.
 
+    Args:
+        guards: From the outermost in.
+        call: The call.
+        request: Its request.
+        now: The time, in seconds.
+        turn: The attempt's place in queues, if it has one.
+        permits: An empty list, which the permits are put into.
+
     Returns:
-        A permit of each, and None; or none, and where to wait.
+        None if there is a permit of each. Else the wait that the next guard asks for; the
+        permits are still to be given back.
+
+    Raises:
+        ResilientError: A guard refused. The permits were given back.
+    """
+    decision: Any = None
+    try:
+        for guard in guards:
+            decision = guard.enter(call, request, now, turn)
+            kind = decision.__class__
+            if kind is Wait:
+                wait: Wait = decision
+                return wait
+            if kind is Refusal:
+                raise decision.error
+            permits.append(decision)
+    except BaseException:
+        decision = None  # what is raised refers to this frame
+        give_all_back(guards, permits, refused=True)
+        raise
+    return None
+
+
+async def admit(
+    guards: Sequence[Guard],
+    call: Call,
+    request: ClientRequest,
+    clock: Clock,
+    permits: list[Any],
+    wait: Wait | None,
+) -> None:
+    """Bring an attempt past its guards that has to wait at one of them.
+
+    Args:
+        guards: From the outermost in.
+        call: Its call.
+        request: Its request.
+        clock: The clock that the guards' times are on.
+        permits: Those that were granted before a guard said wait. In the end there is one of
+            each guard.
+        wait: What that guard said.
 
     Raises:
         ResilientError: A guard refused.
+        SessionClosedError: The session was closed while it waited.
     """
-    permits: list[Any] = []
+    turn = Turn()
+    # Where it stands, by the guard's place.
+    queues: list[Queue | None] = [None] * len(guards)
     try:
-        for guard in guards:
-            decision = guard.enter(call, request, now, turns.get(guard))
-            kind = decision.__class__
-            if kind is Refusal:
-                try:
-                    raise decision.error
-                finally:
-                    del decision  # what is raised refers to this frame
-            if kind is Wait:
-                turns[guard] = decision.turn
-                give_all_back(guards, permits)
-                return [], decision
-            permits.append(decision)
-    except BaseException:
-        give_all_back(guards, permits)
-        raise
-    return permits, None
+        while wait is not None:
+            place = len(permits)
+            give_all_back(guards, permits, refused=False)
+            began = clock.time()
+            turn.begin(wait.until, request.session, clock)
+            try:
+                _take_place(turn, queues, place, wait)
+                await turn.woken
+            finally:
+                now = turn.end()
+                call.was_held(guards[place], now - began)
+            check_open(request.session)
+            wait = ask(guards, call, request, now, turn, permits)
+    finally:
+        for queue in queues:
+            if queue is not None:
+                queue.leave(turn)
 
 
-def give_all_back(guards: Sequence[Guard], permits: list[Any]) -> None:
-    """Give permits back whose attempt never left, the innermost first."""
+def _take_place(turn: Turn, queues: list[Queue | None], place: int, wait: Wait) -> None:
+    """Let an attempt wait at one guard, and stand in no queue further in."""
+    for inner in range(len(queues) - 1, place - 1, -1):
+        queue = queues[inner]
+        if queue is not None and (inner > place or queue is not wait.queue):
+            queues[inner] = None
+            queue.leave(turn)
+    queues[place] = wait.queue
+    wait.queue.join(turn, front=wait.front)
+
+
+def give_all_back(guards: Sequence[Guard], permits: list[Any], *, refused: bool) -> None:
+    """Give permits back whose attempt never left, the innermost first, and empty the list."""
     while permits:
         permit = permits.pop()
-        if permit is not None:
-            guards[len(permits)].give_back(permit)
+        if permit is None:
+            continue
+        try:
+            guards[len(permits)].give_back(permit, refused)
+        except BaseException:
+            give_all_back(guards, permits, refused=refused)
+            raise
+
+
+def leave_all(
+    guards: Sequence[Guard], permits: Sequence[Any], outcome: Outcome | None, now: float
+) -> None:
+    """Tell the guards how an attempt ended: all of them, even if one of them raises."""
+    for place, permit in enumerate(permits):
+        if permit is None:
+            continue
+        try:
+            guards[place].leave(permit, outcome, now)
+        except BaseException:
+            leave_all(guards[place + 1 :], permits[place + 1 :], outcome, now)
+            raise
+
+
+class Held(NamedTuple):
+    """An attempt has to wait at one guard of a chain.
+
+    Attributes:
+        permits: Those of the guards before that one.
+        wait: What that one said.
+    """
+
+    permits: list[Any]
+    wait: Wait
 
 
 class GuardChain:
-    """Several guards as one, from the outermost in; its permits are lists of theirs.
+    """Several guards as one; its permits are lists of theirs.
 
     Attributes:
-        guards: The guards.
+        guards: The guards, from the outermost in.
     """
 
     __slots__ = ("guards",)
@@ -268,51 +354,36 @@ class GuardChain:
     def __init__(self, guards: Sequence[Guard]) -> None:
         self.guards = tuple(guards)
 
-    def enter(
-        self, call: Call, request: ClientRequest, now: float, turn: Turn | None = None
-    ) -> Any:
-        """Ask them all; the first who does not grant a permit decides."""
+    def enter(self, call: Call, request: ClientRequest, now: float, turn: Turn | None) -> Any:
+        """Ask them all; the first who grants no permit decides.
+
+        Raises:
+            ResilientError: One refused.
+        """
         permits: list[Any] = []
-        for guard in self.guards:
-            decision = guard.enter(call, request, now)
-            if decision.__class__ is Wait or decision.__class__ is Refusal:
-                give_all_back(self.guards, permits)
-                return decision
-            permits.append(decision)
-        return permits
+        wait = ask(self.guards, call, request, now, turn, permits)
+        return permits if wait is None else Held(permits, wait)
 
     def leave(self, permit: list[Any], outcome: Outcome | None, now: float) -> None:
         """Tell them all how an attempt ended."""
-        for guard, own in zip(self.guards, permit, strict=True):
-            if own is not None:
-                guard.leave(own, outcome, now)
-
-    def give_back(self, permit: list[Any]) -> None:
-        """Give the permits of them all back."""
-        give_all_back(self.guards, permit)
+        leave_all(self.guards, permit, outcome, now)
 
 
-async def pass_guard(
-    guard: Guard, call: Call, request: ClientRequest, clock: Clock, wait: Wait
+def guards_of(guard: Guard | GuardChain | None) -> tuple[Guard, ...]:
+    """Return the guards of a chain, a single guard, or none."""
+    if guard is None:
+        return ()
+    return guard.guards if isinstance(guard, GuardChain) else (guard,)
+
+
+async def hold_back(
+    guard: Guard | GuardChain,
+    call: Call,
+    request: ClientRequest,
+    clock: Clock,
+    decision: Wait | Held,
 ) -> Any:
-    """Bring an attempt past a guard at which it has to wait.
-
-    Args:
-        guard: The guard, or a chain of them.
-        call: The call.
-        request: Its request.
-        clock: The clock that the guards' times are on.
-        wait: What the guard said.
-
-    Returns:
-        A permit.
-
-    Raises:
-        ResilientError: It refused.
-        SessionClosedError: The session was closed while the attempt waited.
-    """
-    guards = guard.guards if isinstance(guard, GuardChain) else (guard,)
-    # They are asked anew, at the same moment, so that the place in the queue is the same.
-    wait.turn.queue.leave(wait.turn)
-    permits = await admit(guards, call, request, clock)
+    """Bring an attempt past guards that have it wait, and return its permit; as `admit`."""
+    permits, wait = decision if isinstance(decision, Held) else ([], decision)
+    await admit(guards_of(guard), call, request, clock, permits, wait)
     return permits if isinstance(guard, GuardChain) else permits[0]

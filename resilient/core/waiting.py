@@ -1,61 +1,46 @@
-"""Waits that end at once when the session is closed."""
+"""Waits that end at once when the session is closed.
+
+A session that only borrows its connector (but for one that `wrap` made) gives no sign when it
+is closed: then that is noticed when the wait is over.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable
-from typing import Any
 
 from aiohttp import ClientSession
 
-from resilient.clock import Clock
+from resilient.clock import Clock, TimerHandle
 from resilient.errors import SessionClosedError
 from resilient.support.timers import Limit
-from resilient.wire.connections import watch_close
+from resilient.wire.connections import CloseWatch, watch_close
 
-__all__ = ["sleep", "wait_for"]
+__all__ = ["Turn", "check_open", "sleep"]
+
+
+def check_open(session: ClientSession) -> None:
+    """Make sure that a session is not closed.
+
+    Raises:
+        SessionClosedError: It is.
+    """
+    if session.closed:
+        raise SessionClosedError
 
 
 async def sleep(seconds: float, session: ClientSession, clock: Clock) -> None:
     """Wait for so many seconds.
 
     Raises:
-        SessionClosedError: The session was closed meanwhile. One that only borrows its
-            connector gives no sign, so that this is noticed when the time is over.
+        SessionClosedError: The session is closed, or was closed meanwhile.
     """
-    await _while_open(clock.sleep(seconds), session, clock)
-
-
-async def wait_for(
-    future: asyncio.Future[Any], session: ClientSession, clock: Clock, until: float
-) -> None:
-    """Wait until a future is done, or until a time on the clock's scale.
-
-    Raises:
-        SessionClosedError: The session was closed meanwhile, as for `sleep`.
-    """
-    timer = None
-    if until != math.inf:
-
-        def time_up() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        timer = clock.call_at(until, time_up)
-    try:
-        await _while_open(future, session, clock)
-    finally:
-        if timer is not None:
-            timer.cancel()
-
-
-async def _while_open(waiting: Awaitable[Any], session: ClientSession, clock: Clock) -> None:
-    # Without a time: only the closing of the session lets it run out.
+    check_open(session)
+    # Without a time of its own: only the closing of the session lets it run out.
     limit = Limit(clock, math.inf)
     watch = watch_close(session, limit.expire)
     try:
-        await waiting
+        await clock.sleep(seconds)
     except asyncio.CancelledError:
         if not limit.lift():
             raise
@@ -64,5 +49,65 @@ async def _while_open(waiting: Awaitable[Any], session: ClientSession, clock: Cl
         limit.lift()
         if watch is not None:
             watch.cancel()
-    if session.closed:
-        raise SessionClosedError
+    check_open(session)
+
+
+class Turn:
+    """An attempt that waits, as it stands in the queues of guards.
+
+    A wait ends when somebody wakes it, at a time, or when the session is closed. (Not a
+    coroutine, since thousands may wait, and each coroutine is another frame.)
+
+    Attributes:
+        woken: What to await between `begin` and `end`.
+    """
+
+    __slots__ = ("_clock", "_is_due", "_timer", "_until", "_watch", "woken")
+
+    woken: asyncio.Future[None]
+    _clock: Clock
+    _until: float
+    _is_due: bool
+    _timer: TimerHandle | None
+    _watch: CloseWatch | None
+
+    def begin(self, until: float, session: ClientSession, clock: Clock) -> None:
+        """Begin a wait: from now on `wake` counts.
+
+        Args:
+            until: When it ends on the clock's scale if nothing else ends it; infinity for never.
+            session: The session of the attempt.
+            clock: The clock.
+
+        Raises:
+            SessionClosedError: The session is closed.
+        """
+        check_open(session)
+        self.woken = asyncio.get_running_loop().create_future()
+        self._clock, self._until, self._is_due = clock, until, False
+        self._timer = None if until == math.inf else clock.call_at(until, self._time_up)
+        self._watch = watch_close(session, self.wake)
+
+    def wake(self) -> None:
+        """Let the attempt ask again, at whichever guard it waits."""
+        # After its loop was closed an attempt may leave late, and wake the next one.
+        if not self.woken.done() and not self.woken.get_loop().is_closed():
+            self.woken.set_result(None)
+
+    def end(self) -> float:
+        """End the wait, and return the time, in seconds.
+
+        If the time has ended it, it is never before `until`, although timers may be early by
+        their grain (a millisecond in some event loops): a guard would send the attempt away
+        again and again until it is really there.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        now = self._clock.time()
+        return max(now, self._until) if self._is_due else now
+
+    def _time_up(self) -> None:
+        self._is_due = True
+        self.wake()

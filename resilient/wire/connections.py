@@ -98,14 +98,18 @@ def pool_turn(request: ClientRequest, task: Task) -> asyncio.Future[None] | None
 class CloseWatch:
     """Calls back when a session is closed, until it is cancelled."""
 
-    __slots__ = ("_cancel",)
+    __slots__ = ("_closing", "callback", "session")
 
-    def __init__(self, cancel: Callable[[], object]) -> None:
-        self._cancel = cancel
+    def __init__(
+        self, closing: _Closing, session: ClientSession, callback: Callable[[], object]
+    ) -> None:
+        self._closing = closing
+        self.session = session
+        self.callback = callback
 
     def cancel(self) -> None:
         """Call back no more."""
-        self._cancel()
+        self._closing.leave(self)
 
 
 class _Closing:
@@ -117,27 +121,27 @@ class _Closing:
 
     def __init__(self, connector: Any) -> None:
         self._connector = connector
-        self.callbacks: dict[object, tuple[ClientSession, Callable[[], object]]] = {}
+        self.watches: dict[CloseWatch, None] = {}
 
     def abort(self) -> None:
         """Tell everyone, if the connector is closed and not only cleaning up."""
         if self._connector.closed:
-            for _, callback in list(self.callbacks.values()):
-                callback()
-        elif self.callbacks:
+            for watch in list(self.watches):
+                watch.callback()
+        elif self.watches:
             # The clean-up begins a new list when it is through with this one.
             asyncio.get_running_loop().call_soon(self.stand)
 
     def stand(self) -> None:
         """Take the place in the list."""
         transports = self._connector._cleanup_closed_transports
-        if self.callbacks and self not in transports:
+        if self.watches and self not in transports:
             transports.append(self)
 
-    def leave(self, key: object) -> None:
-        """Forget a callback, and the place with the last one."""
-        self.callbacks.pop(key, None)
-        if not self.callbacks:
+    def leave(self, watch: CloseWatch) -> None:
+        """Forget a watch, and the place with the last one."""
+        self.watches.pop(watch, None)
+        if not self.watches:
             transports = self._connector._cleanup_closed_transports
             if self in transports:
                 transports.remove(self)
@@ -155,16 +159,16 @@ def watch_close(session: ClientSession, callback: Callable[[], object]) -> Close
     closing = connector.__dict__.get("_resilient_closing")
     if closing is None:
         closing = connector._resilient_closing = _Closing(connector)
-    key = object()
-    closing.callbacks[key] = session, callback
+    watch = CloseWatch(closing, session, callback)
+    closing.watches[watch] = None
     closing.stand()
-    return CloseWatch(lambda: closing.leave(key))
+    return watch
 
 
 def session_closed(session: ClientSession, connector: Any) -> None:
     """Tell those who wait under a session that it has let go of its connector."""
     closing = getattr(connector, "_resilient_closing", None)
     if closing is not None:
-        for whose, callback in list(closing.callbacks.values()):
-            if whose is session:
-                callback()
+        for watch in list(closing.watches):
+            if watch.session is session:
+                watch.callback()

@@ -14,9 +14,12 @@ from aiohttp import (
     ClientHandlerType,
     ClientRequest,
     ClientResponse,
+    ClientResponseError,
     ClientTimeout,
+    RequestInfo,
     TooManyRedirects,
 )
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from resilient import (
@@ -205,8 +208,17 @@ def broken_within(*_: object, **__: object) -> Any:
         raise LookupError("a hook of the user's") from error
 
 
+def broken_by_aiohttp(*_: Any) -> Any:
+    url = URL(f"https://user:{SECRET}@api.example/path?api_key={SECRET}#token={SECRET}")
+    try:
+        headers = CIMultiDictProxy[str](CIMultiDict())
+        raise ClientResponseError(RequestInfo(url, "GET", headers, url), (), status=503)
+    except ClientError as error:
+        raise ValueError(f"cannot judge {url}") from error
+
+
 @pytest.mark.parametrize("role", ["judge", "listener", "wait generator", "parser", "key"])
-@pytest.mark.parametrize("hook", [broken, broken_within])
+@pytest.mark.parametrize("hook", [broken, broken_within, broken_by_aiohttp])
 @pytest.mark.parametrize("step", [Malformed(), Hang(), Reply(503)], ids=["no HTTP", "hang", "503"])
 async def test_no_secret_is_in_the_complaint_about_a_hook(
     role: str, hook: Any, step: Any, log: Attentive

@@ -285,3 +285,29 @@ async def test_a_session_without_cookies_or_with_everything_odd_is_wrapped_too()
         server.script(Reply(418))
         with pytest.raises(resilient.APIError):
             await status_of(session, server.url)
+
+
+async def test_a_policy_in_the_place_of_a_middleware_is_explained() -> None:
+    async with client() as session:
+        with pytest.raises(ConfigError, match=r"wrap\.middlewares must be .*Pipeline\(policy\)"):
+            wrap(session, resilient.Policy())  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize("under", [client, wrapped])
+@pytest.mark.parametrize("part", ["breaker", "retry"])
+async def test_the_pipeline_of_services_says_where_theirs_are(under: Any, part: str) -> None:
+    services = resilient.Services([resilient.Service("mavio", "https://api.mavio.example")])
+    async with under(Pipeline.of(services)) as session:
+        with pytest.raises(LookupError, match=r'find\(Services\)\["NAME"\]') as caught:
+            getattr(pipeline_of(session), part)
+        assert "mavio" in str(caught.value)
+        found = pipeline_of(session).find(resilient.Services)
+        assert found is not None
+        assert isinstance(found["mavio"].breaker, CircuitBreaker)
+
+
+async def test_a_pipeline_without_one_has_none() -> None:
+    with pytest.raises(LookupError, match="this pipeline has no circuit breaker"):
+        _ = Pipeline(policy(breaker=None)).breaker
+    with pytest.raises(LookupError, match="this pipeline has no retry"):
+        _ = Pipeline(policy(retry=None)).retry
