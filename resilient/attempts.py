@@ -67,7 +67,7 @@ class Wait(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """Why no more was tried."""
+    """The reason why no more was tried."""
 
     code: Reason
     words: str
@@ -83,7 +83,7 @@ class History(NamedTuple):
 
     @property
     def made(self) -> int:
-        """How many attempts there were, without what a stale connection swallowed."""
+        """The number of attempts, without requests that a stale connection swallowed."""
         waits = (self.waits or {}).values()
         return len(self.records) - sum(wait.code is Reason.STALE_CONNECTION for wait in waits)
 

@@ -97,13 +97,13 @@ class ResilientError(Exception):
 
     @property
     def stop_reason(self) -> str | None:
-        """Why no more was tried, in words; None where nothing decided that."""
+        """The reason why no more was tried, in words; None where nothing decided that."""
         stop = self._history.stop
         return None if stop is None else stop.words
 
     @property
     def stop_code(self) -> Reason | None:
-        """Why no more was tried, for a program; None where nothing decided that."""
+        """The reason why no more was tried, for a program; None where nothing decided that."""
         stop = self._history.stop
         return None if stop is None else stop.code
 
@@ -196,7 +196,7 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
 
     @property
     def field_errors(self) -> Mapping[str, str]:
-        """What was said of each field; several remarks on one are joined by a semicolon.
+        """The fields at fault with the remarks on each; several are joined by a semicolon.
 
         except resilient.ValidationError as error:
             form.show(error.field_errors)   # {"email": "Invalid email format", ...}
@@ -243,7 +243,7 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
 
 
 def public_request_info(url: URL, method: str) -> RequestInfo:
-    """An aiohttp request info that carries no headers."""
+    """Return an aiohttp request info that carries no headers."""
     return aiohttp.RequestInfo(url, method, CIMultiDictProxy(CIMultiDict()), url)
 
 
@@ -264,15 +264,15 @@ class PermissionDeniedError(APIError):
 
 
 class NotFoundError(APIError):
-    """404: there is no such thing, or no longer."""
+    """404: what was asked for does not exist, or exists no longer."""
 
 
 class NotAcceptableError(APIError):
-    """406: not acceptable; some servers say so when a quota of objects is used up."""
+    """406: no acceptable answer; some servers say so when a quota of objects is used up."""
 
 
 class ConflictError(APIError):
-    """409: at odds with the current state."""
+    """409: the request conflicts with the current state."""
 
 
 class UnprocessableEntityError(APIError):
@@ -320,7 +320,7 @@ _BY_STATUS: dict[int, type[APIError]] = {
 
 
 def error_class(status: int) -> type[APIError]:
-    """The exception for a status; the family's base for one that has none of its own."""
+    """Return the exception class for a status: its own, else `ServerError` or `APIError`."""
     return _BY_STATUS.get(status) or (ServerError if 500 <= status <= 599 else APIError)
 
 
@@ -366,7 +366,7 @@ class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
 
     @property
     def isolated(self) -> bool:
-        """Whether the circuit was isolated by hand, and refuses until somebody resets it."""
+        """True if the circuit was isolated by hand, and refuses until somebody resets it."""
         return self.retry_after is None
 
     def __str__(self) -> str:
@@ -481,7 +481,7 @@ class ConfigError(ResilientError, ValueError):
 
     @classmethod
     def of(cls, where: str, given: object, allowed: str) -> Self:
-        """The error for one field of a policy."""
+        """Make the error for one field of a policy."""
         # As text: what was given may be anything, and errors have to pickle.
         text = repr(given)
         if len(text) > _SHOWN:
@@ -491,7 +491,7 @@ class ConfigError(ResilientError, ValueError):
 
     @classmethod
     def of_all(cls, problems: Sequence[ConfigError]) -> ConfigError:
-        """The error for all problems that were found; for a single one, that one."""
+        """Make one error of all problems that were found; a single one is returned as it is."""
         parts = tuple(part for problem in problems for part in problem.problems)
         if len(parts) == 1:
             return parts[0]
@@ -520,7 +520,7 @@ def _shown(text: str | None) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Text of a server's, made safe for a log: one line, printable, of bounded length."""
+    """Make text of a server's safe for a log: one line, printable, of bounded length."""
     text = " ".join(text[: _SHOWN + 1].split())
     if len(text) > _SHOWN:
         text = text[: _SHOWN - 1] + "…"

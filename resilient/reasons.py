@@ -12,7 +12,7 @@ __all__ = ["Reason"]
 
 
 class Reason(Enum):
-    """Why another attempt was made or not, a call was refused, or a circuit changed its state."""
+    """The reason why a call was repeated, not repeated or refused, or a circuit changed."""
 
     # Another attempt is made because of
     STATUS = "status"  # a status of the policy

@@ -1,4 +1,4 @@
-"""Putting middlewares under a session that somebody else made.
+"""Put middlewares under a session that somebody else made.
 
 aiohttp has no public way to add a middleware to a session that exists. A copy that shares
 the original's connector is one: a session in its own right, with the same connections,
@@ -119,7 +119,7 @@ else:
 
 
 class _Wrapped(_Base):
-    """What is different about a session that was wrapped.
+    """The differences of a session that was wrapped from its original.
 
     A mixin in front of the class of the original, whatever that is: it is found by the
     lookup of special methods, which no attribute of an instance is.

@@ -30,22 +30,22 @@ class Circuit:
 
     @property
     def state(self) -> str:
-        """One of "closed", "open", "half_open"."""
+        """The state: "closed", "open" or "half_open"."""
         return self._machine.state.value
 
     @property
     def isolated(self) -> bool:
-        """Whether it stays open until `reset`."""
+        """True if it stays open until `reset`."""
         return self._machine.isolated
 
     @property
     def counts(self) -> Counts:
-        """Calls, failures and slow calls in the window, and the failures in a row."""
+        """The calls, failures and slow calls in the window, and the failures in a row."""
         return self._machine.counts(self._circuits.time())
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds until a call may pass; 0 if one may now.
+        """The seconds until a call may pass; 0 if one may now.
 
         None if nobody can say, which is so while it is isolated.
         """

@@ -1,4 +1,4 @@
-"""The circuits of a breaker, by key: a bounded registry of machines."""
+"""Keep the circuits of a breaker by key: a bounded registry of machines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Tell = Callable[[Hashable, Change], object]
 
 
 class Circuits:
-    """Machines by key; of more than `max_circuits` the least important goes.
+    """Keeps machines by key; of more than `max_circuits` it forgets the least important.
 
     Args:
         policy: What machines are made from, and how many are kept.

@@ -6,7 +6,7 @@
           │ all probes went well             ▼               │
           └────────────────────────────── HALF_OPEN ─────────┘
 
-Leave to pass is a number. All calls of one closed spell share one; each probe has its own.
+A permit is a number. All calls of one closed spell share one; each probe has its own.
 A result counts only if its number is still good, so that what was sent before the circuit
 opened, or a probe that was given up, changes nothing whenever it comes in (the generations
 of gobreaker, taken down to the single probe).
@@ -37,7 +37,7 @@ _FOR_GOOD: Final = math.inf
 
 
 class State(Enum):
-    """What a circuit does with a call."""
+    """The states of a circuit."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -122,7 +122,12 @@ class Machine:
     # -- before a call
 
     def admit(self, now: float) -> tuple[int, Change | None]:
-        """Leave to pass, as a number that the result has to carry; 0 for a refusal."""
+        """Let a call pass, or refuse it.
+
+        Returns:
+            The number that the result has to carry, 0 for a refusal; and the change of state that
+            the question made, or None.
+        """
         if self.free_pass is not None:
             return self.free_pass, None
         if self.state is State.CLOSED:
@@ -146,9 +151,10 @@ class Machine:
         return self._serial, change
 
     def retry_in(self, now: float) -> float | None:
-        """Seconds until a call may pass; 0 if one may now, None if none ever will by itself.
+        """Return the seconds until a call may pass.
 
-        While every probe is out that is when the first of their leases ends, at the latest.
+        That is 0 if one may now, and None if none ever will until somebody closes the circuit.
+        While every probe is out, it is the time until the first of their leases ends.
         """
         now = max(now, self._now)
         if self.state is State.OPEN:
@@ -298,11 +304,11 @@ class Machine:
 
     @property
     def isolated(self) -> bool:
-        """Whether it is open until somebody closes it."""
+        """True if it is open until somebody closes it."""
         return self.state is State.OPEN and self._until == _FOR_GOOD
 
     def importance(self, now: float) -> int:
-        """How much would be lost by forgetting this circuit; 0 if nothing."""
+        """Rate from 0 (nothing) to 3 how much would be lost by forgetting this circuit."""
         if self.isolated:
             return 3
         if self.state is not State.CLOSED:
@@ -310,7 +316,7 @@ class Machine:
         return 1 if self._closed_at is not None or self._totals(now)[FAILURES] else 0
 
     def counts(self, now: float) -> Counts:
-        """What the window holds."""
+        """Return the counts of the window."""
         calls, failures, slow = self._totals(now)
         return Counts(calls, failures, slow, self._streak)
 
@@ -320,7 +326,7 @@ class Machine:
     # -- transitions
 
     def _forward(self, now: float) -> float:
-        """The time; a clock that goes back stands still here."""
+        """Return the time; a clock that goes back stands still here."""
         if now > self._now:
             self._now = now
         return self._now
@@ -355,7 +361,7 @@ class Machine:
         return change
 
     def _prove(self) -> None:
-        """Be as good as new: nothing is held back, and `open_for` is what it opens for next."""
+        """End the time after closing: hold nothing back, and open for `open_for` the next time."""
         self._closed_at = None
         self._trips = 0
         self.free_pass = self._serial
@@ -366,7 +372,7 @@ class Machine:
         return self._policy.probes << self._step
 
     def _may_pass(self, now: float) -> bool:
-        """Whether one more call may pass so soon after closing."""
+        """Decide whether one more call may pass so soon after closing."""
         policy = self._policy
         assert self._closed_at is not None, "asked only after closing"
         elapsed = self._forward(now) - self._closed_at

@@ -31,7 +31,7 @@ _STANDARD: Final = BreakerPolicy()
 
 Key = Callable[[ClientRequest], Hashable | None]
 
-# Leave to pass: whose it is, what granted it and under which number, and when.
+# The key, the machine that granted it, its number there, and the time.
 _Permit = tuple[Hashable, Machine, int, float]
 
 

@@ -1,4 +1,4 @@
-"""When a circuit opens, for how long, and how it closes again."""
+"""Configure when a circuit opens, for how long, and how it closes again."""
 
 from __future__ import annotations
 
@@ -40,21 +40,22 @@ class BreakerPolicy:
 
     Attributes:
         failure_rate: Share of the calls that fail, above 0 and at most 1; by default 0.5.
-        window: How far back calls are counted; by default 30.
+        window: The time for which calls are counted; by default 30.
         minimum_calls: Calls in the window before the rate counts; by default 20.
         consecutive_failures: Failures in a row that open it whatever the rate; by default None,
             for no such rule. At random failures of 20 % such a rule opens for nothing.
-        slow_call: From which duration on a call is slow; by default None, for no such rule.
+        slow_call: The duration from which on a call is slow; by default None, for no such rule.
         slow_rate: Share of the calls that are slow; by default 0.8.
-        open_for: How long it stays open at first; by default 5.
+        open_for: The time that it stays open at first; by default 5.
         max_open_for: The longest that it stays open; by default 60.
-        probes: How many calls are let through to see whether the server is back; by default 3.
-        probe_lease: How long a probe holds its place; by default 60.
-        ramp_up: How long traffic is held back after closing, 0 for not at all; by default 5.
+        probes: Calls that are let through to see whether the server is back; by default 3.
+        probe_lease: The time that a probe holds its place; by default 60.
+        ramp_up: The time for which traffic is held back after closing; 0 for not at all; by
+            default 5.
         statuses: Those that count as failures; by default 500, 502, 503, 504. Any other status
             is a success, but for 429, which says nothing of a server's health.
         observe: Count and report, but refuse nothing; by default False.
-        max_circuits: How many keys are kept; the ones that nothing is wrong with go first. By
+        max_circuits: Keys that are kept at most; those that nothing is wrong with go first. By
             default 1024.
     """
 

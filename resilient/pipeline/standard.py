@@ -28,7 +28,7 @@ Role = Literal["guard", "errors", "timeout"]
 
 
 class Shared(NamedTuple):
-    """What the parts of one pipeline are made with, besides their policies.
+    """The things that the parts of one pipeline are made with, besides their policies.
 
     Attributes:
         clock: The source of time, sleep and randomness.

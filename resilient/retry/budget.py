@@ -23,14 +23,14 @@ _RETRIES: Final = 1
 
 @frozen(kw_only=True)
 class BudgetPolicy:
-    """How many retries are allowed in a sliding window.
+    """Limits the retries in a sliding window.
 
     Attributes:
-        ratio: Retries per call.
-        min_per_second: Retries per second that are allowed however few calls there are. The
-            greater of the two counts, over the whole window: at the default, thirty retries
-            in any ten seconds always pass.
-        window: Seconds over which calls and retries are counted.
+        ratio: Retries per call; by default 0.1.
+        min_per_second: Retries per second that are allowed however few calls there are; by
+            default 3. The greater of the two counts, over the whole window: at the default,
+            thirty retries in any ten seconds always pass.
+        window: Seconds over which calls and retries are counted; by default 10.
     """
 
     ratio: float = field(default=0.1, validator=fraction())
@@ -39,7 +39,11 @@ class BudgetPolicy:
 
 
 class RetryBudget:
-    """What a budget has counted; one for each `Retry`, or one that several were given."""
+    """Counts calls and retries; one for each `Retry`, or one that several were given.
+
+    Args:
+        policy: The share of calls that may be repeated.
+    """
 
     __slots__ = ("_floor", "_window", "policy")
 
@@ -49,7 +53,7 @@ class RetryBudget:
         self._window: SlidingCounts | None = None
 
     def count_call(self, now: float) -> None:
-        """Count a call, which earns its share of a retry."""
+        """Count a call: it adds its share of a retry to what may be withdrawn."""
         window = self._window
         if window is not None and now < window.edge:
             window.recent[_CALLS] += 1
@@ -59,7 +63,7 @@ class RetryBudget:
         window.add(_CALLS, now)
 
     def withdraw(self, now: float) -> bool:
-        """Take one retry out of the budget, if there is one left."""
+        """Take one retry out of the budget; return False if none is left."""
         if self._window is None:
             self._window = SlidingCounts(self.policy.window, 2, now)
         calls, retries = self._window.totals(now)
@@ -69,5 +73,5 @@ class RetryBudget:
         return True
 
     def forget(self) -> None:
-        """Forget what was counted: the scale of time is another one."""
+        """Forget what was counted, because the scale of time has changed."""
         self._window = None

@@ -1,4 +1,4 @@
-"""Idempotency keys: how a server can tell a repetition from a second request.
+"""Send idempotency keys, by which a server can tell a repetition from a second request.
 
 One key for each call and origin, the same on every attempt, as Stripe's clients do it. The
 header is that of draft-ietf-httpapi-idempotency-key-header, or any other.
@@ -36,6 +36,6 @@ def send_key(request: ClientRequest, call: Call, policy: RetryPolicy) -> None:
 
 
 def is_keyed(request: ClientRequest, policy: RetryPolicy) -> bool:
-    """Whether a request carries a key, the caller's or the call's."""
+    """Return whether a request carries a key, the caller's or the call's."""
     names = {_HEADER, policy.idempotency_header or _HEADER}
     return any(request.headers.get(name, "").strip() for name in names)

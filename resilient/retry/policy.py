@@ -1,4 +1,4 @@
-"""What is tried again, how often, and after how long."""
+"""Configure what is tried again, how often, and after how long."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class RetryPolicy:
             None for no such limit.
         judge: Called with the request and its response or exception; True repeats, False does
             not, None leaves it to the rest of the policy. By default None.
-        heed_should_retry: Whether the server's `x-should-retry: true | false` says what is worth
-            another attempt; by default it does. It makes no request repeatable that may have
+        heed_should_retry: True to let the server's `x-should-retry: true | false` say what is
+            worth another attempt; by default True. It makes no request repeatable that may have
             been carried out.
         idempotency_header: Header in which to send a key, the same for every attempt of a
             call, so that the server can tell a repetition: "Idempotency-Key" as a rule. Sent

@@ -1,4 +1,4 @@
-"""How long to wait between attempts: a wait generator and jitter.
+"""Plan the waits between attempts: a wait generator and jitter.
 
 The generators are those of the `backoff` package (`expo`, `fibo`, `constant`), or any that
 follows the same protocol: called with keyword arguments, it yields None first and then a
@@ -32,7 +32,7 @@ _NAMED: Final = ("expo", "fibo", "constant")
 
 @frozen(kw_only=True)
 class Backoff:
-    """The waits of one call after another; a value, which keeps nothing of any call.
+    """The configuration of the waits between attempts; it keeps nothing of any call.
 
         Backoff()                                   # up to 0.5, 1, 2, 4 ... s, at most 20
         Backoff(base=1, jitter="none")              # 1, 2, 4 ... s, as many APIs recommend
@@ -40,14 +40,15 @@ class Backoff:
         Backoff(wait=my_generator, options={"step": 2})
 
     Attributes:
-        wait: "expo", "fibo", "constant", or a wait generator.
-        base: Seconds of the first wait, before jitter; what the others are multiples of.
-        factor: What "expo" multiplies each wait by.
-        cap: Seconds that no wait exceeds, before a server's Retry-After.
-        jitter: "none" waits as long as the generator says; "full" draws from [0, wait];
-            "equal" from [wait / 2, wait]; "decorrelated" from [base, 3 x the wait before],
-            whatever the generator.
-        options: Keyword arguments for a generator that was given as an object.
+        wait: "expo", "fibo", "constant", or a wait generator; by default "expo".
+        base: Seconds of the first wait, before jitter; by default 0.5. The other waits are
+            multiples of it.
+        factor: The number by which "expo" multiplies each wait; by default 2.
+        cap: Seconds that no wait exceeds, before a server's Retry-After; by default 20.
+        jitter: "none" waits as long as the generator says; "full", the default, draws from
+            [0, wait]; "equal" from [wait / 2, wait]; "decorrelated" from [base, 3 x the wait
+            before], whatever the generator.
+        options: Keyword arguments for a generator that was given as an object; by default none.
     """
 
     wait: Literal["expo", "fibo", "constant"] | WaitGenerator = field(
@@ -80,7 +81,7 @@ class Backoff:
             )
 
     def waits(self, random: Callable[[], float]) -> Iterator[float]:
-        """The waits of one call, in seconds, each from [0, cap].
+        """Yield the waits of one call, in seconds, each from [0, cap].
 
         It ends where the generator does.
 
@@ -101,7 +102,7 @@ class Backoff:
                 yield planned
 
     def bounds(self) -> Iterator[tuple[float, float]]:
-        """The least and the greatest that each of the waits may be, in seconds.
+        """Yield the least and the greatest that each of the waits may be, in seconds.
 
         It ends, and raises, as `waits` does.
         """
@@ -115,7 +116,7 @@ class Backoff:
             yield planned * least, planned
 
     def _planned(self) -> Iterator[float]:
-        """What the generator says, within [0, cap]."""
+        """Yield the waits of the generator, within [0, cap], without jitter."""
         for place, planned in enumerate(self._generator()):
             # The protocol's first value is None; another one says nothing.
             if planned is None and place == 0:

@@ -1,1 +1,1 @@
-"""Who is told of what happens: events, listeners and the logger."""
+"""Tell of what happens: events, listeners and the logger."""

@@ -23,10 +23,10 @@ __all__ = ["Case", "FollowUp"]
 
 @frozen
 class FollowUp:
-    """What follows a failure: whether there is another attempt, and why or why not.
+    """The consequence of a failure: another attempt or none, and the reason.
 
     Attributes:
-        is_repeated: Whether there is another attempt.
+        is_repeated: True if there is another attempt.
         code: Why, or why not, for a program; None where the policy has no retry.
         reason: The same in words.
     """
@@ -74,7 +74,7 @@ class Case:
 
     @property
     def is_handshake(self) -> bool:
-        """Whether it opens a WebSocket, of whose responses nothing is made."""
+        """True if it opens a WebSocket, of whose responses no errors are made."""
         return self.url.scheme in ("ws", "wss")
 
     def after_status(self, status: int, code: str | None = None) -> FollowUp:

@@ -1,4 +1,4 @@
-"""What else decides about a request, besides the way in which it fails."""
+"""Say what decides about a request besides the way in which it fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SESSION_TOTAL: Final = 300.0
 
 
 def notes(case: Case, failures: tuple[Failure, ...], times: Times) -> Iterator[str]:
-    """What else decides, a line each."""
+    """Yield a line for each thing that decides besides the failure."""
     policy = case.policy
     if policy.retry is not None and policy.retry.max_attempts > 1:
         yield from _about_retry(policy.retry, failures, times)

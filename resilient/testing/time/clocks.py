@@ -69,7 +69,7 @@ class FakeTimer:
 
     @property
     def is_set(self) -> bool:
-        """Whether the callback is yet to run."""
+        """True if the callback is yet to run."""
         return self._callback is not None
 
     def fire(self) -> None:
@@ -223,7 +223,7 @@ class FakeClock:
 
     @property
     def sleepers(self) -> int:
-        """How many callers sleep."""
+        """The number of callers that sleep."""
         return self._sleepers
 
     async def wait_for_sleepers(self, count: int = 1) -> None:
@@ -232,7 +232,7 @@ class FakeClock:
 
     @property
     def timers(self) -> int:
-        """How many timers are set, those of sleepers included."""
+        """The number of timers that are set, those of sleepers included."""
         return self._set
 
     # Moving.
