@@ -130,7 +130,7 @@ class _Watched:
 
     @property
     def is_sent(self) -> bool:
-        """Whether it has a connection, and aiohttp has begun to write."""
+        """True if it has a connection, and aiohttp has begun to write."""
         return self.request.response is not self.before
 
 

@@ -69,7 +69,7 @@ _numbers = itertools.count(1)
 
 
 class Span(NamedTuple):
-    """What a session says of a call that it began, and whose redirects the call spans.
+    """State that a session keeps of a call it began, for all redirects of the call.
 
     Attributes:
         session: The session.
@@ -150,7 +150,7 @@ class Call:
 
     @property
     def cut_off(self) -> float | None:
-        """When aiohttp's own total timeout ends it, on the event loop's scale, if known."""
+        """Time at which aiohttp's own total timeout ends it, on the event loop's scale, or None."""
         span = self.span
         return span.began + span.total if span is not None and span.total else None
 

@@ -156,7 +156,7 @@ class Refusal(NamedTuple):
 
 
 class Guard(Protocol):
-    """What an attempt has to pass: a `LoopBound` whose decisions are synchronous.
+    """A gate that an attempt has to pass: a `LoopBound` whose decisions are synchronous.
 
     The runner claims the loop for it before it asks for the first time.
     """

@@ -45,7 +45,7 @@ NOT_CARRIED_OUT: Final = frozenset({425, 429})
 
 
 class Verdict(Enum):
-    """How an outcome is judged."""
+    """The judgement of an outcome."""
 
     SUCCESS = "success"
     TRANSIENT = "transient"  # may go better next time
@@ -62,7 +62,7 @@ def is_transport_failure(error: BaseException) -> bool:
 
 
 class Outcome:
-    """What an attempt came to, if it did not simply go well.
+    """The end of an attempt that did not simply go well, found once for all who read it.
 
     Args:
         request: The request.
@@ -165,7 +165,7 @@ class Outcome:
 
     @cached_property
     def is_own(self) -> bool:
-        """Whether it is about this request, not about one that a middleware made meanwhile."""
+        """True if it is about this request, not about one that a middleware made meanwhile."""
         error = self.error
         if isinstance(error, aiohttp.ClientResponseError) and self.response is None:
             return requests.belongs_to(error, self.request, self._before)
@@ -194,7 +194,7 @@ class Outcome:
 
     @cached_property
     def malformed(self) -> MalformedAnswer | None:
-        """What is known of an answer that aiohttp could not read; None if it could."""
+        """The answer that aiohttp could not read, as far as it is known; None if it could."""
         error = self.error
         if error is None or isinstance(error, APIError) or not self.is_own:
             return None
@@ -229,7 +229,7 @@ class Outcome:
 
     @cached_property
     def never_sent(self) -> bool:
-        """Whether nothing of the request can have reached the server, by all that shows."""
+        """True if nothing of the request can have reached the server, by all that shows."""
         error, request = self.error, self.request
         if error is None or self.response is not None or request.response is not self._before:
             return False
@@ -241,7 +241,7 @@ class Outcome:
 
     @cached_property
     def stale(self) -> bool:
-        """Whether a pooled connection failed that the server had closed while it was idle."""
+        """True if a pooled connection failed that the server had closed while it was idle."""
         return (
             self.error is not None
             and self.response is None
@@ -251,12 +251,12 @@ class Outcome:
 
     @property
     def not_carried_out(self) -> bool:
-        """Whether the server has certainly not carried the request out."""
+        """True if the server has certainly not carried the request out."""
         return self.is_own and self.status in NOT_CARRIED_OUT
 
     @cached_property
     def is_cut_off(self) -> bool:
-        """Whether aiohttp's own total timeout has run out, so that no attempt can succeed.
+        """True if aiohttp's own total timeout has run out, so that no attempt can succeed.
 
         That comes as a plain `TimeoutError`. Trying again after it would outlive the user's
         limit, so that in doubt it is taken for one.

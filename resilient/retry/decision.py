@@ -62,7 +62,7 @@ class Facts:
 
 
 class Decision(NamedTuple):
-    """Whether to try again, and why or why not.
+    """The decision to try again or not, with its reason.
 
     Attributes:
         repeat: Whether there is to be another attempt.
@@ -82,7 +82,7 @@ class Decision(NamedTuple):
 
     @property
     def resend(self) -> bool:
-        """Whether the request is sent again at once, which is no attempt and needs no wait."""
+        """True if the request is sent again at once, which is no attempt and needs no wait."""
         return self.repeat and self.code is Reason.STALE_CONNECTION
 
 

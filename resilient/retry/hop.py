@@ -42,7 +42,7 @@ _SESSION_CLOSED: Final = Stop(Reason.SESSION_CLOSED, "the session is closed")
 
 
 class Hop:
-    """What one run of the retry loop keeps from one attempt to the next.
+    """State that one run of the retry loop keeps from one attempt to the next.
 
     Args:
         call: The call.

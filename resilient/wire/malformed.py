@@ -44,7 +44,7 @@ _QUOTED: Final = r"""(?s)(?:^|[\s:(])b?['"].*"""
 
 
 class MalformedAnswer(NamedTuple):
-    """What is known of an answer that could not be read.
+    """The known parts of an answer that could not be read.
 
     Attributes:
         status: The status that the server sent; None if no status line was read.
