@@ -695,7 +695,10 @@ async def scenario() -> float:
 def virtual_time() -> None:
     assert_type(resilient.testing.run_in_virtual_time(scenario()), float)
     with asyncio.Runner(loop_factory=resilient.testing.VirtualTimeLoop) as runner:
-        assert_type(runner.run(scenario()), float)
+        try:
+            assert_type(runner.run(scenario()), float)
+        except resilient.testing.DeadlockError as error:
+            assert_type(error, resilient.testing.DeadlockError)
 
 
 def event_logs() -> None:
