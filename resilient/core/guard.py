@@ -145,7 +145,8 @@ class Refusal(NamedTuple):
 class Guard(Protocol):
     """What an attempt has to pass: a `LoopBound` whose decisions are synchronous.
 
-    The runner claims the loop for it before it asks for the first time.
+    The runner claims the loop for it before it asks for the first time. Like any middleware a
+    guard is hashable by identity.
     """
 
     loop: asyncio.AbstractEventLoop | None
