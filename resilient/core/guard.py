@@ -158,7 +158,8 @@ class Refusal(NamedTuple):
 class Guard(Protocol):
     """A gate that an attempt has to pass: a `LoopBound` whose decisions are synchronous.
 
-    The runner claims the loop for it before it asks for the first time.
+    The runner claims the loop for it before it asks for the first time. Like any middleware a
+    guard is hashable by identity.
     """
 
     loop: asyncio.AbstractEventLoop | None
@@ -269,7 +270,7 @@ async def admit(
         ResilientError: A guard refused.
         SessionClosedError: The session was closed while it waited.
     """
-    turn = Turn()
+    turn = Turn(clock)
     # Where it stands, by the guard's place.
     queues: list[Queue | None] = [None] * len(guards)
     try:
@@ -277,10 +278,10 @@ async def admit(
             place = len(permits)
             give_all_back(guards, permits, refused=False)
             began = clock.time()
-            turn.begin(wait.until, request.session, clock)
+            woken = turn.begin(wait.until, request.session)
             try:
                 _take_place(turn, queues, place, wait)
-                await turn.woken
+                await woken
             finally:
                 now = turn.end()
                 call.was_held(guards[place], now - began)

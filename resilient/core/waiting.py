@@ -57,42 +57,44 @@ class Turn:
 
     A wait ends when somebody wakes it, at a time, or when the session is closed. (Not a
     coroutine, since thousands may wait, and each coroutine is another frame.)
-
-    Attributes:
-        woken: What to await between `begin` and `end`.
     """
 
-    __slots__ = ("_clock", "_is_due", "_timer", "_until", "_watch", "woken")
+    __slots__ = ("_clock", "_is_due", "_timer", "_until", "_watch", "_woken")
 
-    woken: asyncio.Future[None]
-    _clock: Clock
-    _until: float
-    _is_due: bool
-    _timer: TimerHandle | None
-    _watch: CloseWatch | None
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._woken: asyncio.Future[None] | None = None
+        self._until = math.inf
+        self._is_due = False
+        self._timer: TimerHandle | None = None
+        self._watch: CloseWatch | None = None
 
-    def begin(self, until: float, session: ClientSession, clock: Clock) -> None:
+    def begin(self, until: float, session: ClientSession) -> asyncio.Future[None]:
         """Begin a wait: from now on `wake` counts.
 
         Args:
             until: When it ends on the clock's scale if nothing else ends it; infinity for never.
             session: The session of the attempt.
-            clock: The clock.
+
+        Returns:
+            What to await before `end` is called.
 
         Raises:
             SessionClosedError: The session is closed.
         """
         check_open(session)
-        self.woken = asyncio.get_running_loop().create_future()
-        self._clock, self._until, self._is_due = clock, until, False
-        self._timer = None if until == math.inf else clock.call_at(until, self._time_up)
+        self._woken = asyncio.get_running_loop().create_future()
+        self._until, self._is_due = until, False
+        self._timer = None if until == math.inf else self._clock.call_at(until, self._time_up)
         self._watch = watch_close(session, self.wake)
+        return self._woken
 
     def wake(self) -> None:
         """Let the attempt ask again, at whichever guard it waits."""
+        woken = self._woken
         # After its loop was closed an attempt may leave late, and wake the next one.
-        if not self.woken.done() and not self.woken.get_loop().is_closed():
-            self.woken.set_result(None)
+        if woken is not None and not woken.done() and not woken.get_loop().is_closed():
+            woken.set_result(None)
 
     def end(self) -> float:
         """End the wait, and return the time, in seconds.
@@ -105,6 +107,8 @@ class Turn:
             self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
+        # They refer to this turn.
+        self._timer = self._watch = self._woken = None
         now = self._clock.time()
         return max(now, self._until) if self._is_due else now
 

@@ -150,3 +150,14 @@ def test_a_call_is_overdue_when_its_deadline_is_there() -> None:
     assert not call.is_overdue(9.99)
     assert call.is_overdue(10.0)
     assert call.is_overdue(11.0)
+
+
+def test_a_call_knows_how_long_each_guard_has_held_it_until_it_is_over() -> None:
+    one, other = object(), object()
+    call, token = attach(request())
+    assert call.held_by(one) == 0.0
+    for guard, seconds in ((one, 1.5), (other, 0.25), (one, 0.5)):
+        call.was_held(guard, seconds)
+    assert (call.held_by(one), call.held_by(other)) == (2.0, 0.25)
+    detach(call, token)
+    assert call.held is None
