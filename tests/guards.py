@@ -18,7 +18,7 @@ from yarl import URL
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.attempt import run_attempt
 from resilient.core.call import Call
-from resilient.core.guard import Queue, Refusal, Turn, Wait
+from resilient.core.guard import GuardChain, Queue, Refusal, Turn, Wait
 from resilient.core.outcome import Outcome
 from resilient.errors import ResilientError
 from resilient.testing import run_in_virtual_time
@@ -252,7 +252,7 @@ class Runner:
             return self.response
 
         async def run(request: Any) -> Any:
-            return await run_attempt(request, send, chosen[0], chosen, None, None)
+            return await run_attempt(request, send, chosen[0], GuardChain(chosen), None, None)
 
         return await (run(request) if limit is None else Deadline(limit)(request, run))
 

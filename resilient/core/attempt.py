@@ -19,7 +19,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from resilient.clock import LoopBound
 from resilient.core.call import UNSET, Call, attach, current, detach
-from resilient.core.guard import Guard, GuardChain, Held, Refusal, Wait, guards_of, hold_back
+from resilient.core.guard import Guard, GuardChain, Held, Refusal, Wait, admit, guards_of
 from resilient.core.outcome import Outcome
 from resilient.errors import APIError
 from resilient.headers.retry_after import ResetHeader
@@ -97,7 +97,7 @@ async def run_attempt(
             if kind is Refusal:
                 raise permit.error
             if kind is Wait or kind is Held:
-                permit = await hold_back(guard, call, request, bound.clock, permit)
+                permit = await admit(guard, call, request, bound.clock, permit)
                 started = bound.time()
         before = request.response
         pool_was_full = False

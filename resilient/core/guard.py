@@ -54,7 +54,6 @@ __all__ = [
     "admit",
     "ask",
     "guards_of",
-    "hold_back",
     "leave_all",
 ]
 
@@ -204,133 +203,6 @@ class Guard(Protocol):
         """
 
 
-def ask(
-    guards: Sequence[Guard],
-    call: Call,
-    request: ClientRequest,
-    now: float,
-    turn: Turn | None,
-    permits: list[Any],
-) -> Wait | None:
-    """Ask the guards from the outermost in, once.
-
-    Args:
-        guards: From the outermost in.
-        call: The call.
-        request: Its request.
-        now: The time, in seconds.
-        turn: The attempt's place in queues, if it has one.
-        permits: An empty list, which the permits are put into.
-
-    Returns:
-        None if there is a permit of each. Else the wait that the next guard asks for; the
-        permits are still to be given back.
-
-    Raises:
-        ResilientError: A guard refused. The permits were given back.
-    """
-    decision: Any = None
-    try:
-        for guard in guards:
-            decision = guard.enter(call, request, now, turn)
-            kind = decision.__class__
-            if kind is Wait:
-                wait: Wait = decision
-                return wait
-            if kind is Refusal:
-                raise decision.error
-            permits.append(decision)
-    except BaseException:
-        decision = None  # what is raised refers to this frame
-        give_all_back(guards, permits, refused=True)
-        raise
-    return None
-
-
-async def admit(
-    guards: Sequence[Guard],
-    call: Call,
-    request: ClientRequest,
-    clock: Clock,
-    permits: list[Any],
-    wait: Wait | None,
-) -> None:
-    """Bring an attempt past its guards that has to wait at one of them.
-
-    Args:
-        guards: From the outermost in.
-        call: Its call.
-        request: Its request.
-        clock: The clock that the guards' times are on.
-        permits: Those that were granted before a guard said wait. In the end there is one of
-            each guard.
-        wait: What that guard said.
-
-    Raises:
-        ResilientError: A guard refused.
-        SessionClosedError: The session was closed while it waited.
-    """
-    turn = Turn(clock)
-    # Where it stands, by the guard's place.
-    queues: list[Queue | None] = [None] * len(guards)
-    try:
-        while wait is not None:
-            place = len(permits)
-            give_all_back(guards, permits, refused=False)
-            began = clock.time()
-            woken = turn.begin(wait.until, request.session)
-            try:
-                _take_place(turn, queues, place, wait)
-                await woken
-            finally:
-                now = turn.end()
-                call.was_held(guards[place], now - began)
-            check_open(request.session)
-            wait = ask(guards, call, request, now, turn, permits)
-    finally:
-        for queue in queues:
-            if queue is not None:
-                queue.leave(turn)
-
-
-def _take_place(turn: Turn, queues: list[Queue | None], place: int, wait: Wait) -> None:
-    """Let an attempt wait at one guard, and stand in no queue further in."""
-    for inner in range(len(queues) - 1, place - 1, -1):
-        queue = queues[inner]
-        if queue is not None and (inner > place or queue is not wait.queue):
-            queues[inner] = None
-            queue.leave(turn)
-    queues[place] = wait.queue
-    wait.queue.join(turn, front=wait.front)
-
-
-def give_all_back(guards: Sequence[Guard], permits: list[Any], *, refused: bool) -> None:
-    """Give permits back whose attempt never left, the innermost first, and empty the list."""
-    while permits:
-        permit = permits.pop()
-        if permit is None:
-            continue
-        try:
-            guards[len(permits)].give_back(permit, refused)
-        except BaseException:
-            give_all_back(guards, permits, refused=refused)
-            raise
-
-
-def leave_all(
-    guards: Sequence[Guard], permits: Sequence[Any], outcome: Outcome | None, now: float
-) -> None:
-    """Tell the guards how an attempt ended: all of them, even if one of them raises."""
-    for place, permit in enumerate(permits):
-        if permit is None:
-            continue
-        try:
-            guards[place].leave(permit, outcome, now)
-        except BaseException:
-            leave_all(guards[place + 1 :], permits[place + 1 :], outcome, now)
-            raise
-
-
 class Held(NamedTuple):
     """An attempt has to wait at one guard of a chain.
 
@@ -377,14 +249,133 @@ def guards_of(guard: Guard | GuardChain | None) -> tuple[Guard, ...]:
     return guard.guards if isinstance(guard, GuardChain) else (guard,)
 
 
-async def hold_back(
+def ask(
+    guards: Sequence[Guard],
+    call: Call,
+    request: ClientRequest,
+    now: float,
+    turn: Turn | None,
+    permits: list[Any],
+) -> Wait | None:
+    """Ask the guards from the outermost in, once.
+
+    Args:
+        guards: From the outermost in.
+        call: The call.
+        request: Its request.
+        now: The time, in seconds.
+        turn: The attempt's place in queues, if it has one.
+        permits: An empty list, which the permits are put into.
+
+    Returns:
+        None if there is a permit of each. Else the wait that the next guard asks for; the
+        permits are still to be given back.
+
+    Raises:
+        ResilientError: A guard refused. The permits were given back.
+    """
+    decision: Any = None
+    try:
+        for guard in guards:
+            decision = guard.enter(call, request, now, turn)
+            kind = decision.__class__
+            if kind is Wait:
+                wait: Wait = decision
+                return wait
+            if kind is Refusal:
+                raise decision.error
+            permits.append(decision)
+    except BaseException:
+        decision = None  # what is raised refers to this frame
+        give_all_back(guards, permits, refused=True)
+        raise
+    return None
+
+
+async def admit(
     guard: Guard | GuardChain,
     call: Call,
     request: ClientRequest,
     clock: Clock,
     decision: Wait | Held,
 ) -> Any:
-    """Bring an attempt past guards that have it wait, and return its permit; as `admit`."""
-    permits, wait = decision if isinstance(decision, Held) else ([], decision)
-    await admit(guards_of(guard), call, request, clock, permits, wait)
+    """Bring an attempt past guards that have it wait, and return its permit.
+
+    Args:
+        guard: The guard, or a chain of them.
+        call: The attempt's call.
+        request: Its request.
+        clock: The clock that the guards' times are on.
+        decision: The wait that `guard.enter` asked for.
+
+    Raises:
+        ResilientError: A guard refused.
+        SessionClosedError: The session was closed while it waited.
+    """
+    guards = guards_of(guard)
+    permits: list[Any] = []
+    wait: Wait | None
+    if isinstance(decision, Held):
+        permits, wait = decision
+    else:
+        wait = decision
+    turn = Turn(clock)
+    # Where it stands, by the guard's place.
+    queues: list[Queue | None] = [None] * len(guards)
+    try:
+        while wait is not None:
+            place = len(permits)
+            give_all_back(guards, permits, refused=False)
+            began = clock.time()
+            woken = turn.begin(wait.until, request.session)
+            try:
+                _take_place(turn, queues, place, wait)
+                await woken
+            finally:
+                now = turn.end()
+                call.was_held(guards[place], now - began)
+            check_open(request.session)
+            wait = ask(guards, call, request, now, turn, permits)
+    finally:
+        for queue in queues:
+            if queue is not None:
+                queue.leave(turn)
     return permits if isinstance(guard, GuardChain) else permits[0]
+
+
+def _take_place(turn: Turn, queues: list[Queue | None], place: int, wait: Wait) -> None:
+    """Let an attempt wait at one guard, and stand in no queue further in."""
+    for inner in range(len(queues) - 1, place - 1, -1):
+        queue = queues[inner]
+        if queue is not None and (inner > place or queue is not wait.queue):
+            queues[inner] = None
+            queue.leave(turn)
+    queues[place] = wait.queue
+    wait.queue.join(turn, front=wait.front)
+
+
+def give_all_back(guards: Sequence[Guard], permits: list[Any], *, refused: bool) -> None:
+    """Give permits back whose attempt never left, the innermost first, and empty the list."""
+    while permits:
+        permit = permits.pop()
+        if permit is None:
+            continue
+        try:
+            guards[len(permits)].give_back(permit, refused)
+        except BaseException:
+            give_all_back(guards, permits, refused=refused)
+            raise
+
+
+def leave_all(
+    guards: Sequence[Guard], permits: Sequence[Any], outcome: Outcome | None, now: float
+) -> None:
+    """Tell the guards how an attempt ended: all of them, even if one of them raises."""
+    for place, permit in enumerate(permits):
+        if permit is None:
+            continue
+        try:
+            guards[place].leave(permit, outcome, now)
+        except BaseException:
+            leave_all(guards[place + 1 :], permits[place + 1 :], outcome, now)
+            raise

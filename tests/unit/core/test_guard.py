@@ -297,11 +297,11 @@ async def test_a_call_is_held_for_so_long_in_all_its_attempts() -> None:
         async def call(request: Any) -> Any:
             gate.shut()
             loop.call_later(3.0, gate.open)
-            await run_attempt(request, send, gate, (gate,), None, None)
+            await run_attempt(request, send, gate, gate, None, None)
             assert loop.time() == 3.0
             await asyncio.sleep(10)
             gate.shut()
-            return await run_attempt(request, send, gate, (gate,), None, None)
+            return await run_attempt(request, send, gate, gate, None, None)
 
         with pytest.raises(GateClosedError):
             await Deadline(60)(request, call)

@@ -85,7 +85,7 @@ async def test_a_crowd_that_waits_takes_little_memory() -> None:
             await never
 
         async def waiting(request: Any) -> None:
-            await run_attempt(request, bare, gate, (gate,), None, None)  # type: ignore[arg-type]  # it gets nowhere
+            await run_attempt(request, bare, gate, gate, None, None)  # type: ignore[arg-type]  # it gets nowhere
 
         # The tasks of the callers are their own.
         callers = await taken(bare, runner)
