@@ -130,6 +130,9 @@ def unknown_keys(
             # A plural for a singular, the key of another table, a worse slip.
             meant = nearest(key, known, 0.85) or elsewhere.get(key) or nearest(key, known)
             meant = meant or elsewhere.get(nearest(key, elsewhere), "")
+            if meant and meant == key:
+                # It is right where the tables of the parts are, not inside one of them.
+                meant += " in the service's own table"
         hint = f" (did you mean {meant}?)" if meant else ""
         message = f"is no known key{hint}; known here: {listed}"
         yield Problem((*table, key), message, dotted((key,)), f"one of {listed}")

@@ -72,10 +72,18 @@ UNKNOWN = [
     # Keys of other tables.
     (service(max_attempts=1), "services.a.max_attempts", "retry.max_attempts"),
     (service(retry={"cap": 1}), "services.a.retry.cap", "retry.backoff.cap"),
-    (service(retry={"total_timeout": 1}), "services.a.retry.total_timeout", "total_timeout"),
+    (
+        service(retry={"total_timeout": 1}),
+        "services.a.retry.total_timeout",
+        "total_timeout in the service's own table",
+    ),
     (service(window=1), "services.a.window", "retry.budget.window or breaker.window"),
     (service(statuses=[]), "services.a.statuses", "retry.statuses or breaker.statuses"),
-    (service(errors={"total_timeout": 1}), "services.a.errors.total_timeout", "total_timeout"),
+    (
+        service(errors={"total_timeout": 1}),
+        "services.a.errors.total_timeout",
+        "total_timeout in the service's own table",
+    ),
     (service(read_timeout=1), "services.a.read_timeout", "errors.read_timeout"),
     # But rather a singular of its own.
     (service(retry={"status": []}), "services.a.retry.status", "statuses"),
@@ -84,6 +92,11 @@ UNKNOWN = [
     (service(max_atempts=1), "services.a.max_atempts", "retry.max_attempts"),
     (service(failure_rat=1), "services.a.failure_rat", "breaker.failure_rate"),
     (service(timeout=1), "services.a.timeout", "total_timeout"),
+    (
+        service(retry={"reset_headers": []}),
+        "services.a.retry.reset_headers",
+        "reset_headers in the service's own table",
+    ),
     # In arrays.
     (
         service(errors={"code_rules": [{"code": "a", "status": 400}, {"cod": "b"}]}),
