@@ -49,7 +49,7 @@ _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token, RFC 9110 5.6.2
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _NUMBERS = rf"{_NUMBER}(?:[ \t]*,[ \t]*{_NUMBER})*"
 # One number with separators, or fields that were merged without a space: nobody can tell.
-_SEPARATED = r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|.*,[ \t]*0[0-9].*"
+_SEPARATED = r"[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?|.*,[ \t]*0[0-9].*"
 
 _WEEKDAY = r"(?:[a-z]+(?:, *| +))?"
 _DAY = r"(?P<day>[0-9]{1,2})"

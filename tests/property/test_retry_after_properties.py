@@ -159,10 +159,14 @@ def test_milliseconds_are_a_thousandth_of_it(milliseconds: int) -> None:
 
 @given(st.lists(st.integers(0, 10**6), min_size=1), st.sampled_from([", ", ",", " , "]))
 def test_the_largest_is_what_counts_merged_or_repeated(waits: list[int], comma: str) -> None:
-    merged = {"Retry-After": comma.join(map(str, waits))}
     repeated = CIMultiDict([("Retry-After", str(wait)) for wait in waits])
-    assert parse_retry_after(merged) == max(waits)
     assert parse_retry_after(repeated) == max(waits)
+    merged = comma.join(map(str, waits))
+    # "1,000" may as well be one number.
+    is_ambiguous = comma == "," and f"{int(merged.replace(',', '')):,}" == merged
+    assert parse_retry_after({"Retry-After": merged}) == (
+        None if is_ambiguous and len(waits) > 1 else max(waits)
+    )
 
 
 whole_seconds = st.datetimes(
