@@ -81,6 +81,10 @@ class History(NamedTuple):
     waits: dict[int, Wait] | None = None
     stop: Stop | None = None
 
+    def __repr__(self) -> str:
+        # Reporters of crashes show all attributes of an exception, and URLs have secrets.
+        return f"History({self.attempts()!r})"
+
     @property
     def made(self) -> int:
         """The number of attempts, without requests that a stale connection swallowed."""

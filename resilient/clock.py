@@ -93,13 +93,14 @@ class LoopBound:
         time: The quickest way to ask for the time on that loop, in seconds.
     """
 
-    __slots__ = ("__weakref__", "_process", "clock", "loop", "time")
+    __slots__ = ("__weakref__", "_is_monotonic", "_process", "clock", "loop", "time")
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.loop: asyncio.AbstractEventLoop | None = None
         self.time: Callable[[], float] = clock.time
         self._process = 0
+        self._is_monotonic = False
 
     def claim(self) -> None:
         """Take the running loop for this state.
@@ -116,7 +117,10 @@ class LoopBound:
             )
         ask = self._quickest(running)
         # On the same scale time has passed since, and that counts.
-        is_same_scale = ask == self.time
+        # (uvloop's loops have the system's monotonic time, each by a function of its own.)
+        is_monotonic = abs(ask() - time.monotonic()) < 1
+        is_same_scale = ask == self.time or (is_monotonic and self._is_monotonic)
+        self._is_monotonic = is_monotonic
         self.loop, self.time, self._process = running, ask, process
         if held is not None:
             self.loop_changed(None if is_same_scale else ask())

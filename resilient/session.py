@@ -88,6 +88,8 @@ def wrap(
     put(wrapped, _PIPELINES, (pipeline, *getattr(session, _PIPELINES, ())))
     put(wrapped, "_resilient_original", session)
     put(wrapped, "_resilient_close_original", close_original)
+    put(wrapped, "_resilient_closed", False)
+    put(wrapped, "_resilient_calls", 0)
     put(wrapped, "_connector_owner", False)
     put(wrapped, "_middlewares", (pipeline, *session._middlewares))
     if pipeline.find(Retry) is not None:
@@ -129,6 +131,9 @@ class _Wrapped(_Base):
     _resilient_pipelines: tuple[Pipeline, ...]
     _resilient_original: ClientSession
     _resilient_close_original: bool
+    _resilient_closed: bool
+    # How many are under way.
+    _resilient_calls: int
 
     def __init_subclass__(cls) -> None:
         """Keep aiohttp's advice against subclasses to those who write one."""
@@ -137,6 +142,8 @@ class _Wrapped(_Base):
         """It owns no connections that could leak; the original speaks for itself."""
 
     async def _request(self, method: str, str_or_url: Any, **options: Any) -> ClientResponse:
+        put = object.__setattr__
+        put(self, "_resilient_calls", self._resilient_calls + 1)
         given = options.get("middlewares")
         if given is not None:
             options["middlewares"] = (*self._resilient_pipelines, *given)
@@ -158,12 +165,26 @@ class _Wrapped(_Base):
             return await super()._request(method, str_or_url, **options)
         finally:
             end(call, token)
+            put(self, "_resilient_calls", self._resilient_calls - 1)
+            if self._resilient_closed and not self._resilient_calls:
+                self.detach()
+
+    @property
+    def closed(self) -> bool:
+        """True if this session, or the connector that it shares, is closed."""
+        return self._resilient_closed or bool(super().closed)
 
     async def close(self) -> None:
-        """Close this session, and the original if that was asked for."""
+        """Close this session, and the original if that was asked for.
+
+        Waits of its calls end with `SessionClosedError`; a request that is under way goes on.
+        """
         connector = self.connector
-        # Not the original's own close(), which may close what the two share.
-        self.detach()
+        object.__setattr__(self, "_resilient_closed", True)
+        # Not the original's own close(), which may close what the two share. And while aiohttp
+        # makes a connection for a call, it loses that if the connector goes.
+        if not self._resilient_calls:
+            self.detach()
         session_closed(self, connector)
         if self._resilient_close_original:
             await self._resilient_original.close()

@@ -75,18 +75,23 @@ class Deadline(LoopBound):
         try:
             if outer is None and seconds == self.seconds:
                 call.deadline = now + seconds
+                call.allowed = seconds
                 limit: Serial | Limit = self._timers.set(now)
             else:
                 # A later hop of the call, a deadline within another, or a time of the call's own.
-                call.deadline = min(now + seconds, math.inf if outer is None else outer)
-                if call.deadline <= now:
-                    raise self._exceeded(call, request, seconds)
-                limit = self._timers.set_at(call.deadline)
+                due = now + seconds
+                if outer is None or due < outer:
+                    call.deadline, call.allowed = due, seconds
+                else:
+                    due = outer
+                if due <= now:
+                    raise self._exceeded(call, request)
+                limit = self._timers.set_at(due)
             try:
                 return await handler(request)
             except asyncio.CancelledError as cancelled:
                 if self._timers.lift(limit):
-                    raise self._exceeded(call, request, seconds) from call.failure or cancelled
+                    raise self._exceeded(call, request) from call.failure or cancelled
                 raise
             finally:
                 self._timers.lift(limit)
@@ -98,9 +103,9 @@ class Deadline(LoopBound):
                 detach(call, token)
 
     @staticmethod
-    def _exceeded(call: Call, request: ClientRequest, seconds: float) -> DeadlineExceededError:
+    def _exceeded(call: Call, request: ClientRequest) -> DeadlineExceededError:
         url = str(public_url(request.url))
-        error = DeadlineExceededError(seconds, method=request.method, url=url)
+        error = DeadlineExceededError(call.allowed, method=request.method, url=url)
         call.stop = Stop(Reason.DEADLINE, "the deadline passed")
         tell_attempts(error, call)
         return error
@@ -212,8 +217,8 @@ class AttemptTimeout(LoopBound):
 
     def _seconds(self, call: Call) -> float:
         seconds = self.seconds
-        if call.override is not NO_OVERRIDE:
-            seconds = call.override.attempt_timeout or seconds
+        if call.override.attempt_timeout is not None:
+            return call.override.attempt_timeout
         span = call.span
         if span is not None and span.given is not None:
             # Who gives a call more time does not want it cut by an attempt's.

@@ -13,7 +13,7 @@ Who writes what, and who reads it:
     override           attach, begin           all
     span               begin (wrap)            attach, Deadline, AttemptTimeout, Retry
     request            attach                  attach
-    deadline           Deadline                Retry, normalisation, run_attempt
+    deadline, allowed  Deadline                Retry, normalisation, run_attempt
     attempt_deadline   AttemptTimeout          run_attempt
     read_until         AttemptTimeout          Retry: a body that belongs to the attempt
     before             Retry                   run_attempt, for the facts of an outcome
@@ -90,6 +90,7 @@ class Call:
 
     __slots__ = (
         "_number",
+        "allowed",
         "attempt_deadline",
         "before",
         "counted",
@@ -118,6 +119,8 @@ class Call:
         self.request: ClientRequest | None = None
         # When the call has to be over, on the clock's scale.
         self.deadline: float | None = None
+        # The seconds that it was given, for whoever says that they are over.
+        self.allowed: float | None = None
         # When the attempt under way has to be over; and until when its body may be read.
         self.attempt_deadline: float | None = None
         self.read_until: float | None = None

@@ -231,12 +231,17 @@ class Outcome:
     def never_sent(self) -> bool:
         """True if nothing of the request can have reached the server, by all that shows."""
         error, request = self.error, self.request
+        if requests.sendings_of(request):
+            return False
         if error is None or self.response is not None or request.response is not self._before:
             return False
         if requests.body_was_taken(request):
             return False
         if isinstance(error, AttemptTimeoutError):
-            return error.while_connecting
+            is_unknown = error.url is None
+            return error.while_connecting and (
+                is_unknown or requests.is_about(request, error.method, error.url)
+            )
         return requests.failed_to_connect(error, request)
 
     @cached_property
@@ -249,10 +254,16 @@ class Outcome:
             and connections.was_reused(self.request, self._before)
         )
 
-    @property
+    @cached_property
     def not_carried_out(self) -> bool:
-        """True if the server has certainly not carried the request out."""
-        return self.is_own and self.status in NOT_CARRIED_OUT
+        """True if the server has certainly not carried the request out.
+
+        A middleware may have sent it more than once; then it has to have been refused each time.
+        """
+        if self.status not in NOT_CARRIED_OUT or not self.is_own:
+            return False
+        made = requests.sendings_of(self.request) or ()
+        return all(each.status in NOT_CARRIED_OUT for each in made)
 
     @cached_property
     def is_cut_off(self) -> bool:

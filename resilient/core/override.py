@@ -133,7 +133,7 @@ class override:  # noqa: N801 (used as `with resilient.override(...)`, and as a 
             if _reset(self._tokens[place]):
                 del self._tokens[place]
                 return
-        self._tokens.pop()
+        # It was entered in a context that has ended: the others' tokens stay.
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         """Return the function with these settings around each of its runs."""
@@ -148,7 +148,11 @@ class override:  # noqa: N801 (used as `with resilient.override(...)`, and as a 
         @functools.wraps(function)
         def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             with self._again():
-                return function(*args, **kwargs)
+                made = function(*args, **kwargs)
+            if inspect.iscoroutine(made):
+                # A function without `async` may return a coroutine, which runs later.
+                return cast("_R", self._around_coroutine(lambda: made)())
+            return made
 
         return run
 

@@ -33,7 +33,7 @@ from resilient.wire.bodies import prepare_upload, stop_upload, unrepeatable
 from resilient.wire.connections import drop_idle
 from resilient.wire.malformed import MalformedAnswer
 from resilient.wire.reading import discard
-from resilient.wire.requests import session_ran_out
+from resilient.wire.requests import session_ran_out, session_was_closed
 
 __all__ = ["Hop"]
 
@@ -209,8 +209,10 @@ class Hop:
             return
         request, clock = self.request, self._bound.clock
         left_open = request.response
-        if left_open is not None and not left_open.closed:
-            # Another middleware made an exception of a response, and dropped it.
+        # Another middleware may have made an exception of a response, and dropped it. (One that
+        # is not the outcome's, or has no head, is that of a twin which is under way.)
+        is_own = outcome.response is None or outcome.response is left_open
+        if left_open is not None and is_own and left_open.status and not left_open.closed:
             await discard(request, left_open, clock)
         await stop_upload(request, clock)
 
@@ -273,6 +275,9 @@ class Hop:
         request = self.request
         if isinstance(error, ResilientError):
             return error
+        if session_was_closed(request, error):
+            self.call.stop = _SESSION_CLOSED
+            return SessionClosedError()
         method, url = request.method, str(public_url(request.url))
         if type(error) is TimeoutError and session_ran_out(request, unknown=True):
             return DeadlineExceededError(method=method, url=url)

@@ -13,7 +13,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.call import Call, attach, current, detach, remember, tell_attempts
 from resilient.core.outcome import Outcome
-from resilient.errors import AttemptTimeoutError, CircuitOpenError
+from resilient.errors import AttemptTimeoutError, CircuitOpenError, SessionClosedError
 from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
 from resilient.retry.hop import Hop
@@ -26,7 +26,9 @@ from resilient.telemetry.emitter import make_emitter
 from resilient.telemetry.events import Listener
 from resilient.wire.bodies import prepare_upload
 from resilient.wire.connections import mark_used
+from resilient.wire.cookies import keep_cookies
 from resilient.wire.reading import read_ahead
+from resilient.wire.requests import Sendings, session_was_closed
 
 __all__ = ["Retry"]
 
@@ -123,6 +125,9 @@ class Retry(LoopBound):
                 await self._prepare(call, request)
             while True:
                 before = call.before = request.response
+                if request.method not in policy.methods or call.override.idempotent is False:
+                    # Whether it was carried out will be the question.
+                    Sendings.begin(request)
                 response: ClientResponse | None = None
                 try:
                     response = await handler(request)
@@ -137,8 +142,15 @@ class Retry(LoopBound):
                 except Exception as error:
                     ended = self.time()
                     result = error
-                except BaseException:
+                    if response is not None:
+                        # Its head was good.
+                        keep_cookies(request, response)
+                except BaseException as error:
                     self._record(call, request, hop, started, self.time(), "cut off")
+                    if session_was_closed(request, error):
+                        closed = SessionClosedError()
+                        tell_attempts(closed, call)
+                        raise closed from error
                     raise
                 else:
                     ended = self.time()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import gc
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -16,25 +17,75 @@ from aiohttp.payload import Payload
 from resilient.support.redact import public_url
 
 __all__ = [
+    "Sendings",
     "belongs_to",
     "body_was_taken",
     "failed_to_connect",
+    "is_about",
     "is_connecting",
     "is_handshake",
     "is_malformed",
     "is_permanent",
     "is_stale",
+    "sendings_of",
     "session_ran_out",
+    "session_was_closed",
     "upload_progress",
     "writer_of",
 ]
 
 Task = asyncio.Task[Any]
 
+
+async def _nothing() -> None: ...
+
+
+_made = _nothing()
+_CoroutineWrapper = type(_made.__await__())
+_made.close()
+
 # The function of aiohttp that connects and sends, innermost in every chain, and what it calls
 # its request.
 _INNERMOST = "_connect_and_send_request"
 _REQUEST = "req"
+
+
+class Sendings:
+    """The responses that aiohttp makes when it begins to write a request, answered or not.
+
+    A middleware inside an attempt may send the request twice, or a copy of it. aiohttp makes
+    a response each time, with `request.response_class`, in whose place this is put: a copy of
+    the request has it too.
+
+    Attributes:
+        made: Those of the attempt under way, in order.
+    """
+
+    __slots__ = ("_response_class", "made")
+
+    def __init__(self, response_class: Callable[..., ClientResponse]) -> None:
+        self._response_class = response_class
+        self.made: list[ClientResponse] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> ClientResponse:
+        """Make the response, as the class would."""
+        response = self._response_class(*args, **kwargs)
+        self.made.append(response)
+        return response
+
+    @classmethod
+    def begin(cls, request: Any) -> None:
+        """Note the responses of an attempt that begins."""
+        sendings = request.response_class
+        if not isinstance(sendings, cls):
+            sendings = request.response_class = cls(sendings)
+        sendings.made = []
+
+
+def sendings_of(request: ClientRequest) -> list[ClientResponse] | None:
+    """Return the responses of the attempt under way; None if nobody has noted them."""
+    sendings: Any = getattr(request, "response_class", None)
+    return sendings.made if isinstance(sendings, Sendings) else None
 
 
 def is_handshake(request: ClientRequest) -> bool:
@@ -59,6 +110,21 @@ def is_stale(error: BaseException) -> bool:
     return isinstance(
         error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError
     ) and not isinstance(error, aiohttp.ClientConnectorError)
+
+
+def session_was_closed(request: ClientRequest, error: BaseException) -> bool:
+    """Return whether an attempt ended like this because its session was closed meanwhile.
+
+    aiohttp then fails an assertion, refuses as a connector that is closed, or cancels those who
+    wait in the pool, though nobody has cancelled their task.
+    """
+    if not request.session.closed:
+        return False
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and not task.cancelling()
+    kinds = AssertionError, RuntimeError, aiohttp.ClientConnectionError
+    return type(error) in kinds
 
 
 def session_ran_out(request: ClientRequest, *, unknown: bool = False) -> bool:
@@ -125,10 +191,13 @@ def belongs_to(
         return False
     info = error.request_info
     about = getattr(info, "method", None), getattr(info, "url", None)
-    if about[1] is None:
-        return True
-    own = {str(public_url(url)) for url in (request.url, request.original_url)}
-    return about[0] == request.method and str(public_url(about[1])) in own
+    return about[1] is None or is_about(request, about[0], str(public_url(about[1])))
+
+
+def is_about(request: ClientRequest, method: str | None, url: str | None) -> bool:
+    """Return whether a method and a URL, as it may be shown, are those of this request."""
+    own = {str(public_url(each)) for each in (request.url, request.original_url)}
+    return method == request.method and url in own
 
 
 def is_connecting(request: ClientRequest, task: Task) -> bool:
@@ -146,6 +215,11 @@ def _frames(task: Task) -> Iterator[FrameType]:
     """Yield the frames of the coroutines that a task runs in, outermost first."""
     coroutine: Any = task.get_coro()
     while coroutine is not None:
+        if isinstance(coroutine, _CoroutineWrapper):
+            # It shows what it wraps to nobody else.
+            coroutine = next(iter(gc.get_referents(coroutine)), None)
+        # `session.post(...)` may be a task as it is.
+        coroutine = getattr(coroutine, "_coro", coroutine)
         frame = getattr(coroutine, "cr_frame", None)
         if frame is not None:
             yield frame
