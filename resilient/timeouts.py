@@ -20,7 +20,7 @@ from resilient.reasons import Reason
 from resilient.support.redact import public_url
 from resilient.support.timers import Limit, Serial, TimerQueue
 from resilient.support.validation import positive, validated
-from resilient.wire.connections import pool_turn
+from resilient.wire.connections import is_full, pool_turn
 from resilient.wire.requests import is_connecting, upload_progress, writer_of
 
 __all__ = ["AttemptTimeout", "Deadline"]
@@ -114,7 +114,17 @@ class Deadline(LoopBound):
 class _Watched:
     """An attempt whose time has run out once, and was put off."""
 
-    __slots__ = ("before", "call", "connecting", "moved", "request", "seconds", "sent")
+    __slots__ = (
+        "before",
+        "call",
+        "connecting",
+        "moved",
+        "passed_over",
+        "request",
+        "seconds",
+        "sent",
+        "turn",
+    )
 
     def __init__(
         self,
@@ -129,6 +139,9 @@ class _Watched:
         self.seconds = seconds
         # Whether it has no connection yet.
         self.connecting = False
+        # Its turn in the pool; and whether the pool had a place meanwhile, and gave it nobody.
+        self.turn: asyncio.Future[None] | None = None
+        self.passed_over = False
         # The bytes of its upload that have left, and when the last of them did.
         self.sent = -1
         self.moved = 0.0
@@ -197,7 +210,7 @@ class AttemptTimeout(LoopBound):
         limit = self._timers.set_at(now + seconds, about)
         if pool_was_full and seconds != math.inf:
             # In a moment the task waits in the pool, and it can be seen what will end that.
-            get_running_loop().call_soon(_wait_for_turn, limit)
+            get_running_loop().call_soon(_look_at_pool, limit)
         return limit
 
     def ran_out(
@@ -235,35 +248,49 @@ def _watched(limit: Limit) -> _Watched | None:
     return limit.about
 
 
-def _wait_for_turn(limit: Limit) -> bool:
-    """If an attempt waits in the pool, let its time begin when it has its turn there."""
+def _look_at_pool(limit: Limit) -> None:
+    later = _wait_for_turn(limit)
+    if later is not None:
+        limit.move(later)
+
+
+def _wait_for_turn(limit: Limit) -> float | None:
+    """Let the time of an attempt that waits in the pool begin when it has its turn there.
+
+    Returns:
+        When to look again; None if it does not wait, or waits for nothing: aiohttp loses a turn
+        whose waiter is cancelled as it is woken.
+    """
     about = _watched(limit)
     if about is None or about.is_sent:
-        return False
+        return None
     turn = pool_turn(about.request, limit.task)
     if turn is None:
-        return False
-    _move(limit, math.inf)
-    turn.add_done_callback(lambda _: _begin_anew(limit))
-    return True
+        return None
+    if turn is not about.turn:
+        about.turn = turn
+        turn.add_done_callback(lambda _: _begin_anew(limit))
+    was_passed_over, about.passed_over = about.passed_over, not is_full(about.request)
+    if was_passed_over and about.passed_over:
+        return None
+    later = limit.clock.time() + about.seconds / (_LOOKS if about.passed_over else 1)
+    about.call.attempt_deadline = about.call.read_until = later
+    return later
 
 
 def _begin_anew(limit: Limit) -> None:
     about = _watched(limit)
     if about is not None:
-        _move(limit, limit.clock.time() + about.seconds)
-
-
-def _move(limit: Limit, when: float) -> None:
-    call = limit.about.call
-    call.attempt_deadline = call.read_until = when
-    limit.move(when)
+        when = limit.clock.time() + about.seconds
+        about.call.attempt_deadline = about.call.read_until = when
+        limit.move(when)
 
 
 def _put_off(limit: Limit) -> float | None:
     """Put an attempt's limit off while it waits in the pool, or while its upload moves."""
-    if _wait_for_turn(limit):
-        return math.inf
+    later = _wait_for_turn(limit)
+    if later is not None:
+        return later
     about = _watched(limit)
     if about is None:
         return None

@@ -601,6 +601,35 @@ async def test_promise_8_the_session_is_closed_as_a_body_is_read_ahead() -> None
 # -- promise 6: time
 
 
+@BOTH
+async def test_promise_6_a_turn_in_the_pool_that_got_lost(make: Any) -> None:
+    """aiohttp loses a turn whose waiter is cancelled as it is woken; the pool is empty then.
+
+    The attempt's limit is put off for as long as that takes, though nothing is waited for.
+    """
+    limits = policy(attempt_timeout=0.1, total_timeout=1)
+    async with (
+        fault_server(Reply(200, delay=0.03)) as server,
+        make(Pipeline(limits), connector=aiohttp.TCPConnector(limit=1)) as session,
+    ):
+        first, second, third = (
+            asyncio.create_task(status_of(session, server.url)) for _ in range(3)
+        )
+        await asyncio.sleep(0.01)
+        connector: Any = session.connector
+        release = connector._release_waiter
+
+        def release_and_cancel() -> None:
+            release()
+            second.cancel()
+
+        connector._release_waiter = release_and_cancel
+        await asyncio.wait([first, second])
+        connector._release_waiter = release
+        (came,) = await asyncio.gather(third, return_exceptions=True)
+        assert came == 200
+
+
 async def test_promise_6_an_override_is_as_near_a_word_as_a_timeout() -> None:
     """The limit of an attempt is given by hand, and a time for the whole call too."""
     async with (

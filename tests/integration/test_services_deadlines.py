@@ -24,9 +24,9 @@ from tests.integration.support import (
 @pytest.mark.parametrize(
     ("first", "second", "exceeded"),
     [
-        (10, 100, 100),
+        (10, 100, 10),
         (100, 6, 6),
-        (10, 12, 12),
+        (10, 12, 10),
         (100, 100, None),
         # A service that says so has no limit, even after one that has.
         (10, None, None),
