@@ -230,8 +230,8 @@ class AttemptTimeout(LoopBound):
 
     def _seconds(self, call: Call) -> float:
         seconds = self.seconds
-        if call.override.attempt_timeout is not None:
-            return call.override.attempt_timeout
+        if call.override is not NO_OVERRIDE:
+            seconds = call.override.attempt_timeout or seconds
         span = call.span
         if span is not None and span.given is not None:
             # Who gives a call more time does not want it cut by an attempt's.

@@ -630,16 +630,6 @@ async def test_promise_6_a_turn_in_the_pool_that_got_lost(make: Any) -> None:
         assert came == 200
 
 
-async def test_promise_6_an_override_is_as_near_a_word_as_a_timeout() -> None:
-    """The limit of an attempt is given by hand, and a time for the whole call too."""
-    async with (
-        fault_server(Hang()) as server,
-        wrapped(Pipeline(policy())) as session,
-    ):
-        with override(attempt_timeout=0.05):
-            assert await status_of(session, server.url, timeout=aiohttp.ClientTimeout(1)) == 200
-
-
 async def test_promise_12_a_deadline_names_the_time_that_ran_out() -> None:
     """The deadline of the first hop ends the second, whose policy has another."""
     async with (
