@@ -53,4 +53,7 @@ def is_idle(
     if Watched().traffic(selector.get_map().values(), (own_pipe.fileno(),)) & _BUSY:
         return False
     threads = Threads(loop).survey()
-    return not (threads.futures - threads.excused or threads.who(Standing.MAY_CALL))
+    if threads.futures - threads.excused or threads.who(Standing.MAY_CALL):
+        return False
+    # A thread that ended between the two looks has called back in the meantime.
+    return not ready and not selector.select(0)
