@@ -251,13 +251,13 @@ class Hop:
             code=wait.code,
             reason=wait.words,
         )
-        if wait.seconds > 0:
-            try:
+        try:
+            if wait.seconds > 0:
                 await sleep(wait.seconds, request.session, clock)
-            except SessionClosedError as closed:
-                call.stop = _SESSION_CLOSED
-                raise self._told(closed) from outcome.error
-        await prepare_upload(request)
+            await prepare_upload(request)
+        except SessionClosedError as closed:
+            call.stop = _SESSION_CLOSED
+            raise self._told(closed) from outcome.error
         call.refused_until = None
 
     # -- in the end

@@ -13,6 +13,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.call import Call, attach, current, detach, remember, tell_attempts
 from resilient.core.outcome import Outcome
+from resilient.core.override import NO_OVERRIDE
 from resilient.errors import AttemptTimeoutError, CircuitOpenError, SessionClosedError
 from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
@@ -125,7 +126,7 @@ class Retry(LoopBound):
                 await self._prepare(call, request)
             while True:
                 before = call.before = request.response
-                if request.method not in policy.methods or call.override.idempotent is False:
+                if call.override is not NO_OVERRIDE or request.method not in policy.methods:
                     # Whether it was carried out will be the question.
                     Sendings.begin(request)
                 response: ClientResponse | None = None

@@ -20,13 +20,14 @@ from functools import partial
 from typing import Any, Final
 from weakref import ref
 
-from aiohttp import ClientRequest, MultipartWriter, payload
+from aiohttp import ClientRequest, ClientSession, MultipartWriter, payload
 from aiohttp.payload import AsyncIterablePayload, BytesIOPayload, IOBasePayload, Payload
 
 from resilient.clock import Clock
-from resilient.errors import ConnectionFailedError
+from resilient.errors import ConnectionFailedError, SessionClosedError
 from resilient.support.redact import public_url
 from resilient.support.timers import limit_at
+from resilient.wire.connections import watch_close
 
 __all__ = [
     "cancel_upload",
@@ -159,6 +160,7 @@ async def prepare_upload(request: ClientRequest) -> None:
 
     Raises:
         ConnectionFailedError: Its body was read before, and is gone.
+        SessionClosedError: The session was closed while a thread read.
     """
     body: Any = request.body
     if isinstance(body, Payload):
@@ -169,12 +171,25 @@ async def prepare_upload(request: ClientRequest) -> None:
             if isinstance(part, IOBasePayload) and not isinstance(part, BytesIOPayload):
                 reading = _end_turn(part)
                 if reading is not None:
-                    await asyncio.wait([reading])
+                    await _wait_for_thread(reading, request.session)
                 _Turn(part)
     # The future that stands for "100 Continue" is used up, or was cancelled with the writer.
     asked = getattr(request, "_continue", None)
     if asked is not None and asked.done():
         request.update_expect_continue()
+
+
+async def _wait_for_thread(reading: asyncio.Future[None], session: ClientSession) -> None:
+    closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    watch = watch_close(session, closed.cancel)
+    try:
+        await asyncio.wait([reading, closed], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        closed.cancel()
+        if watch is not None:
+            watch.cancel()
+    if session.closed:
+        raise SessionClosedError
 
 
 def cancel_upload(request: ClientRequest) -> list[asyncio.Future[None]]:

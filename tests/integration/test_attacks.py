@@ -379,14 +379,14 @@ class Stuck(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         self._reads += 1
         if self._reads == 2:
-            self.go_on.wait(10)
+            self.go_on.wait(20)
         size: int = min(len(buffer), 65_536, 200_000 - self._at)
         buffer[:size] = bytes(size)
         self._at += size
         return size
 
 
-async def test_promise_4_a_call_closed_while_a_thread_reads_its_file_ends_typed() -> None:
+async def test_promise_4_closing_ends_the_wait_for_a_thread_that_reads_a_file() -> None:
     """An early answer left a thread in the file; the next attempt waits for it."""
     file = Stuck()
     waits = asyncio.Event()
@@ -407,6 +407,8 @@ async def test_promise_4_a_call_closed_while_a_thread_reads_its_file_ends_typed(
             await asyncio.sleep(0.1)
             connector: Any = session.connector
             await session.close()
+            done, _ = await asyncio.wait([task], timeout=5)
+            assert done, "it waits for the thread, though the session is closed"
         finally:
             file.go_on.set()
             (failed,) = await asyncio.gather(task, return_exceptions=True)
