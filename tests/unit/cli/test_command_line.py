@@ -62,6 +62,7 @@ def test_the_version_of_a_checkout_that_is_not_installed(
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(app, "version", version)
+    monkeypatch.setattr(app, "__file__", str(ROOT / "resilient" / "cli" / "app.py"))
     arguments.append("--version")
     assert main() == 0
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
