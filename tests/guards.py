@@ -44,23 +44,37 @@ __all__ = [
 GRAIN = 1e-6
 
 
-class Bulkhead(LoopBound):
+class Queued(LoopBound):
+    """Base of a guard with one queue, as a middleware of its own."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.queue = Queue()
+
+    def loop_changed(self, now: float | None) -> None:
+        self.queue.clear()
+
+    def __call__(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> Awaitable[ClientResponse]:
+        return run_attempt(request, handler, self, self, None, None)
+
+    enter: Any
+    leave: Any
+    give_back: Any
+
+
+class Bulkhead(Queued):
     """Lets so many attempts run at once; the others wait for their turn."""
 
     def __init__(self, limit: int, clock: Clock = SYSTEM_CLOCK) -> None:
         super().__init__(clock)
         self.limit = limit
         self.out: set[object] = set()
-        self.queue = Queue()
 
     def loop_changed(self, now: float | None) -> None:
-        self.queue.clear()
+        super().loop_changed(now)
         self.out.clear()
-
-    def __call__(
-        self, request: ClientRequest, handler: ClientHandlerType
-    ) -> Awaitable[ClientResponse]:
-        return run_attempt(request, handler, self, self, None, None)
 
     def enter(
         self, call: Call, request: ClientRequest, now: float, turn: Turn | None
@@ -79,22 +93,13 @@ class Bulkhead(LoopBound):
         self.queue.wake()
 
 
-class Pace(LoopBound):
+class Pace(Queued):
     """Lets attempts leave at least so many seconds apart."""
 
     def __init__(self, interval: float, clock: Clock = SYSTEM_CLOCK) -> None:
         super().__init__(clock)
         self.interval = interval
         self.next = 0.0
-        self.queue = Queue()
-
-    def loop_changed(self, now: float | None) -> None:
-        self.queue.clear()
-
-    def __call__(
-        self, request: ClientRequest, handler: ClientHandlerType
-    ) -> Awaitable[ClientResponse]:
-        return run_attempt(request, handler, self, self, None, None)
 
     def enter(
         self, call: Call, request: ClientRequest, now: float, turn: Turn | None
@@ -119,7 +124,7 @@ class GateClosedError(ResilientError):
     """The gate was closed for longer than the call was to wait."""
 
 
-class Gate(LoopBound):
+class Gate(Queued):
     """Is open or shut; while it is shut attempts wait, a call for so many seconds in all."""
 
     def __init__(self, patience: float = math.inf, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -127,15 +132,6 @@ class Gate(LoopBound):
         self.patience = patience
         self.is_open = True
         self.refusing = False
-        self.queue = Queue()
-
-    def loop_changed(self, now: float | None) -> None:
-        self.queue.clear()
-
-    def __call__(
-        self, request: ClientRequest, handler: ClientHandlerType
-    ) -> Awaitable[ClientResponse]:
-        return run_attempt(request, handler, self, self, None, None)
 
     def enter(
         self, call: Call, request: ClientRequest, now: float, turn: Turn | None

@@ -8,10 +8,10 @@ import pytest
 from yarl import URL
 
 from resilient import Policy, Service, Services
-from resilient.testing import FakeClock, FaultServer, Received, Reply
+from resilient.testing import FaultServer
 from tests.integration.support import client, policy, retry_policy, wrapped
 
-__all__ = ["UNDER", "after", "attempts", "localhost", "two"]
+__all__ = ["UNDER", "attempts", "localhost", "two"]
 
 # `Services` as a middleware of the session, or put under it.
 UNDER = pytest.mark.parametrize("under", [client, wrapped])
@@ -42,13 +42,3 @@ def two(
         ],
         **settings,
     )
-
-
-def after(clock: FakeClock, seconds: float, reply: Reply) -> Any:
-    """An answer that takes so long on the clock."""
-
-    def answer(_: Received) -> Reply:
-        clock.advance(seconds)
-        return reply
-
-    return answer

@@ -12,12 +12,13 @@ from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, Clie
 
 import resilient
 from resilient import Backoff, Policy, RetryPolicy
-from resilient.testing import Answer, FaultServer, Reply
+from resilient.testing import Answer, FaultServer, Received, Reply
 from resilient.testing.script.script import OK
 from resilient.testing.time.clocks import FakeClock
 
 __all__ = [
     "Teller",
+    "after",
     "client",
     "fault_server",
     "given_back",
@@ -132,3 +133,13 @@ def within(seconds: float) -> Iterator[None]:
     started = loop.time()
     yield
     assert loop.time() - started < seconds
+
+
+def after(clock: FakeClock, seconds: float, reply: Reply) -> Any:
+    """An answer that takes so long on the clock."""
+
+    def answer(_: Received) -> Reply:
+        clock.advance(seconds)
+        return reply
+
+    return answer

@@ -22,6 +22,7 @@ from resilient import (
 from resilient.testing import FaultServer, Hang, Received, Reply
 from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
+    after,
     client,
     fault_server,
     passing,
@@ -32,16 +33,6 @@ from tests.integration.support import (
     within,
     wrapped,
 )
-
-
-def after(clock: FakeClock, seconds: float, reply: Reply) -> Any:
-    """An answer that takes so long on the clock."""
-
-    def answer(_: Received) -> Reply:
-        clock.advance(seconds)
-        return reply
-
-    return answer
 
 
 def hops(server: FaultServer, clock: FakeClock, each: float) -> None:

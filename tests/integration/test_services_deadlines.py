@@ -11,8 +11,9 @@ from resilient import (
     Services,
 )
 from resilient.testing import FakeClock, Reply
-from tests.integration.service_support import after, attempts, localhost, two
+from tests.integration.service_support import attempts, localhost, two
 from tests.integration.support import (
+    after,
     client,
     fault_server,
     redirect,
