@@ -142,8 +142,6 @@ class _Wrapped(_Base):
         """It owns no connections that could leak; the original speaks for itself."""
 
     async def _request(self, method: str, str_or_url: Any, **options: Any) -> ClientResponse:
-        put = object.__setattr__
-        put(self, "_resilient_calls", self._resilient_calls + 1)
         given = options.get("middlewares")
         if given is not None:
             options["middlewares"] = (*self._resilient_pipelines, *given)
@@ -156,6 +154,8 @@ class _Wrapped(_Base):
             call, token = begin(
                 self, timeout if is_given else self.timeout, _total(timeout) if is_given else None
             )
+        put = object.__setattr__
+        put(self, "_resilient_calls", self._resilient_calls + 1)
         try:
             if said is None:
                 if call.override.raise_errors is False:

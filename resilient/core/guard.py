@@ -40,8 +40,9 @@ from aiohttp import ClientRequest
 from resilient.clock import Clock
 from resilient.core.call import Call
 from resilient.core.outcome import Outcome
-from resilient.core.waiting import Turn, check_open
+from resilient.core.waiting import Turn
 from resilient.errors import ResilientError
+from resilient.wire.connections import check_open
 
 __all__ = [
     "Guard",

@@ -14,19 +14,9 @@ from aiohttp import ClientSession
 from resilient.clock import Clock, TimerHandle
 from resilient.errors import SessionClosedError
 from resilient.support.timers import Limit
-from resilient.wire.connections import CloseWatch, watch_close
+from resilient.wire.connections import CloseWatch, check_open, watch_close
 
-__all__ = ["Turn", "check_open", "sleep"]
-
-
-def check_open(session: ClientSession) -> None:
-    """Make sure that a session is not closed.
-
-    Raises:
-        SessionClosedError: It is.
-    """
-    if session.closed:
-        raise SessionClosedError
+__all__ = ["Turn", "sleep"]
 
 
 async def sleep(seconds: float, session: ClientSession, clock: Clock) -> None:

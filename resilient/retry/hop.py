@@ -35,10 +35,18 @@ from resilient.wire.malformed import MalformedAnswer
 from resilient.wire.reading import discard
 from resilient.wire.requests import session_ran_out, session_was_closed
 
-__all__ = ["Hop"]
+__all__ = ["Hop", "closed_error"]
 
 _SESSION_TIMEOUT: Final = Stop(Reason.SESSION_TIMEOUT, "the total timeout of the session ran out")
 _SESSION_CLOSED: Final = Stop(Reason.SESSION_CLOSED, "the session is closed")
+
+
+def closed_error(call: Call) -> SessionClosedError:
+    """Return the error that ends a call whose session was closed, with its attempts."""
+    call.stop = _SESSION_CLOSED
+    error = SessionClosedError()
+    tell_attempts(error, call)
+    return error
 
 
 class Hop:
@@ -255,9 +263,8 @@ class Hop:
             if wait.seconds > 0:
                 await sleep(wait.seconds, request.session, clock)
             await prepare_upload(request)
-        except SessionClosedError as closed:
-            call.stop = _SESSION_CLOSED
-            raise self._told(closed) from outcome.error
+        except SessionClosedError:
+            raise closed_error(call) from outcome.error
         call.refused_until = None
 
     # -- in the end
@@ -276,8 +283,7 @@ class Hop:
         if isinstance(error, ResilientError):
             return error
         if session_was_closed(request, error):
-            self.call.stop = _SESSION_CLOSED
-            return SessionClosedError()
+            return closed_error(self.call)
         method, url = request.method, str(public_url(request.url))
         if type(error) is TimeoutError and session_ran_out(request, unknown=True):
             return DeadlineExceededError(method=method, url=url)

@@ -14,10 +14,10 @@ from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.call import Call, attach, current, detach, remember, tell_attempts
 from resilient.core.outcome import Outcome
 from resilient.core.override import NO_OVERRIDE
-from resilient.errors import AttemptTimeoutError, CircuitOpenError, SessionClosedError
+from resilient.errors import AttemptTimeoutError, CircuitOpenError
 from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
-from resilient.retry.hop import Hop
+from resilient.retry.hop import Hop, closed_error
 from resilient.retry.idempotency import send_key
 from resilient.retry.policy import RetryPolicy
 from resilient.support.redact import public_url
@@ -149,9 +149,7 @@ class Retry(LoopBound):
                 except BaseException as error:
                     self._record(call, request, hop, started, self.time(), "cut off")
                     if session_was_closed(request, error):
-                        closed = SessionClosedError()
-                        tell_attempts(closed, call)
-                        raise closed from error
+                        raise closed_error(call) from error
                     raise
                 else:
                     ended = self.time()

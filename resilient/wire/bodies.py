@@ -24,10 +24,10 @@ from aiohttp import ClientRequest, ClientSession, MultipartWriter, payload
 from aiohttp.payload import AsyncIterablePayload, BytesIOPayload, IOBasePayload, Payload
 
 from resilient.clock import Clock
-from resilient.errors import ConnectionFailedError, SessionClosedError
+from resilient.errors import ConnectionFailedError
 from resilient.support.redact import public_url
 from resilient.support.timers import limit_at
-from resilient.wire.connections import watch_close
+from resilient.wire.connections import check_open, watch_close
 
 __all__ = [
     "cancel_upload",
@@ -188,8 +188,7 @@ async def _wait_for_thread(reading: asyncio.Future[None], session: ClientSession
         closed.cancel()
         if watch is not None:
             watch.cancel()
-    if session.closed:
-        raise SessionClosedError
+    check_open(session)
 
 
 def cancel_upload(request: ClientRequest) -> list[asyncio.Future[None]]:

@@ -18,8 +18,11 @@ from typing import Any
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession
 
+from resilient.errors import SessionClosedError
+
 __all__ = [
     "CloseWatch",
+    "check_open",
     "drop_idle",
     "is_full",
     "mark_used",
@@ -93,6 +96,16 @@ def pool_turn(request: ClientRequest, task: Task) -> asyncio.Future[None] | None
     if awaited is None or not isinstance(waiters, dict):
         return None
     return awaited if awaited in waiters.get(request.connection_key, ()) else None
+
+
+def check_open(session: ClientSession) -> None:
+    """Make sure that a session is not closed.
+
+    Raises:
+        SessionClosedError: It is.
+    """
+    if session.closed:
+        raise SessionClosedError
 
 
 class CloseWatch:
