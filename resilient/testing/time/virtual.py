@@ -49,9 +49,11 @@ import gc
 import math
 import os
 import selectors
+import sys
 import time
 from collections.abc import Callable, Coroutine, Hashable
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from resilient.errors import ConfigError
@@ -328,7 +330,19 @@ def _has_children() -> bool:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # looks, and takes nothing
     except ChildProcessError:
         return False
-    return True
+    # One that multiprocessing starts, and leaves until the end, connects to nobody.
+    module = sys.modules.get("multiprocessing.resource_tracker")
+    tracker = getattr(getattr(module, "_resource_tracker", None), "_pid", None)
+    return tracker is None or _children() != {tracker}
+
+
+def _children() -> set[int]:
+    """Return the identifiers of all child processes; none where the system does not list them."""
+    try:
+        lists = [each.read_text() for each in Path("/proc/self/task").glob("*/children")]
+    except OSError:
+        return set()
+    return {int(each) for text in lists for each in text.split()}
 
 
 def _deadlock(loop: asyncio.AbstractEventLoop) -> DeadlockError:

@@ -10,8 +10,10 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 from typing import Any
@@ -251,6 +253,29 @@ class TestDeadlock:
 
         with pytest.raises(DeadlockError, match=r"ClientSession\._request"):
             run_in_virtual_time(scenario())
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="others list no child processes")
+    def test_the_process_that_multiprocessing_leaves_behind_connects_to_nobody(self) -> None:
+        program = """
+            import aiohttp
+            from multiprocessing import resource_tracker
+            from resilient.testing import DeadlockError, FaultServer, Hang, run_in_virtual_time
+
+            async def scenario():
+                timeout = aiohttp.ClientTimeout()
+                async with FaultServer(Hang()) as api:
+                    async with aiohttp.ClientSession(timeout=timeout) as session:
+                        await session.get(api.url)
+
+            resource_tracker.ensure_running()
+            try:
+                run_in_virtual_time(scenario())
+            except DeadlockError:
+                print("a deadlock")
+        """
+        command = [sys.executable, "-c", textwrap.dedent(program)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        assert done.stdout == "a deadlock\n", done.stderr
 
     def test_what_the_tasks_hold_is_given_back(self) -> None:
         given_back: list[str] = []
