@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Hashable, Iterable
 from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -13,34 +13,29 @@ from resilient.breaker.circuit import Circuit
 from resilient.breaker.circuits import Circuits
 from resilient.breaker.machine import Change, Machine, State
 from resilient.breaker.policy import BreakerPolicy
-from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
+from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.core.attempt import run_attempt
 from resilient.core.call import Call
-from resilient.core.guard import Refusal, Turn
+from resilient.core.guard import Guard, Refusal, Turn
+from resilient.core.keys import Key, ask_key, is_key, key_function, origin
 from resilient.core.outcome import Outcome, Verdict
+from resilient.core.queues import Room
 from resilient.errors import CircuitOpenError, ConfigError
 from resilient.headers.retry_after import ResetHeader
 from resilient.support.redact import origin_of
-from resilient.support.validation import instance, plain_function, validated
-from resilient.telemetry.emitter import Emitter, make_emitter
+from resilient.support.validation import instance, validated
+from resilient.telemetry.emitter import Emitter
 from resilient.telemetry.events import Listener
 
-__all__ = ["CircuitBreaker", "Key"]
+__all__ = ["CircuitBreaker"]
 
 _STANDARD: Final = BreakerPolicy()
-
-Key = Callable[[ClientRequest], Hashable | None]
 
 # The key, the machine that granted it, its number there, and the time.
 _Permit = tuple[Hashable, Machine, int, float]
 
 
-def origin(request: ClientRequest) -> Hashable:
-    """Return the origin as text: scheme, host, and a port that is not the scheme's."""
-    return origin_of(request.url)
-
-
-class CircuitBreaker(LoopBound):
+class CircuitBreaker(Guard):
     """Refuses calls to a server that keeps failing, until it has shown that it is back.
 
         breaker = CircuitBreaker(BreakerPolicy(failure_rate=0.5))
@@ -53,10 +48,12 @@ class CircuitBreaker(LoopBound):
 
     Args:
         policy: When circuits open and close.
-        key: Returns the circuit that a request belongs to; by default one per origin. None, or
-            a hook that raises, lets the request pass uncounted.
+        key: The circuit that a request belongs to, declared as in `resilient.core.keys`, or a
+            function of the request; by default one per origin. None from a function, or a
+            function that raises, lets the request pass uncounted.
         listeners: Told of transitions and refusals.
         reset_headers: Headers in which the service says when its limit is over.
+        room: Counts those who wait, with those of other guards.
         clock: The source of time and randomness; by default the event loop's and the system's.
 
     Raises:
@@ -64,24 +61,26 @@ class CircuitBreaker(LoopBound):
         RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = ("_circuits", "_emitter", "key", "policy", "reset_headers")
+    __slots__ = ("_circuits", "key", "policy", "reset_headers")
+
+    name = "breaker"
 
     def __init__(
         self,
         policy: BreakerPolicy = _STANDARD,
         *,
-        key: Key = origin,
+        key: Key = "origin",
         listeners: Iterable[Listener] = (),
         reset_headers: Iterable[ResetHeader] = (),
+        room: Room | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        super().__init__(clock)
+        super().__init__(listeners=listeners, room=room, clock=clock)
         is_policy = instance(BreakerPolicy, "a BreakerPolicy")
         self.policy = validated(self, "policy", policy, is_policy)
-        self.key = validated(self, "key", key, plain_function("of a request"))
-        self._emitter = make_emitter(listeners)
+        self.key = key_function(validated(self, "key", key, is_key()))
         self.reset_headers = tuple(reset_headers)
-        self._circuits = Circuits(policy, _Teller(self._emitter), clock.time)
+        self._circuits = Circuits(policy, _Teller(self.emitter), clock.time)
 
     def loop_changed(self, now: float | None) -> None:
         """Keep the circuits, on the new loop's scale of time."""
@@ -114,7 +113,10 @@ class CircuitBreaker(LoopBound):
         self, call: Call, request: ClientRequest, now: float, turn: Turn | None
     ) -> _Permit | Refusal | None:
         """Let an attempt pass, or refuse it; None for one that does not count."""
-        key = origin_of(request.url) if self.key is origin else self._ask_key(request)
+        own = self.key
+        key = (
+            origin(request) if own is origin else ask_key(own, request, self.emitter, "breaker key")
+        )
         if key is None:
             return None
         machine = self._circuits.machines.get(key) or self._circuits.make(key)
@@ -123,7 +125,10 @@ class CircuitBreaker(LoopBound):
             number, change = machine.admit(now)
             self._circuits.told(key, change)
             if not number and not self.policy.observe:
-                return Refusal(self._refusal(call, request, key, machine, now))
+                error = CircuitOpenError(
+                    key, machine.retry_in(now), machine.state.value, queued=call.queued
+                )
+                return self.refuse(call, request, error)
         return key, machine, number, now
 
     def leave(self, permit: _Permit, outcome: Outcome | None, now: float) -> None:
@@ -184,25 +189,6 @@ class CircuitBreaker(LoopBound):
     def circuits(self) -> tuple[Circuit, ...]:
         """Every circuit that is kept."""
         return tuple(Circuit(key, self._circuits) for key in self._circuits.machines)
-
-    def _ask_key(self, request: ClientRequest) -> Hashable | None:
-        try:
-            key = self.key(request)
-            hash(key)
-        except Exception as error:
-            self._emitter.complain("breaker key", self.key, error)
-            return None
-        return key
-
-    def _refusal(
-        self, call: Call, request: ClientRequest, key: Hashable, machine: Machine, now: float
-    ) -> CircuitOpenError:
-        error = CircuitOpenError(key, machine.retry_in(now), machine.state.value)
-        if self._emitter.wants("refusal"):
-            self._emitter.tell(
-                "refusal", call, request, by="breaker", code=error.stop_code, reason=str(error)
-            )
-        return error
 
 
 class _Teller:

@@ -212,6 +212,11 @@ class Call:
             self.held = {}
         self.held[guard] = self.held_by(guard) + seconds
 
+    @property
+    def queued(self) -> float:
+        """The seconds that guards have held the call back, over all of its attempts."""
+        return 0.0 if self.held is None else sum(self.held.values())
+
     def held_by(self, guard: object) -> float:
         """Return the seconds that a guard has held the call back, over all of its attempts."""
         return 0.0 if self.held is None else self.held.get(guard, 0.0)

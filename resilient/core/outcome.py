@@ -80,6 +80,8 @@ class Outcome:
         error: The exception; None for a response that nobody made an error of.
         refused_until: Until when a guard would refuse another attempt, on its clock's scale; None
             if it would not.
+        paced: Whether a guard knows when the next attempt may go and has it wait until then, so
+            that no other wait is needed, and no retry out of a budget.
         overdue: Whether a limit further out cut the attempt off, so that a cancellation is a
             time-out.
     """
@@ -106,6 +108,7 @@ class Outcome:
         self.pool_was_full = pool_was_full
         self.overdue = False
         self.refused_until: float | None = None
+        self.paced = False
         self.reset_headers = reset_headers
         self._before = before
         self._clock = clock
@@ -129,6 +132,7 @@ class Outcome:
         outcome.duration = 0.0
         outcome.pool_was_full = outcome.overdue = False
         outcome.refused_until = None
+        outcome.paced = False
         outcome.reset_headers = ()
         # Facts that no connection tells.
         vars(outcome).update(never_sent=never_sent, is_own=True, stale=stale, retry_after=None)

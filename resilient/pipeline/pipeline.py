@@ -8,8 +8,10 @@ from typing import Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
-from resilient.breaker.middleware import CircuitBreaker, Key
+from resilient.breaker.middleware import CircuitBreaker
 from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.core.keys import Key
+from resilient.core.queues import Room
 from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.describe import describe, name_of
@@ -73,7 +75,8 @@ class Pipeline(Sequence[ClientMiddlewareType]):
                 "Pipeline.policy", policy, "a Policy (middlewares go into Pipeline.of)"
             )
         validated(self, "budget", budget, optional(instance(RetryBudget, "a RetryBudget")))
-        shared = Shared(clock, make_emitter(listeners, policy.name), key, budget)
+        emitter = make_emitter(listeners, policy.name)
+        shared = Shared(clock, emitter, Room(policy.max_waiting), key, budget)
         self.policy: Policy | None = policy
         self._compose(
             [

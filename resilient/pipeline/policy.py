@@ -9,6 +9,7 @@ from typing import Final
 from attrs import field, fields, frozen
 
 from resilient.breaker.policy import BreakerPolicy
+from resilient.core.queues import MAX_WAITING
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.errors import ConfigError
 from resilient.headers.retry_after import ResetHeader
@@ -16,6 +17,7 @@ from resilient.retry.policy import RetryPolicy
 from resilient.support.validation import (
     Seconds,
     as_tuple,
+    at_least,
     each,
     instance,
     optional,
@@ -43,6 +45,8 @@ class Policy:
         breaker: When to stop calling; by default as `BreakerPolicy()` says.
         attempt_timeout: The limit for one attempt, which `AttemptTimeout` keeps; by default 30,
             or `total_timeout` if that is less.
+        max_waiting: How many calls may wait in the queues of throttle, breaker and bulkhead
+            together, for all destinations; beyond it they are refused at once. By default 10,000.
         reset_headers: Headers in which this service says when its limit is over, read where
             it sends no Retry-After; by default none.
     """
@@ -61,6 +65,7 @@ class Policy:
     attempt_timeout: Seconds | None = field(
         default=_ATTEMPT_TIMEOUT, validator=optional(positive())
     )
+    max_waiting: int = field(default=MAX_WAITING, validator=at_least(1))
     reset_headers: tuple[ResetHeader, ...] = field(
         default=(), converter=as_tuple, validator=each(ResetHeader, "ResetHeader values")
     )

@@ -7,13 +7,15 @@ middlewares from the rows, `order` looks for orders that make no sense by their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
-from aiohttp import ClientMiddlewareType, ClientRequest
+from aiohttp import ClientMiddlewareType
 
 from resilient.breaker.middleware import CircuitBreaker
 from resilient.clock import Clock
+from resilient.core.keys import Key
+from resilient.core.queues import Room
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.pipeline.policy import Policy
 from resilient.retry.budget import RetryBudget
@@ -33,13 +35,15 @@ class Shared(NamedTuple):
     Attributes:
         clock: The source of time, sleep and randomness.
         emitter: Told of what happens.
-        key: Returns the circuit that a request belongs to; None for one per origin.
+        room: Counts those who wait at any guard of the pipeline.
+        key: The circuit that a request belongs to; None for one per origin.
         budget: A retry budget to share with other pipelines, or None.
     """
 
     clock: Clock
     emitter: Emitter
-    key: Callable[[ClientRequest], Hashable | None] | None
+    room: Room
+    key: Key | None
     budget: RetryBudget | None
 
 
@@ -86,13 +90,13 @@ def _retry(policy: Policy, shared: Shared) -> ClientMiddlewareType:
 
 def _breaker(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     assert policy.breaker is not None, "a part that is left out is not made"
-    own_key = {} if shared.key is None else {"key": shared.key}
     return CircuitBreaker(
         policy.breaker,
         listeners=shared.emitter,
+        key=shared.key or "origin",
         reset_headers=policy.reset_headers,
+        room=shared.room,
         clock=shared.clock,
-        **own_key,
     )
 
 

@@ -11,8 +11,8 @@ from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, Clie
 from attrs import evolve
 from yarl import URL
 
-from resilient.breaker.middleware import Key
 from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.core.keys import Key
 from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.pipeline import Pipeline

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from resilient.breaker.middleware import Key
 from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.core.keys import Key
 from resilient.retry import RetryBudget
 from resilient.services.middleware import Services
 from resilient.telemetry.events import Listener

@@ -112,6 +112,7 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "retry": Setting([({}, RetryPolicy()), (False, None)], "empty false"),
         "breaker": Setting([({}, BreakerPolicy()), (False, None)], "empty false"),
         "attempt_timeout": _SOME_SECONDS,
+        "max_waiting": _COUNT,
         "reset_headers": Setting(
             [
                 (
