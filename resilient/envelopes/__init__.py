@@ -2,28 +2,40 @@
 
 from resilient.envelopes.chain import parse_error
 from resilient.envelopes.codes import CodeRule, apply_code_rules
+from resilient.envelopes.content import ErrorBody, json_object
 from resilient.envelopes.envelope import Envelope, EnvelopeParser
 from resilient.envelopes.fields import field_errors
-from resilient.envelopes.formats.flat import parse_flat
-from resilient.envelopes.formats.nested import parse_nested
-from resilient.envelopes.formats.problem import parse_problem
+from resilient.envelopes.formats.table import (
+    FORMATS,
+    Format,
+    parse_any,
+    parse_flat,
+    parse_nested,
+    parse_problem,
+)
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.envelopes.policy import DEFAULT_REQUEST_ID_HEADERS, ErrorPolicy
-from resilient.envelopes.reading import ErrorBody, json_object, slug, text
+from resilient.envelopes.reading import slug, text
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
+from resilient.envelopes.throttling import THROTTLING_CODES, is_throttling_code
 
 __all__ = [
     "DEFAULT_PARSERS",
     "DEFAULT_REQUEST_ID_HEADERS",
+    "FORMATS",
+    "THROTTLING_CODES",
     "CodeRule",
     "Envelope",
     "EnvelopeParser",
     "ErrorBody",
     "ErrorPolicy",
+    "Format",
     "NormalizeErrors",
     "apply_code_rules",
     "field_errors",
+    "is_throttling_code",
     "json_object",
+    "parse_any",
     "parse_error",
     "parse_flat",
     "parse_nested",

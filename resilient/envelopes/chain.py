@@ -1,6 +1,7 @@
 """Ask parsers in a row: the envelope of the first that does not decline is the result.
 
-The built-in formats are asked in the order of `formats.table`, which says why.
+The built-in formats, which "any" stands for, are asked in the order of `formats.table`, which
+says why.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from http import HTTPStatus
 from attrs import evolve
 
 from resilient.envelopes.codes import CodeRule, apply_code_rules
+from resilient.envelopes.content import ErrorBody
 from resilient.envelopes.envelope import EMPTY_ENVELOPE, Envelope, EnvelopeParser
 from resilient.envelopes.policy import DEFAULT_REQUEST_ID_HEADERS
-from resilient.envelopes.reading import ErrorBody, case_insensitive, header_request_id, text
+from resilient.envelopes.reading import case_insensitive, header_request_id, text
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
 
 __all__ = ["parse_error"]
@@ -40,8 +42,8 @@ def parse_error(
         status: The status of the response. A status in the body is ignored.
         headers: The headers of the response, names in any case.
         body: The body, as far as it was read.
-        parsers: Parsers or their names, in the order to ask them; the built-in ones by
-            default. See `resolve_parser` for names.
+        parsers: Parsers or their names, in the order to ask them; "any" by default. See
+            `resolve_parser` for names.
         code_rules: Rules that give a code of their own; the first that matches counts. None
             by default.
         request_id_headers: Headers that may hold the request_id, the likeliest first;

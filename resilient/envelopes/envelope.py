@@ -20,6 +20,7 @@ from attrs import field, frozen
 from resilient.envelopes.fields import MAX_DETAILS
 from resilient.envelopes.reading import text
 from resilient.errors import FieldError
+from resilient.support.duration import LONGEST
 
 __all__ = ["EMPTY_ENVELOPE", "Envelope", "EnvelopeParser"]
 
@@ -29,7 +30,15 @@ def _clean(value: str | None) -> str | None:
 
 
 def _clean_details(details: Iterable[FieldError]) -> tuple[FieldError, ...]:
-    return tuple(_clean_detail(detail) for detail in islice(details, MAX_DETAILS))
+    cleaned = (_clean_detail(detail) for detail in islice(details, MAX_DETAILS))
+    return tuple(each for each in cleaned if each.field or each.message)
+
+
+def _clean_wait(value: object) -> float | None:
+    """Return a number of seconds from 0 to `LONGEST`; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return None
+    return min(float(min(value, LONGEST)), LONGEST)
 
 
 def _clean_detail(detail: FieldError) -> FieldError:
@@ -50,13 +59,21 @@ class Envelope:
         message: The server's words for a person; None, the default, if it has none.
         code: The server's word for a program; None by default.
         request_id: The identifier to quote to the server's support; None by default.
-        details: The fields at fault, with a message for each; none by default.
+        details: The fields at fault, with a message for each; none by default. One without a
+            message has "", and so has a message without a field.
+        retry_after: Seconds that the body asks to wait, 0 or more; None by default.
+        docs: The address of a page about the error; None by default.
+        format: The name of the format that the body is in, for a built-in one; None by default.
+            Two envelopes that say the same are equal whatever it is.
     """
 
     message: str | None = field(default=None, converter=_clean)
     code: str | None = field(default=None, converter=_clean)
     request_id: str | None = field(default=None, converter=_clean)
     details: tuple[FieldError, ...] = field(default=(), converter=_clean_details)
+    retry_after: float | None = field(default=None, converter=_clean_wait)
+    docs: str | None = field(default=None, converter=_clean)
+    format: str | None = field(default=None, eq=False)
 
 
 EMPTY_ENVELOPE = Envelope()

@@ -9,7 +9,7 @@ from attrs import Attribute, field, frozen
 
 from resilient.envelopes.codes import CodeRule
 from resilient.envelopes.envelope import EnvelopeParser
-from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
+from resilient.envelopes.resolve import BUILT_IN_NAMES, DEFAULT_PARSERS, resolve_parser
 from resilient.errors import ConfigError
 from resilient.support.validation import (
     Seconds,
@@ -30,11 +30,27 @@ DEFAULT_REQUEST_ID_HEADERS = (
     "X-Request-Id",
     "Request-Id",
     "X-Correlation-Id",
+    "Twilio-Request-Id",
+    "X-Dropbox-Request-Id",
+    "PayPal-Debug-Id",
+    "X-GitHub-Request-Id",
+    "X-HubSpot-Correlation-Id",
+    "X-Zm-Trackingid",
+    "TrackingID",
+    "Intuit_Tid",
+    "X-Fb-Trace-Id",
+    "X-Goog-Request-Id",
+    "X-Ms-Request-Id",
+    "X-Ms-Correlation-Request-Id",
     "X-Amzn-RequestId",
     "X-Amz-Request-Id",
-    "X-Ms-Request-Id",
-    "X-GitHub-Request-Id",
+    "Apigw-Requestid",
+    "Atl-Traceid",
     "X-Trace-Id",
+    "X-B3-TraceId",
+    "X-Vercel-Id",
+    "Fly-Request-Id",
+    "X-Amz-Cf-Id",
     "CF-Ray",
 )
 
@@ -50,7 +66,7 @@ def _can_be_resolved(instance: object, attribute: Attribute[Any], value: Any) ->
     """Refuse a name without a parser now, not when the first error comes."""
     each(object, "a list of parsers or their names")(instance, attribute, value)
     for parser in value:
-        if parser not in DEFAULT_PARSERS and not is_plain_function(resolve_parser(parser)):
+        if parser not in BUILT_IN_NAMES and not is_plain_function(resolve_parser(parser)):
             raise ConfigError.of("ErrorPolicy.parsers", parser, "plain (not async) functions")
 
 
@@ -60,16 +76,17 @@ class ErrorPolicy:
 
     Attributes:
         parsers: Parsers of the body, or their names, in the order to ask them; by default
-            "problem", "nested" and "flat", which are built in. An installed package adds a
-            name by an entry point in the group "resilient.envelopes", and
-            "package.module:name" names any other.
+            "any", which is all built-in formats (`resilient formats` lists them, and each can
+            be asked for by its name). An installed package adds a name by an entry point in the
+            group "resilient.envelopes", and "package.module:name" names any other. A parser of
+            one's own stands before "any": [read_acme, "any"].
         code_rules: Rules that give errors a code by status and message; none by default.
         request_id_headers: Response headers that may hold the request_id, the likeliest
             first; by default X-Request-Id and others of its kind, CF-Ray last.
         ignore: Error statuses that are not raised, so that their responses are handed over
             unread; none by default.
-        max_body: Bytes of an error body that are read, as they come out of a decoder; 65,536
-            by default.
+        max_body: Bytes of an error body that are read, as they come out of a decoder; 262,144
+            by default. Of JSON that is longer, what came before is read.
         read_timeout: Seconds that reading it may take; 1 by default.
 
     Raises:
@@ -90,5 +107,5 @@ class ErrorPolicy:
         validator=each(str, "names of headers"),
     )
     ignore: frozenset[int] = field(default=frozenset(), converter=as_set, validator=statuses(400))
-    max_body: int = field(default=65_536, validator=at_least(0, "bytes"))
+    max_body: int = field(default=262_144, validator=at_least(0, "bytes"))
     read_timeout: Seconds = field(default=1.0, validator=positive())

@@ -1,106 +1,106 @@
-"""Read values that may hold anything: bodies as JSON, their members as text, and headers.
+"""Read values that may hold anything: members of bodies as text, by names in any spelling.
 
 A server in trouble does not keep to its own documentation: a message comes as a list, a
-code as a number, an identifier as null, and a body may be a proxy's HTML or be cut short.
-A value that reads as text is taken, any other is passed over. Nothing here raises, and time and
-memory are bounded (the reader of the body bounds its bytes).
+code as a number, an identifier as null. A value that reads as text is taken, any other is
+passed over. Nothing here raises, and time and memory are bounded (`content` bounds the bytes).
+
+Names are folded before they are compared: `error_code`, `errorCode`, `ErrorCode` and
+`error-code` are one name, since the same member is spelt in each of these ways by somebody.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from functools import cached_property
-from typing import Any
+from http import HTTPStatus
+from itertools import islice
+from typing import Any, Final
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 __all__ = [
-    "ErrorBody",
+    "NOTHING",
+    "Members",
+    "as_code",
     "case_insensitive",
-    "code_member",
     "first_text",
+    "fold",
     "header_request_id",
-    "json_object",
+    "is_number_of",
+    "is_phrase",
+    "is_sentence",
+    "is_token",
     "media_type",
-    "request_id",
+    "members",
+    "number",
     "slug",
     "string",
     "text",
 ]
 
-# Blanks, NULs and the bytes of every byte order mark, then a brace: enough to see, in any
-# encoding of RFC 4627 section 3, whether an object can follow.
-_LOOKS_LIKE_OBJECT = re.compile(rb"[ \t\r\n\0\xef\xbb\xbf\xfe\xff]*\{")
-
-# Far more than any number that a program counts with; far less than the digits (4300, and
-# 640 where a process says so) from which `int` refuses.
-_MAX_DIGITS = 100
-
-
-class ErrorBody(bytes):
-    """The bytes of an error body, with the JSON object in them, decoded when first asked for.
-
-    A chain of parsers looks at one body, and decodes it only once.
-    """
-
-    @cached_property
-    def document(self) -> dict[str, Any] | None:
-        """The JSON object in the body, or None. All callers share it: do not change it."""
-        return _decode(self)
-
-
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that a body holds, or None if it holds anything else.
-
-    UTF-8, UTF-16 and UTF-32 are understood, with a byte order mark or without; bytes that
-    are not text become U+FFFD, and raw control characters in strings are accepted.
-    Integers of more than a hundred digits stay strings of digits. Of members with the same
-    name the last counts. Never raises.
-    """
-    return body.document if isinstance(body, ErrorBody) else _decode(body)
-
-
-def _decode(body: bytes) -> dict[str, Any] | None:
-    if not _LOOKS_LIKE_OBJECT.match(body):
-        return None
-    try:
-        document = _DECODER.decode(body.decode(json.detect_encoding(body), "replace"))
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= _MAX_DIGITS else digits
-
-
-_DECODER = json.JSONDecoder(parse_int=_integer, strict=False)
-
-
 # More texts than this help nobody, and a hostile server would send a million.
-_MAX_TEXTS = 100
+_MAX_TEXTS: Final = 100
+# The members of an object that are looked at.
+_MAX_MEMBERS: Final = 200
 
-_REQUEST_ID_MEMBERS = (
-    "request_id",
-    "requestId",
-    "traceId",
-    "trace_id",
-    "correlationId",
-    "correlation_id",
-)
-
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 # "invalid_grant", "auth.expired", "RATE_LIMITED": a name for programs already.
-_TOKEN = re.compile(r"[^\W_]+(?:[_.:-][^\W_]+)+")
-_APOSTROPHE = re.compile(r"['’]")
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_NOT_WORD = re.compile(r"[\W_]+")
+_TOKEN: Final = re.compile(r"[^\W_]+(?:[_.:/-][^\W_]+)+|[^\W\d_]*[A-Z]\w*")
+_APOSTROPHE: Final = re.compile(r"['’]")
+_MARKS: Final = re.compile(r"[\s:;,.!()|-]+")
+_NOT_WORD: Final = re.compile(r"[\W_]+")
 # Anything longer is prose, and next time it says something else.
-_MAX_PHRASE = 80
+_MAX_PHRASE: Final = 80
+
+# Words that only say that it is an error.
+_EMPTY_WORDS: Final = frozenset(
+    (
+        *("about:blank", "apierror", "client", "err", "error", "error.list", "errors", "exception"),
+        *("fail", "failed", "failure", "false", "fault", "fatal", "httperror", "httpexception"),
+        *("none", "nok", "null", "object", "receiver", "sender", "server", "status", "string"),
+        *("true", "unknown"),
+    )
+)
+
+
+class Members(dict[str, Any]):
+    """The members of an object, by their folded names.
+
+    Attributes:
+        raw: The object itself, by the names that it has.
+        is_listed: True if it is one of a list, so that its type is that of a part.
+    """
+
+    __slots__ = ("is_listed", "raw")
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.raw = raw
+        self.is_listed = False
+
+
+def fold(name: str) -> str:
+    """Return a name without the marks that spellings differ in."""
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def members(value: object) -> Members:
+    """Return the members of an object; none of any other value.
+
+    Of two members whose names fold to one that counts which is spelt so, else the first.
+    """
+    if not isinstance(value, dict) or not value:
+        return NOTHING
+    found = Members(value)
+    for name, held in islice(value.items(), _MAX_MEMBERS):
+        if (folded := fold(name)) not in found or folded == name:
+            found[folded] = held
+    return found
+
+
+NOTHING: Final = Members({})
 
 
 def text(value: object) -> str | None:
@@ -111,9 +111,9 @@ def text(value: object) -> str | None:
     8259, 8.2), becomes U+FFFD.
     """
     if isinstance(value, list):
-        said = (string(item) or _number(item) for item in value[:_MAX_TEXTS])
+        said = (string(item) or number(item) for item in value[:_MAX_TEXTS])
         return "; ".join(filter(None, said)) or None
-    return string(value) or _number(value)
+    return string(value) or number(value)
 
 
 def string(value: object) -> str | None:
@@ -123,54 +123,96 @@ def string(value: object) -> str | None:
     return value if value.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
-def _number(value: object) -> str | None:
+def number(value: object) -> str | None:
+    """Return a number as text, as `text` would; None for anything else."""
     if isinstance(value, float):
         return str(value) if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     try:
         return str(value)
-    except ValueError:  # more digits than Python converts; `json_object` lets none through
+    except ValueError:  # more digits than Python converts; `content` lets none through
         return None
 
 
-def first_text(document: Mapping[str, Any], members: Iterable[str]) -> str | None:
-    """Return the text of the first of `members` that has any."""
-    for member in members:
-        if member in document and (found := text(document[member])):
+def first_text(document: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    """Return the text of the first of these members that has any."""
+    for name in names:
+        if name in document and (found := text(document[name])):
             return found
     return None
 
 
-def code_member(document: Mapping[str, Any], status: int) -> str | None:
-    """Return the member `code`, unless it is a number that only repeats the status."""
-    code = document.get("code")
-    return string(code) or (None if code == status else _number(code))
-
-
-def request_id(*documents: Mapping[str, Any]) -> str | None:
-    """Return the identifier to quote to the server's support, from the first that has one."""
-    for document in documents:
-        for member in _REQUEST_ID_MEMBERS:
-            value = document.get(member)
-            if found := string(value) or _number(value):
-                return found
-    return None
-
-
 def slug(phrase: str | None) -> str | None:
-    """Make a name for programs out of words for people: "Bad Request" is "bad_request".
+    """Return the code that an error's name holds: "Bad Request" is "bad_request".
 
-    A name of that kind ("invalid_grant", "RATE_LIMITED") stays as it is, so that it equals
-    the one that the server documents. Prose of more than 80 characters gives None.
+    A name for programs ("invalid_grant", "RATE_LIMITED", "BadRequestException") stays as it is,
+    so that it equals the one that the server documents. Of words for people only the reason
+    phrase of a status gives a code. None for any others: they change with the next release.
     """
     phrase = (string(phrase) or "").strip()
-    if len(phrase) > _MAX_PHRASE:
+    if is_phrase(phrase) and not (is_token(phrase) and "-" in phrase):
+        return _NOT_WORD.sub("_", _APOSTROPHE.sub("", phrase)).strip("_").lower()
+    return phrase if is_token(phrase) else None
+
+
+def is_token(word: str) -> bool:
+    """Return whether a text looks like a name for programs.
+
+    It is one word, short, no address, no number, and has marks within or capitals. A word
+    that only says that there is an error ("Failure") is none.
+    """
+    return (
+        len(word) <= _MAX_PHRASE
+        and _TOKEN.fullmatch(word) is not None
+        and word.lower() not in _EMPTY_WORDS
+        and not word[0].isdigit()
+    )
+
+
+def as_code(value: object) -> str | None:
+    """Return the value of a member that is there for codes, if it can be one.
+
+    Prose is none, nor is a word that only says that there is an error.
+    """
+    code = string(value)
+    if code is None or code.strip().lower() in _EMPTY_WORDS:
         return None
-    if _TOKEN.fullmatch(phrase):
-        return phrase
-    humps = _HUMP.sub("_", _APOSTROPHE.sub("", phrase))
-    return _NOT_WORD.sub("_", humps).strip("_").lower() or None
+    return code if len(code.split(None, 4)) <= 4 and "://" not in code else None
+
+
+def is_number_of(value: object, status: int) -> bool:
+    """Return whether a code is a number that says nothing: the status again, or 0."""
+    code = text(value)
+    return code is not None and code.strip() in (str(status), "0")
+
+
+def is_sentence(said: str) -> bool:
+    """Return whether a text says more than one word or the reason phrase of a status would."""
+    said = said.strip()
+    return any(map(str.isspace, said[:_MAX_PHRASE])) and not is_phrase(said)
+
+
+def is_phrase(said: str) -> bool:
+    """Return whether a text is the reason phrase of a status, with the status before it or not."""
+    if len(said) > _MAX_PHRASE:
+        return False
+    words = _MARKS.sub(" ", _APOSTROPHE.sub("", said.lower())).split()
+    return " ".join(words[1:] if words and words[0].isdecimal() else words) in _PHRASES
+
+
+# Those of before RFC 9110, too, and of servers that say them in other words.
+_PHRASES: Final = frozenset(
+    _MARKS.sub(" ", _APOSTROPHE.sub("", phrase.lower())).strip()
+    for phrase in (
+        *(status.phrase for status in HTTPStatus if status >= 400),
+        *("Unprocessable Content", "Unprocessable Entity", "Content Too Large", "URI Too Long"),
+        *("Payload Too Large", "Request Entity Too Large", "Request-URI Too Large"),
+        *("Requested Range Not Satisfiable", "Range Not Satisfiable", "I'm a teapot"),
+        *("Service Temporarily Unavailable", "Gateway Time-out", "Request Time-out"),
+        *("Server Error", "Internal Error", "Bandwidth Limit Exceeded"),
+    )
+)
 
 
 def case_insensitive(headers: Mapping[Any, Any]) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """Find parsers by name, for policies that come from a file.
 
-A name is that of a built-in format (`formats.table`), of an entry point that an installed
-distribution declares in the group `resilient.envelopes`, or a reference
+A name is that of a built-in format (`formats.table`), "any" for all of these, that of an entry
+point that an installed distribution declares in the group `resilient.envelopes`, or a reference
 "package.module:name". There is no register to add to: everybody in the process would share it.
 """
 
@@ -12,18 +12,19 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from resilient.envelopes.envelope import EnvelopeParser
-from resilient.envelopes.formats.table import FORMATS
+from resilient.envelopes.formats.table import FORMATS, parse_any
 from resilient.errors import ConfigError
 from resilient.support.references import load_reference
 
-__all__ = ["DEFAULT_PARSERS", "ENTRY_POINT_GROUP", "resolve_parser"]
+__all__ = ["BUILT_IN_NAMES", "DEFAULT_PARSERS", "ENTRY_POINT_GROUP", "resolve_parser"]
 
 ENTRY_POINT_GROUP = "resilient.envelopes"
 
 _BUILT_IN: Final[Mapping[str, EnvelopeParser]] = MappingProxyType(
-    {each.name: each.parse for each in FORMATS}
+    {"any": parse_any, **{each.name: each for each in FORMATS}}
 )
-DEFAULT_PARSERS: Final = tuple(_BUILT_IN)
+BUILT_IN_NAMES: Final = tuple(_BUILT_IN)
+DEFAULT_PARSERS: Final = ("any",)
 
 
 def resolve_parser(parser: EnvelopeParser | str) -> EnvelopeParser:
@@ -49,7 +50,7 @@ def _load(name: str) -> object:
         return load_reference(f"{entry_point.module}:{entry_point.attr}")
     if ":" in name:
         return load_reference(name)
-    raise _unknown(name, sorted({*DEFAULT_PARSERS, *declared.names}))
+    raise _unknown(name, sorted({*BUILT_IN_NAMES, *declared.names}))
 
 
 def _unknown(name: str, known: list[str]) -> ConfigError:

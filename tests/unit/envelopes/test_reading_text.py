@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from resilient.envelopes import slug, text
-from resilient.envelopes.reading import code_member, request_id
+from resilient.envelopes.general import code_of, request_id_of
+from resilient.envelopes.reading import members
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_the_slug_of_a_reason_phrase_is_an_identifier(status: HTTPStatus) -> Non
     ("code", "expected"),
     [
         ("expired", "expired"),
-        ("404", "404"),
+        ("404", None),
         (1001, "1001"),
         (404, None),
         (404.0, None),
@@ -111,20 +112,20 @@ def test_the_slug_of_a_reason_phrase_is_an_identifier(status: HTTPStatus) -> Non
     ],
 )
 def test_a_number_that_repeats_the_status_is_no_code(code: Any, expected: str | None) -> None:
-    assert code_member({"code": code}, 404) == expected
+    assert code_of([members({"code": code})], 404) == expected
 
 
 @pytest.mark.parametrize(
     "member", ["request_id", "requestId", "traceId", "trace_id", "correlationId", "correlation_id"]
 )
 def test_request_id_goes_by_many_names(member: str) -> None:
-    assert request_id({member: "req_1"}) == "req_1"
-    assert request_id({member: 17}) == "17"
-    assert request_id({member: None}, {member: "beside"}) == "beside"
-    assert request_id({member: ["req_1"]}) is None
+    assert request_id_of([members(each) for each in ({member: "req_1"},)]) == "req_1"
+    assert request_id_of([members(each) for each in ({member: 17},)]) == "17"
+    assert request_id_of([members(each) for each in ({member: None}, {member: "beside"},)]) == "beside"
+    assert request_id_of([members(each) for each in ({member: ["req_1"]},)]) is None
 
 
 def test_the_likelier_request_id_comes_first() -> None:
-    assert request_id({"traceId": "t", "request_id": "r"}) == "r"
-    assert request_id({"traceId": "t"}, {"request_id": "r"}) == "t"
-    assert request_id({}, {}) is None
+    assert request_id_of([members(each) for each in ({"traceId": "t", "request_id": "r"},)]) == "r"
+    assert request_id_of([members(each) for each in ({"traceId": "t"}, {"request_id": "r"},)]) == "t"
+    assert request_id_of([members(each) for each in ({}, {},)]) is None

@@ -1,0 +1,60 @@
+"""Read HTML pages and plain text, where they say more than the status does.
+
+HTML: the title of Cloudflare ("host | 520: Web server is returning an unknown error"), the
+`pre` of Express ("Cannot GET /x"), the heading of Tomcat. A title that is only the status, its
+reason phrase or the server's name says nothing.
+
+Text: the first line of Envoy ("upstream connect error ... reset reason: ..."), of Go's
+http.Error, of Cloudflare ("error code: 1015").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from resilient.envelopes.envelope import Envelope
+from resilient.envelopes.markup import html_texts
+from resilient.envelopes.reading import is_phrase, slug
+
+__all__ = ["read_html", "read_text"]
+
+_MAX_LINE: Final = 500
+_SAYS_NOTHING: Final = re.compile(
+    r"(?:http|error|status|code|server|nginx|apache|openresty|welcome|page|response|exception|"
+    r"report|oops|sorry|whoops|tomcat|cloudflare|the|an?|occurred|[0-9./|:()!–—_-]|\s)*",
+    re.IGNORECASE,
+)
+_LABEL: Final = re.compile(r"^\W*(?:http\s+)?(?:status|error)\b(?:\s+code)?", re.IGNORECASE)
+_STATUS: Final = re.compile(r"\b[1-9][0-9]{2}\b")
+
+
+def read_html(status: int, headers: Mapping[str, str], document: str) -> Envelope | None:
+    """Read the first of title, pre and headings that says more than the status."""
+    texts = html_texts(document)
+    for name in ("message", "title", "pre", "h1", "h2", "p"):
+        if name in texts and (said := _telling(texts[name])):
+            return Envelope(said)
+    return None
+
+
+def read_text(status: int, headers: Mapping[str, str], document: str) -> Envelope | None:
+    """Read the first line that is not blank; declines where no word is in it."""
+    lines = document[: _MAX_LINE * 4].splitlines()
+    line = next((each.strip() for each in lines if each.strip()), "")
+    if not any(map(str.isalpha, line)) or line[0] in "<{[":
+        return None
+    if len(line) > _MAX_LINE:
+        line = line[: _MAX_LINE - 1] + "…"
+    code = slug(line) if " " not in line and not is_phrase(line) else None
+    return Envelope(line, code)
+
+
+def _telling(said: str) -> str | None:
+    """Return a text of a page, unless it only says that there is an error."""
+    said = said[:_MAX_LINE].strip()
+    rest = _LABEL.sub("", _STATUS.sub("", said)).strip(" -–—|:()!.")
+    if not any(map(str.isalpha, rest)) or is_phrase(rest) or _SAYS_NOTHING.fullmatch(rest):
+        return None
+    return said

@@ -1,0 +1,343 @@
+"""Read what an object says of an error, by the names that its members have everywhere.
+
+An error stands in an object of its own within the document, or in the document itself, or in
+both. `chain_of` finds these objects, the innermost first, and `envelope_of` asks them in that
+order for each thing: message, code, identifier, fields, wait and link. The formats differ in
+which documents they take, and in what they know better than by names.
+
+- The message is the first sentence; a single word or a reason phrase only if there is none.
+- A code is a word for programs. The status is none, nor are words for people: the phrase of
+  a status gives one ("Bad Request" is bad_request) where there is no other.
+- A wait is in seconds unless the name says otherwise, and cannot be below 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from resilient.envelopes.envelope import Envelope
+from resilient.envelopes.fields import fields_of
+from resilient.envelopes.reading import (
+    NOTHING,
+    Members,
+    as_code,
+    is_number_of,
+    is_phrase,
+    is_sentence,
+    is_token,
+    members,
+    number,
+    slug,
+    string,
+    text,
+)
+from resilient.errors import FieldError
+from resilient.support.duration import LONGEST, seconds_of
+
+__all__ = [
+    "SPEAKING",
+    "chain_of",
+    "code_of",
+    "envelope_of",
+    "explicit_code",
+    "message_of",
+    "request_id_of",
+    "wait_of",
+]
+
+_MESSAGE: Final = (
+    *("message", "errormessage", "errordescription", "msg", "errormsg", "retmsg", "detail"),
+    *("detailmessage", "description", "errordetail", "errorsummary", "faultstring"),
+    *("statusmessage", "statusdescription", "errortext", "text", "usermessage", "title"),
+    *("reason", "longmessage", "developermessage", "shortmessage", "exceptionmessage"),
+    *("explanation", "summary", "error", "err", "errormessages", "messages", "details"),
+    *("detailedmessage", "hydra:description", "errorinfo", "info", "errors", "#text"),
+    *("faultreason", "status"),
+)
+_MESSAGE_WITHIN: Final = ("message", "value", "text", "detail", "description", "msg", "title")
+# Members that are there for codes.
+_CODE: Final = (
+    *("code", "errorcode", "errcode", "serviceerrorcode", "faultcode", "messagecode", "messageid"),
+    *("errorkey", "internalcode", "apicode", "resultcode", "retcode", "subcode", "ecode"),
+)
+# Members that may hold one among other things.
+_MAY_BE_CODE: Final = (
+    *("errortype", "exceptiontype", "error", "err", "status", "reason", "name", "errorname"),
+    *("category", "exception", "key", "id", "errorid", "result", "kind"),
+)
+_REQUEST_ID: Final = (
+    *("requestid", "reqid", "xrequestid", "debugid", "traceid", "correlationid", "pspreference"),
+    *("fbtraceid", "trackingid", "logid", "activityid", "rayid", "incidentid", "transactionid"),
+    *("operationid", "supportid", "referenceid", "errorid", "eventid", "clientrequestid"),
+    *("requestuid", "requestuuid", "traceidentifier", "phrase"),
+)
+_BESIDE: Final = ("meta", "metadata", "innererror", "extensions", "requestinfo", "context", "data")
+_WAIT: Final = (
+    *("retryafter", "retryafterseconds", "retryaftersecs", "retryaftersec", "retrydelay"),
+    *("retryin", "retryinseconds", "waitseconds", "secondstowait", "retryafterduration"),
+)
+_WAIT_IN_MS: Final = ("retryafterms", "retryaftermillis", "retryaftermilliseconds", "retryinms")
+_WITH_WAIT: Final = ("parameters", "details", "metadata", "extensions", "meta", "data")
+_DOCS: Final = (
+    *("documentationurl", "docurl", "docsurl", "docs", "moreinfo", "helpurl", "helplink", "help"),
+    *("erroruri", "errorlink", "documentation", "infourl", "url", "link", "href", "recommend"),
+)
+
+# Members by which an object is about an error.
+SPEAKING: Final = frozenset(
+    (
+        *("message", "errormessage", "errordescription", "msg", "errormsg", "retmsg", "detail"),
+        *("error", "errors", "errorcode", "errcode", "errortype", "errordetail", "faultstring"),
+        *("errorsummary", "errormessages", "exceptionmessage", "faultcode", "err", "fault"),
+    )
+)
+_SPEAKING_WITHIN: Final = SPEAKING | {
+    *("code", "description", "title", "text", "reason", "type", "errorname", "name", "#text"),
+    *("status", "shortmessage", "longmessage", "details", "fields", "id", "number", ".tag"),
+    *("messageid", "serviceexception", "policyexception", "issues"),
+}
+_OWN_MESSAGE: Final = SPEAKING - {"code", "errorcode", "errcode", "errortype", "faultcode"}
+# Members that hold the object of an error; and those that may, if nothing else is there.
+_HOLDERS: Final = (
+    *("error", "fault", "errors", "err", "odata.error", "errorresponse", "exception", "problem"),
+    *("apierror", "failure", "errorinfo", "serviceexception", "policyexception", "requesterror"),
+)
+_MAYBE_HOLDERS: Final = (
+    *("meta", "status", "response", "result", "results", "data", "body", "json", "detail"),
+    *("message", "embedded", "messages"),
+)
+_MAX_STEPS: Final = 5
+_UPPER: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+
+
+def chain_of(document: Members) -> list[Members]:
+    """Return the objects of a document that speak of the error, the innermost first."""
+    chain = [document]
+    while len(chain) < _MAX_STEPS and (inner := _within(chain[-1])):
+        chain.append(inner)
+    chain.reverse()
+    return chain
+
+
+def _within(holder: Members) -> Members | None:
+    speaks = _has_text(holder)
+    for name in _HOLDERS:
+        if name in holder:
+            value = holder[name]
+            # A list beside a message holds the parts of what the message says of the whole.
+            if speaks and isinstance(value, list):
+                continue
+            if found := _speaking(value, _SPEAKING_WITHIN):
+                return found
+    if not speaks:
+        for name in _MAYBE_HOLDERS:
+            if name in holder and (found := _speaking(holder[name], SPEAKING)):
+                return found
+        if len(holder.raw) == 1:
+            return _speaking(next(iter(holder.raw.values())), SPEAKING | {"body", "response"})
+    return None
+
+
+def _has_text(holder: Members) -> bool:
+    """Return whether an object has a message of its own."""
+    return any(isinstance(holder.get(name), str) for name in _OWN_MESSAGE)
+
+
+def _speaking(value: object, by: frozenset[str]) -> Members | None:
+    is_listed = isinstance(value, list)
+    if isinstance(value, list):
+        value = value[0] if value else None
+    found = members(value)
+    if by.isdisjoint(found) or not any(map(found.get, by & found.keys())):
+        return None
+    # In an object of field -> messages one may be called "title".
+    held = [found[name] for name in by & found.keys()]
+    lists = ("error", "errors", "errormessages")
+    if all(isinstance(each, list) for each in held) and found.keys().isdisjoint(lists):
+        return None
+    found.is_listed = is_listed and found is not NOTHING
+    return found
+
+
+def envelope_of(
+    chain: Sequence[Members],
+    status: int,
+    *,
+    message: str | None = None,
+    code: str | None = None,
+    request_id: str | None = None,
+    details: tuple[FieldError, ...] | None = None,
+    wait: float | None = None,
+    docs: str | None = None,
+) -> Envelope:
+    """Return what the objects of a chain say; the arguments that are given take precedence."""
+    if details is None:
+        details = _details(chain)
+    message = message or message_of(chain)
+    if message is None and details:
+        said = dict.fromkeys(each.message for each in details if each.message)
+        message = text(list(said))
+    if details and message is not None:
+        # A message without a field that is the whole's already.
+        parts = {message, *message.split("; ")}
+        details = tuple(each for each in details if each.field or each.message not in parts)
+    return Envelope(
+        message,
+        code or code_of(chain, status) or _shouted(message),
+        request_id or request_id_of(chain),
+        details,
+        wait if wait is not None else wait_of(chain),
+        docs or _docs(chain),
+    )
+
+
+def _details(chain: Sequence[Members]) -> tuple[FieldError, ...]:
+    messages: tuple[FieldError, ...] = ()
+    for holder in chain:
+        found = fields_of(holder)
+        if any(each.field for each in found):
+            return found
+        messages = messages or found
+    return messages
+
+
+def message_of(chain: Iterable[Members]) -> str | None:
+    """Return the most telling text: the first sentence, else the first text at all."""
+    weak: str | None = None
+    for holder in chain:
+        for name in _MESSAGE:
+            if name not in holder:
+                continue
+            value = holder[name]
+            if isinstance(value, dict):
+                within = members(value)
+                said = next(
+                    (each for key in _MESSAGE_WITHIN if (each := string(within.get(key)))), None
+                )
+            else:
+                said = text(value)
+            if said is None or (name == "status" and not is_sentence(said)):
+                continue
+            if is_sentence(said):
+                return said
+            weak = weak or said
+    return weak
+
+
+def _shouted(message: str | None) -> str | None:
+    """Return a message that is a code, as Google has it: EMAIL_NOT_FOUND."""
+    return message if message is not None and _UPPER.fullmatch(message) else None
+
+
+def explicit_code(holder: Members, status: int) -> str | None:
+    """Return the code of a member that is there for codes.
+
+    A number gives way to a name in `status`, with which it goes (Google).
+    """
+    numeric: str | None = None
+    for name in _CODE:
+        value = holder.get(name)
+        if value is None or is_number_of(value, status):
+            continue
+        if found := as_code(value):
+            return found
+        numeric = numeric or number(value)
+    if numeric is None:
+        return None
+    named = as_code(holder.get("status"))
+    return named if named and " " not in named and not named.isdecimal() else numeric
+
+
+def code_of(chain: Sequence[Members], status: int) -> str | None:
+    """Return the word for programs, from the innermost object that has one."""
+    weak: str | None = None
+    for place, holder in enumerate(chain, 1):
+        if found := explicit_code(holder, status):
+            return found
+        found = _type_of(holder, is_within=place < len(chain) and not holder.is_listed)
+        if found:
+            return found
+        for name in _MAY_BE_CODE:
+            value = string(holder.get(name))
+            if value is None:
+                continue
+            is_word = is_token(value.strip()) and not is_phrase(value)
+            if is_word and (name != "id" or "-" not in value):
+                return value
+            if name in ("error", "err", "errortype", "name", "status", "reason"):
+                weak = weak or slug(value)
+        weak = weak or number(holder.get("errornumber")) or as_code(holder.get("number"))
+    return _code_in_details(chain) or weak
+
+
+def _code_in_details(chain: Iterable[Members]) -> str | None:
+    """Return a code that stands in an object of details."""
+    for holder in chain:
+        for each in _objects_in(holder, ("detail", "details")):
+            for name in ("errorcode", "code", "errortype"):
+                found = string(each.get(name))
+                if found and is_token(found):
+                    return found
+    return None
+
+
+def _type_of(holder: Members, *, is_within: bool) -> str | None:
+    for name in ("type", ".tag"):
+        found = as_code(holder.get(name))
+        if found and " " not in found.strip() and (is_within or is_token(found)):
+            return found
+    return None
+
+
+def request_id_of(chain: Iterable[Members]) -> str | None:
+    """Return the identifier to quote to the server's support, from the first that has one."""
+    for holder in chain:
+        for each in (holder, *_objects_in(holder, _BESIDE)):
+            for name in _REQUEST_ID:
+                if name in each:
+                    value = each[name]
+                    if found := string(value) or number(value):
+                        return found
+    return None
+
+
+def wait_of(chain: Iterable[Members]) -> float | None:
+    """Return the seconds that an object asks to wait, or None if it does not."""
+    for holder in chain:
+        for each in (holder, *_objects_in(holder, _WITH_WAIT)):
+            for names, unit in ((_WAIT, 1.0), (_WAIT_IN_MS, 0.001)):
+                for name in names:
+                    if name in each and (wait := _seconds(each[name], unit)) is not None:
+                        return wait
+    return None
+
+
+def _seconds(value: object, unit: float) -> float | None:
+    if isinstance(value, str):
+        found = seconds_of(value)
+        if found is None or not value.strip()[-1:].isdigit():
+            return found
+        return min(found * unit, LONGEST)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # Not a number, too, is not at least 0.
+    return min(value * unit, LONGEST) if value >= 0 else None
+
+
+def _docs(chain: Iterable[Members]) -> str | None:
+    for holder in chain:
+        for name in _DOCS:
+            found = string(holder.get(name))
+            if found and found.startswith(("https://", "http://")):
+                return found
+    return None
+
+
+def _objects_in(holder: Members, names: Iterable[str]) -> list[Members]:
+    found: list[Any] = [holder.get(name) for name in names]
+    return [members(each) for each in found if isinstance(each, dict)] or _NONE
+
+
+_NONE: Final[list[Members]] = []

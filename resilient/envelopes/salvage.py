@@ -1,0 +1,81 @@
+"""Complete JSON that is cut short, so that what came before the cut can be read.
+
+A server cuts a body when it fails in the middle, and we do when one is too long. Code and
+message come first as a rule. What was whole stays; of what was cut only a text that is meant
+for people is kept, with an ellipsis, since half a code or half a name is another one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from resilient.envelopes.reading import fold
+
+__all__ = ["completed"]
+
+# A text, or the mark that opens, closes or parts.
+_PART: Final = re.compile(r'"(?:[^"\\]+|\\.)*+"|[][{},:]|"', re.DOTALL)
+_SCALAR: Final = re.compile(r"\s*(?:-?[0-9][0-9.eE+-]*|true|false|null)\s*")
+_HALF_ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z|\\ud[89ab][0-9a-f]{2}\Z", re.I)
+_CLOSING: Final = {"{": "}", "[": "]"}
+# An error has no more parts before what counts, and is no deeper; a hostile body is both.
+_MAX_PARTS: Final = 20_000
+_MAX_DEPTH: Final = 60
+_MAX_CUT_TEXT: Final = 2_000
+# Members whose text is for people.
+_FOR_PEOPLE: Final = frozenset(
+    ("message", "errormessage", "errordescription", "msg", "detail", "description", "title")
+)
+
+
+def completed(said: str, decode: Callable[[str], Any]) -> Any:
+    """Return the value that a text begins with, without what was cut off; None if it has none.
+
+    Args:
+        said: The text, which begins with a bracket, a brace or a quotation mark.
+        decode: Decodes JSON, or returns None.
+    """
+    closers: list[str] = []
+    # Up to where everything is whole, and the brackets to close there.
+    whole, open_then = 0, ""
+    key: str | None = None
+    last, last_end = "", 0
+    was_colon = False
+    cut_text = ""
+    for count, part in enumerate(_PART.finditer(said)):
+        mark, start, end = part.group(), part.start(), part.end()
+        if count == _MAX_PARTS or len(closers) > _MAX_DEPTH:
+            break
+        # A number, or true, or null may stand before it.
+        ends = mark in ("}", "]", ",") and start > last_end
+        if ends and _SCALAR.fullmatch(said, last_end, start):
+            whole, open_then = start, "".join(reversed(closers))
+        if mark in _CLOSING:
+            closers.append(_CLOSING[mark])
+            whole, open_then = end, "".join(reversed(closers))
+            was_colon = False
+        elif mark in ("}", "]"):
+            if not closers or closers.pop() != mark:
+                break
+            whole, open_then = end, "".join(reversed(closers))
+        elif mark == '"':
+            if closers and was_colon and key is not None and fold(key) in _FOR_PEOPLE:
+                cut = said[start : start + _MAX_CUT_TEXT]
+                cut_text = said[:start] + _HALF_ESCAPE.sub("", cut) + '…"'
+                cut_text += "".join(reversed(closers))
+            break
+        elif mark == ":":
+            was_colon = True
+            key = last[1:-1]
+        elif mark == ",":
+            was_colon = False
+        elif not closers:
+            break
+        elif closers[-1] == "]" or was_colon:
+            whole, open_then = end, "".join(reversed(closers))
+        last, last_end = mark, end
+    if cut_text and (value := decode(cut_text)) is not None:
+        return value
+    return decode(said[:whole] + open_then) if whole else None
