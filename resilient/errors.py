@@ -5,17 +5,33 @@
     │   ├── BadRequestError               400
     │   │   └── ValidationError           400 that names the fields at fault
     │   ├── AuthenticationError           401
+    │   ├── PaymentRequiredError          402
     │   ├── PermissionDeniedError         403
     │   ├── NotFoundError                 404
+    │   │   └── GoneError                 410
+    │   ├── MethodNotAllowedError         405
     │   ├── NotAcceptableError            406
+    │   ├── RequestTimeoutError           408
     │   ├── ConflictError                 409
+    │   ├── PreconditionFailedError       412
+    │   ├── ContentTooLargeError          413
+    │   ├── UnsupportedMediaTypeError     415
     │   ├── UnprocessableEntityError      422
+    │   ├── LockedError                   423
+    │   ├── TooEarlyError                 425
     │   ├── RateLimitError                429
+    │   ├── UnavailableForLegalReasonsError  451
     │   └── ServerError                   every other 5xx
     │       ├── InternalServerError       500
+    │       ├── NotImplementedServerError  501
     │       ├── BadGatewayError           502
+    │       │   └── OriginError           520, 521, 523, 525, 526, 527, 530
     │       ├── ServiceUnavailableError   503
-    │       └── GatewayTimeoutError       504
+    │       │   └── OverloadedError       529
+    │       ├── GatewayTimeoutError       504
+    │       │   └── OriginTimeoutError    522, 524
+    │       ├── HTTPVersionNotSupportedError  505
+    │       └── InsufficientStorageError  507
     ├── ConnectionFailedError             also aiohttp.ClientConnectionError
     ├── RefusedError                      also aiohttp.ClientConnectionError
     │   ├── CircuitOpenError              a circuit is open
@@ -25,6 +41,11 @@
     ├── DeadlineExceededError             also aiohttp.ServerTimeoutError, TimeoutError
     ├── SessionClosedError                also aiohttp.ClientConnectionError, RuntimeError
     └── ConfigError                       also ValueError
+
+Names are those of RFC 9110 and of the RFCs that register the status. (401 and 403 are older
+here than that rule, and NotImplementedError is Python's.) 520 to 530 are Cloudflare's, who
+stands before a server as a gateway does: each is under the class of the gateway's error that
+it is.
 
 None of them is a `ClientOSError` or a `ServerDisconnectedError`: aiohttp answers those
 two by sending the request again on its own, unseen by whoever counts attempts.
@@ -62,27 +83,45 @@ __all__ = [
     "ConfigError",
     "ConflictError",
     "ConnectionFailedError",
+    "ContentTooLargeError",
     "DeadlineExceededError",
     "FieldError",
     "GatewayTimeoutError",
+    "GoneError",
+    "HTTPVersionNotSupportedError",
+    "InsufficientStorageError",
     "InternalServerError",
+    "LockedError",
+    "MethodNotAllowedError",
     "NotAcceptableError",
     "NotFoundError",
+    "NotImplementedServerError",
+    "OriginError",
+    "OriginTimeoutError",
+    "OverloadedError",
+    "PaymentRequiredError",
     "PermissionDeniedError",
+    "PreconditionFailedError",
     "RateLimitError",
     "RefusedError",
+    "RequestTimeoutError",
     "ResilientError",
     "ServerError",
     "ServiceUnavailableError",
     "SessionClosedError",
     "ThrottledError",
+    "TooEarlyError",
+    "UnavailableForLegalReasonsError",
     "UnprocessableEntityError",
+    "UnsupportedMediaTypeError",
     "ValidationError",
     "error_class",
 ]
 
 # How much of a server's message an exception's text shows; the attribute keeps it all.
 _SHOWN = 300
+# The same of a code or an identifier.
+_SHOWN_OF_A_NAME = 100
 
 
 class ResilientError(Exception):
@@ -161,8 +200,13 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         message: What the server said, for a person; the reason phrase where it said nothing.
         code: What the server said, for a program, or what a rule made of it; None if neither.
         request_id: The identifier to quote to the server's support, if one was sent.
-        details: The fields that were at fault.
-        retry_after: Seconds that the server asked to wait; None if it did not say.
+        details: The fields that were at fault, in the server's order, each as often as it said
+            something of it. The message of a field may be "", and so may the field of a message.
+        retry_after: Seconds that the server asked to wait, in a header or in the body (the longer
+            counts); None if it did not say.
+        docs: The address of a page about the error, if the body has one.
+        format: The name of the format that the body is in; None if it is in none of the built-in
+            ones.
         body: The body as far as it was read.
         headers: The headers of the response.
         request_info: URL (without userinfo, query and fragment) and method; no headers.
@@ -185,6 +229,8 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         request_id: str | None = None,
         details: Sequence[FieldError] = (),
         retry_after: float | None = None,
+        docs: str | None = None,
+        format: str | None = None,  # noqa: A002 (the attribute's name)
         body: bytes = b"",
     ) -> None:
         super().__init__(request_info, history, status=status, message=message, headers=headers)
@@ -193,6 +239,8 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         self.request_id = request_id
         self.details = tuple(details)
         self.retry_after = retry_after
+        self.docs = docs
+        self.format = format
         self.body = body
 
     @property
@@ -204,23 +252,28 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
     def field_errors(self) -> Mapping[str, str]:
         """The fields at fault with the remarks on each; several are joined by a semicolon.
 
+        In the server's order; "" has the remarks on no field.
+
         except resilient.ValidationError as error:
             form.show(error.field_errors)   # {"email": "Invalid email format", ...}
         """
         fields: dict[str, str] = {}
         for detail in self.details:
             said = fields.get(detail.field)
-            fields[detail.field] = f"{said}; {detail.message}" if said else detail.message
+            both = said and detail.message
+            fields[detail.field] = f"{said}; {detail.message}" if both else said or detail.message
         return fields
 
     def __str__(self) -> str:
         said = f"{self.status} {self.code}" if self.code else str(self.status)
-        context = [f"{self.request_info.method} {self.request_info.url}"]
+        context = [_one_line(f"{self.request_info.method} {self.request_info.url}")]
         if self.request_id:
-            context.append(f"request_id {_one_line(self.request_id)}")
+            context.append(f"request_id {_one_line(self.request_id, _SHOWN_OF_A_NAME)}")
         if history := self._history_in_words():
             context.append(history)
-        return f"{_one_line(said)}: {_one_line(self.message)} [{'; '.join(context)}]"
+        return (
+            f"{_one_line(said, _SHOWN_OF_A_NAME)}: {_one_line(self.message)} [{'; '.join(context)}]"
+        )
 
     def __repr__(self) -> str:
         return (
@@ -309,6 +362,70 @@ class GatewayTimeoutError(ServerError):
     """504: a gateway got no answer in time from the server behind it."""
 
 
+class PaymentRequiredError(APIError):
+    """402: payment is required; some APIs say so when a quota is used up."""
+
+
+class MethodNotAllowedError(APIError):
+    """405: the resource does not know this method."""
+
+
+class RequestTimeoutError(APIError):
+    """408: the server did not get the whole request in the time that it waits."""
+
+
+class GoneError(NotFoundError):
+    """410: what was asked for existed, and does no longer."""
+
+
+class PreconditionFailedError(APIError):
+    """412: a condition in the headers of the request does not hold."""
+
+
+class ContentTooLargeError(APIError):
+    """413: the body of the request is larger than the server takes."""
+
+
+class UnsupportedMediaTypeError(APIError):
+    """415: the body of the request is in a format that the server does not take."""
+
+
+class LockedError(APIError):
+    """423: the resource is locked."""
+
+
+class TooEarlyError(APIError):
+    """425: sent in early data of TLS, and not carried out."""
+
+
+class UnavailableForLegalReasonsError(APIError):
+    """451: a legal demand keeps the server from answering."""
+
+
+class NotImplementedServerError(ServerError):
+    """501: the server cannot do this at all; the same request can only fail again."""
+
+
+class HTTPVersionNotSupportedError(ServerError):
+    """505: the server does not speak this version of HTTP."""
+
+
+class InsufficientStorageError(ServerError):
+    """507: the server has no room to store what the request needs."""
+
+
+class OverloadedError(ServiceUnavailableError):
+    """529: overloaded, as Anthropic and others say it."""
+
+
+class OriginError(BadGatewayError):
+    """520, 521, 523, 525, 526, 527, 530: Cloudflare got no usable answer from the server."""
+
+
+class OriginTimeoutError(GatewayTimeoutError):
+    """522, 524: Cloudflare got no connection, or no answer, in time from the server."""
+
+
 _BY_STATUS: dict[int, type[APIError]] = {
     400: BadRequestError,
     401: AuthenticationError,
@@ -322,6 +439,22 @@ _BY_STATUS: dict[int, type[APIError]] = {
     502: BadGatewayError,
     503: ServiceUnavailableError,
     504: GatewayTimeoutError,
+    402: PaymentRequiredError,
+    405: MethodNotAllowedError,
+    408: RequestTimeoutError,
+    410: GoneError,
+    412: PreconditionFailedError,
+    413: ContentTooLargeError,
+    415: UnsupportedMediaTypeError,
+    423: LockedError,
+    425: TooEarlyError,
+    451: UnavailableForLegalReasonsError,
+    501: NotImplementedServerError,
+    505: HTTPVersionNotSupportedError,
+    507: InsufficientStorageError,
+    529: OverloadedError,
+    **dict.fromkeys((520, 521, 523, 525, 526, 527, 530), OriginError),
+    **dict.fromkeys((522, 524), OriginTimeoutError),
 }
 
 
@@ -576,12 +709,12 @@ def _with_history(message: str, error: ResilientError) -> str:
 
 
 def _shown(text: str | None) -> str:
-    return repr(text and _one_line(text))
+    return repr(text and _one_line(text, _SHOWN_OF_A_NAME))
 
 
-def _one_line(text: str) -> str:
+def _one_line(text: str, most: int = _SHOWN) -> str:
     """Make text of a server's safe for a log: one line, printable, of bounded length."""
-    text = " ".join(text[: _SHOWN + 1].split())
-    if len(text) > _SHOWN:
-        text = text[: _SHOWN - 1] + "…"
+    text = " ".join(text[: most + 1].split())
+    if len(text) > most:
+        text = text[: most - 1] + "…"
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

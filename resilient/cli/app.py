@@ -123,6 +123,44 @@ def explain(file: str, url: str, method: str, allow_code: bool, as_json: bool) -
         answer(rendered(report.shown(explanation)))
 
 
+@app.command()
+@click.argument("file")
+@click.option("--status", type=click.IntRange(100, 999), help="The status; 400 by default.")
+@click.option("--header", "headers", multiple=True, help='A header, as "Name: value".')
+@click.option("--format", "formats", multiple=True, help="Ask this format only.")
+@_as_json
+def parse(
+    file: str, status: int | None, headers: tuple[str, ...], formats: tuple[str, ...], as_json: bool
+) -> None:
+    """Say what would become of the error response that is saved in FILE (- for standard input).
+
+    Which format takes it, and the class, code, message, fields and request id of the error. FILE
+    holds a body, or a whole response as `curl -i` saves it.
+
+    The exit status is 2 if it cannot be read.
+    """
+    from resilient.cli.parse import report
+    from resilient.cli.parse.answer import read_answer
+
+    found = read_answer(file, status, headers, formats)
+    if as_json:
+        answer_json(report.answer_as_json(found))
+    else:
+        answer(rendered(report.answer_shown(found)))
+
+
+@app.command()
+@_as_json
+def formats(as_json: bool) -> None:
+    """List the formats of error bodies that are built in, in the order in which they are asked."""
+    from resilient.cli.parse import report
+
+    if as_json:
+        answer_json(report.formats_as_json())
+    else:
+        answer(rendered(report.formats_shown()))
+
+
 def run(command: click.Command = app, name: str = "resilient") -> int:
     """Run the command that the process was given, and return its exit status.
 

@@ -153,7 +153,7 @@ class Outcome:
         """Take in that an error was made of it."""
         # Facts that the new error does not tell.
         vars(self).update(is_own=self.is_own, never_sent=self.never_sent, stale=self.stale)
-        for fact in ("headers", "malformed", "status"):
+        for fact in ("headers", "malformed", "retry_after", "status"):
             vars(self).pop(fact, None)
         self.error = error
 
@@ -224,12 +224,18 @@ class Outcome:
 
     @cached_property
     def retry_after(self) -> float | None:
-        """Seconds that the server asks to wait, or None if it does not."""
-        if not self.headers:
-            return None
-        return parse_retry_after(
-            self.headers, now=self._clock.now(), reset_headers=self.reset_headers
-        )
+        """Seconds that the server asks to wait, or None if it does not.
+
+        If headers and body both do, the longer wait: it must never be undercut.
+        """
+        wait = None
+        if self.headers:
+            wait = parse_retry_after(
+                self.headers, now=self._clock.now(), reset_headers=self.reset_headers
+            )
+        # Of a normalised error, which knows what the body asks for.
+        told = self.error.retry_after if isinstance(self.error, APIError) else None
+        return wait if told is None or (wait is not None and wait > told) else told
 
     @cached_property
     def never_sent(self) -> bool:

@@ -18,7 +18,7 @@ from resilient.envelopes.policy import DEFAULT_REQUEST_ID_HEADERS
 from resilient.envelopes.reading import case_insensitive, header_request_id, text
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
 
-__all__ = ["parse_error"]
+__all__ = ["completed", "first_envelope", "parse_error"]
 
 
 def parse_error(
@@ -57,7 +57,27 @@ def parse_error(
         ConfigError: A name among `parsers` stands for nothing.
     """
     headers = case_insensitive(headers)
-    envelope = _first(parsers, status, headers, ErrorBody(body), on_error)
+    envelope = first_envelope(parsers, status, headers, ErrorBody(body), on_error)
+    return completed(
+        envelope or EMPTY_ENVELOPE,
+        status,
+        headers,
+        code_rules=code_rules,
+        request_id_headers=request_id_headers,
+        reason=reason,
+    )
+
+
+def completed(
+    envelope: Envelope,
+    status: int,
+    headers: Mapping[str, str],
+    *,
+    code_rules: Iterable[CodeRule],
+    request_id_headers: Iterable[str],
+    reason: str | None,
+) -> Envelope:
+    """Return an envelope with what headers, status and rules add; see `parse_error`."""
     request_id = envelope.request_id or header_request_id(headers, request_id_headers)
     if envelope.message is None or request_id is not envelope.request_id:
         message = envelope.message or text(reason) or _reason_phrase(status)
@@ -65,13 +85,14 @@ def parse_error(
     return apply_code_rules(envelope, status, code_rules)
 
 
-def _first(
+def first_envelope(
     parsers: Iterable[EnvelopeParser | str],
     status: int,
     headers: Mapping[str, str],
     body: ErrorBody,
     on_error: Callable[[EnvelopeParser, Exception], object] | None,
-) -> Envelope:
+) -> Envelope | None:
+    """Return the envelope of the first parser that does not decline, or None."""
     for parser in map(resolve_parser, parsers):
         try:
             envelope: object = parser(status, headers, body)
@@ -82,7 +103,7 @@ def _first(
         except Exception as error:
             if on_error is not None:
                 on_error(parser, error)
-    return EMPTY_ENVELOPE
+    return None
 
 
 def _reason_phrase(status: int) -> str:

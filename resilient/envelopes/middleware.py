@@ -11,10 +11,11 @@ from multidict import CIMultiDict, MultiMapping
 
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.attempt import run_attempt
-from resilient.core.call import Call, tell_attempts
+from resilient.core.call import Call, current, tell_attempts
 from resilient.core.outcome import Outcome
-from resilient.envelopes.chain import parse_error
-from resilient.envelopes.envelope import EnvelopeParser
+from resilient.envelopes.chain import completed, first_envelope, parse_error
+from resilient.envelopes.content import ErrorBody
+from resilient.envelopes.envelope import Envelope, EnvelopeParser
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.envelopes.resolve import resolve_parser
 from resilient.errors import (
@@ -30,10 +31,10 @@ from resilient.support.validation import instance, validated
 from resilient.telemetry.emitter import Emitter
 from resilient.wire.bodies import stop_upload
 from resilient.wire.cookies import keep_cookies
-from resilient.wire.reading import read_within
+from resilient.wire.reading import peek, read_within
 from resilient.wire.requests import is_handshake
 
-__all__ = ["NormalizeErrors"]
+__all__ = ["NormalizeErrors", "error_kind"]
 
 _STANDARD: Final = ErrorPolicy()
 
@@ -48,6 +49,9 @@ class NormalizeErrors(LoopBound):
     called `raise_for_status`) is typed too, and kept as the cause. A parser that raises is passed
     over, and the logger `resilient` says so, once.
 
+    With `success_parsers` in the policy, an error in an answer of success is raised too, as an
+    `APIError` of its status; any other such answer stays readable.
+
     The opening of a WebSocket is left to aiohttp, and so is everything under
     `override(raise_errors=False)`.
 
@@ -60,7 +64,7 @@ class NormalizeErrors(LoopBound):
         APIError: The subclass for the status; `ValidationError` for a 400 that names fields.
     """
 
-    __slots__ = ("_emitter", "_parsers", "policy", "reset_headers")
+    __slots__ = ("_emitter", "_parsers", "_success_parsers", "policy", "reset_headers")
 
     def __init__(
         self,
@@ -74,22 +78,23 @@ class NormalizeErrors(LoopBound):
         self._emitter = Emitter()
         self.reset_headers = tuple(reset_headers)
         self._parsers = tuple(map(resolve_parser, policy.parsers))
+        self._success_parsers = tuple(map(resolve_parser, policy.success_parsers))
 
     def claim(self) -> None:
         """Serve any event loop: nothing is kept here."""
 
     def describe(self) -> str:
         """Return its settings in words."""
-        names = (
-            each if isinstance(each, str) else getattr(each, "__name__", type(each).__name__)
-            for each in self.policy.parsers
-        )
-        return f"parsers {', '.join(names)}"
+        words = f"parsers {_names(self.policy.parsers)}"
+        if self.policy.success_parsers:
+            words += f", of successes {_names(self.policy.success_parsers)}"
+        return words
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Hand over a response that is no error."""
+        handler = self.reading(handler)
         return run_attempt(request, handler, self, None, self, None, self.reset_headers)
 
     def wants(self, call: Call, request: ClientRequest, status: int) -> bool:
@@ -142,7 +147,6 @@ class NormalizeErrors(LoopBound):
         *,
         reason: str | None = None,
     ) -> APIError:
-        request = outcome.request
         envelope = parse_error(
             status,
             headers,
@@ -153,20 +157,106 @@ class NormalizeErrors(LoopBound):
             reason=reason,
             on_error=self._complain,
         )
-        kind = error_class(status)
-        if kind is BadRequestError and (envelope.details or envelope.code == "validation_error"):
-            kind = ValidationError
-        return kind(
-            public_request_info(public_url(request.url), request.method),
-            status=status,
-            message=envelope.message or "",
-            headers=headers,
-            code=envelope.code,
-            request_id=envelope.request_id,
-            details=envelope.details,
-            retry_after=outcome.retry_after,
-            body=body,
+        return _made(outcome.request, status, headers, body, envelope, outcome.retry_after)
+
+    # -- errors in an answer of success
+
+    def reading(self, handler: ClientHandlerType) -> ClientHandlerType:
+        """Return a handler that raises the errors which stand in answers of success.
+
+        The same handler, if the policy has no `success_parsers`.
+        """
+        if not self._success_parsers:
+            return handler
+
+        async def read(request: ClientRequest) -> ClientResponse:
+            response = await handler(request)
+            call = current.get()
+            is_asked = call is None or call.override.raise_errors is not False
+            if is_asked and self._may_hold_error(response) and not is_handshake(request):
+                await self._raise_for_content(request, response, call)
+            return response
+
+        return read
+
+    def _may_hold_error(self, response: ClientResponse) -> bool:
+        if response.status >= 400 or response.status in self.policy.ignore:
+            return False
+        return 0 < (response.content_length or 0) <= self.policy.max_body
+
+    async def _raise_for_content(
+        self, request: ClientRequest, response: ClientResponse, call: Call | None
+    ) -> None:
+        policy = self.policy
+        seconds = policy.read_timeout
+        if call is not None and call.deadline is not None:
+            seconds = min(seconds, (call.deadline - self.clock.time()) / 2)
+        body = await peek(response, self.clock, limit=policy.max_body, seconds=seconds)
+        status, headers = response.status, response.headers
+        if not body:
+            return
+        parsers = self._success_parsers
+        found = first_envelope(parsers, status, headers, ErrorBody(body), self._complain)
+        if found is None:
+            return
+        envelope = completed(
+            found,
+            status,
+            headers,
+            code_rules=policy.code_rules,
+            request_id_headers=policy.request_id_headers,
+            reason=response.reason,
         )
+        # aiohttp's session will see no response.
+        keep_cookies(request, response)
+        response.release()
+        await stop_upload(request, self.clock)
+        error = _made(request, status, headers, body, envelope, None)
+        if call is not None:
+            tell_attempts(error, call)
+        raise error
 
     def _complain(self, parser: EnvelopeParser, error: Exception) -> None:
         self._emitter.complain("parser", parser, error)
+
+
+def _names(parsers: Iterable[EnvelopeParser | str]) -> str:
+    return ", ".join(
+        each if isinstance(each, str) else getattr(each, "__name__", type(each).__name__)
+        for each in parsers
+    )
+
+
+def _made(
+    request: ClientRequest,
+    status: int,
+    headers: MultiMapping[str],
+    body: bytes,
+    envelope: Envelope,
+    retry_after: float | None,
+) -> APIError:
+    """Make the error of the class for a status."""
+    waits = (retry_after, envelope.retry_after)
+    return error_kind(status, envelope)(
+        public_request_info(public_url(request.url), request.method),
+        status=status,
+        message=envelope.message or "",
+        headers=headers,
+        code=envelope.code,
+        request_id=envelope.request_id,
+        details=envelope.details,
+        retry_after=max((wait for wait in waits if wait is not None), default=None),
+        docs=envelope.docs,
+        format=envelope.format,
+        body=body,
+    )
+
+
+def error_kind(status: int, envelope: Envelope) -> type[APIError]:
+    """Return the class of the error for a status and an envelope."""
+    kind = error_class(status)
+    # The code is Mavio's, which documents it so.
+    names_fields = any(each.field for each in envelope.details)
+    if kind is BadRequestError and (names_fields or envelope.code == "validation_error"):
+        return ValidationError
+    return kind

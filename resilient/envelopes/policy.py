@@ -67,7 +67,8 @@ def _can_be_resolved(instance: object, attribute: Attribute[Any], value: Any) ->
     each(object, "a list of parsers or their names")(instance, attribute, value)
     for parser in value:
         if parser not in BUILT_IN_NAMES and not is_plain_function(resolve_parser(parser)):
-            raise ConfigError.of("ErrorPolicy.parsers", parser, "plain (not async) functions")
+            where = f"ErrorPolicy.{attribute.name}"
+            raise ConfigError.of(where, parser, "plain (not async) functions")
 
 
 @frozen(kw_only=True)
@@ -80,6 +81,15 @@ class ErrorPolicy:
             be asked for by its name). An installed package adds a name by an entry point in the
             group "resilient.envelopes", and "package.module:name" names any other. A parser of
             one's own stands before "any": [read_acme, "any"].
+        success_parsers: Parsers, or their names, for errors in an answer of success, such as
+            "graphql", "slack", "telegram" or "jsonrpc"; none by default. Each response below 400
+            whose declared length is no more than `max_body` is read before it is handed over,
+            within `read_timeout`; longer ones, and those without a declared length, are handed
+            over unread. If one of the parsers does not decline, an `APIError` of that status is
+            raised, with the code, and with all that came in its `body` (GraphQL may send data
+            beside errors). A retry repeats it only by its code (`RetryPolicy.codes`) or class,
+            and a POST only if that is allowed for any POST; for the breaker the server is well.
+            Else the response can be read as if nobody had looked at it.
         code_rules: Rules that give errors a code by status and message; none by default.
         request_id_headers: Response headers that may hold the request_id, the likeliest
             first; by default X-Request-Id and others of its kind, CF-Ray last.
@@ -97,6 +107,9 @@ class ErrorPolicy:
         default=DEFAULT_PARSERS,
         converter=_parsers,
         validator=_can_be_resolved,
+    )
+    success_parsers: tuple[EnvelopeParser | str, ...] = field(
+        default=(), converter=_parsers, validator=_can_be_resolved
     )
     code_rules: tuple[CodeRule, ...] = field(
         default=(), converter=as_tuple, validator=each(CodeRule, "CodeRule values")

@@ -3,6 +3,7 @@
     retry-after-ms, x-ms-retry-after-ms   milliseconds, as Azure and OpenAI send them
     Retry-After   120                             delay-seconds, RFC 9110 10.2.3
                   0.5                             not in the RFC, but sent
+                  30s, 1m30s                      the same, as Go writes a duration
                   120, 60                         two fields that a proxy merged
                   1,000                           no number: a thousands separator
                   Sun, 06 Nov 1994 08:49:37 GMT   IMF-fixdate, RFC 9110 5.6.7
@@ -10,7 +11,8 @@
                   Sun Nov  6 08:49:37 1994        asctime
                   1994-11-06T08:49:37Z            RFC 3339; not in RFC 9110, but sent
     X-RateLimit-Reset and the like        as configured: each service has its own meaning;
-                                          only if its X-RateLimit-Remaining is not positive
+                                          only if its X-RateLimit-Remaining is not positive;
+                                          seconds may be a duration: 6m0s, 250ms (OpenAI)
     RateLimit     "policy";r=0;t=8                draft-ietf-httpapi-ratelimit-headers
 
 The first of these that holds something valid decides; of repeated fields the largest value
@@ -34,12 +36,10 @@ from typing import Any, Literal
 from attrs import field, frozen
 from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
+from resilient.support.duration import LONGEST, seconds_of
 from resilient.support.validation import Seconds, check, optional
 
 __all__ = ["ResetHeader", "parse_retry_after"]
-
-# RFC 9111 1.2.2: the value to take an overflowing delta-seconds for.
-_LONGEST = float(2**31)
 
 # Patterns are compiled by the first who needs them, as `re` keeps what it has compiled.
 
@@ -83,8 +83,8 @@ class ResetHeader:
 
     Attributes:
         name: The name of the header, in any case.
-        form: "seconds" if it holds the seconds to wait, "timestamp" if it holds the UNIX time
-            of the reset, in seconds too.
+        form: "seconds" if it holds the seconds to wait, as a number or as a duration with units
+            ("6m0s"); "timestamp" if it holds the UNIX time of the reset, in seconds too.
         limit: Seconds, 300 by default. A value that is further off, in the past or in the
             future, is passed over: as a rule such a header means something else than it was
             configured for.
@@ -144,7 +144,7 @@ def parse_retry_after(
         or _resets(headers, reset_headers, now)
         or _rate_limits(headers)
     )
-    return min(max(waits), _LONGEST) if waits else None
+    return min(max(waits), LONGEST) if waits else None
 
 
 def _milliseconds(headers: MultiMapping[str], name: str) -> list[float]:
@@ -154,7 +154,7 @@ def _milliseconds(headers: MultiMapping[str], name: str) -> list[float]:
 def _seconds_and_dates(headers: MultiMapping[str], now: datetime | None) -> list[float]:
     waits: list[float] = []
     for text in _texts(headers, "Retry-After"):
-        if numbers := _numbers(text):
+        if numbers := _numbers(text) or _duration(text):
             waits += numbers
         else:
             reference = _reference(headers, now)
@@ -169,7 +169,10 @@ def _resets(
     for header in reset_headers:
         if _remains(headers, header):
             continue
-        waits = [number for text in _texts(headers, header.name) for number in _numbers(text)]
+        texts = _texts(headers, header.name)
+        waits = [number for text in texts for number in _numbers(text)]
+        if not waits and header.form == "seconds":
+            waits = [number for text in texts for number in _duration(text)]
         if waits and header.form == "timestamp":
             reference = _reference(headers, now).timestamp()
             waits = [timestamp - reference for timestamp in waits]
@@ -214,6 +217,12 @@ def _numbers(text: str) -> list[float]:
     if re.fullmatch(_SEPARATED, text) or not re.fullmatch(_NUMBERS, text):
         return []
     return [float(part) for part in text.split(",")]
+
+
+def _duration(text: str) -> list[float]:
+    """Return the seconds of a duration with its units, if it is one."""
+    seconds = seconds_of(text) if text[-1:].isalpha() else None
+    return [] if seconds is None else [seconds]
 
 
 def _reference(headers: MultiMapping[str], now: datetime | None) -> datetime:

@@ -66,6 +66,10 @@ def _run(middlewares: list[Any]) -> ClientMiddlewareType:
     (timeout,) = by_role.get("timeout", (None,))
     asked = (getattr(each, "reset_headers", ()) for each in (*guards, errors))
     reset_headers = next(filter(None, asked), ())
+    if errors is not None and errors.policy.success_parsers:
+        return lambda request, handler: run_attempt(
+            request, errors.reading(handler), bound, guard, errors, timeout, reset_headers
+        )
     return lambda request, handler: run_attempt(
         request, handler, bound, guard, errors, timeout, reset_headers
     )

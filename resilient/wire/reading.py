@@ -16,7 +16,7 @@ from resilient.clock import Clock
 from resilient.support.timers import limit_at
 from resilient.wire.cookies import keep_cookies
 
-__all__ = ["DRAIN_SECONDS", "discard", "read_ahead", "read_within"]
+__all__ = ["DRAIN_SECONDS", "discard", "peek", "read_ahead", "read_within"]
 
 # What may be read of a response that nobody wants, to give its connection back: bytes, seconds.
 _DRAIN_LIMIT: Final = 65_536
@@ -103,6 +103,39 @@ async def read_ahead(response: ClientResponse, limit: int) -> bool:
         raise
     _put_back(content, b"".join(parts))
     return complete and sum(map(len, parts)) <= limit
+
+
+async def peek(
+    response: ClientResponse, clock: Clock, *, limit: int, seconds: float
+) -> bytes | None:
+    """Read a body within bounds of bytes and time, and leave it to be read again.
+
+    The response is what it was, whatever was read: its `read`, `content` and `iter_*` give it
+    all. A body that fails meanwhile fails in the same way when its reader reads it.
+
+    Args:
+        response: The response.
+        clock: The source of time.
+        limit: Bytes, as they come out of the decoder.
+        seconds: How long it may take.
+
+    Returns:
+        The body; None if it is longer than that, does not come in time or fails.
+    """
+    content: Any = response.content
+    parts: list[bytes] = []
+    complete = False
+    try:
+        with limit_at(clock, clock.time() + seconds):
+            complete = await _read(content, limit + 1, parts)
+    except Exception:
+        complete = False
+    except BaseException:
+        response.close()
+        raise
+    body = b"".join(parts)
+    _put_back(content, body)
+    return body if complete and len(body) <= limit else None
 
 
 async def discard(request: ClientRequest, response: ClientResponse, clock: Clock) -> None:

@@ -41,10 +41,10 @@ def read_google(status: int, headers: Mapping[str, str], document: Members) -> E
     if not kinds and legacy is None and not (error and named in _GRPC):
         return None
     reason = string(kinds.get("ErrorInfo", {}).get("reason"))
-    code = legacy if legacy in THROTTLING_CODES["google"].codes else None
-    code = (
-        code or (named if is_token(named) or named in _GRPC else None) or reason or legacy or None
-    )
+    if legacy not in THROTTLING_CODES["google"].codes and (is_token(named) or named in _GRPC):
+        code: str | None = named
+    else:
+        code = legacy or reason
     links = kinds.get("Help", {}).get("links")
     link = members(links[0]) if isinstance(links, list) and links else {}
     delay = string(kinds.get("RetryInfo", {}).get("retryDelay"))

@@ -24,7 +24,8 @@ def read_graphql(status: int, headers: Mapping[str, str], document: Members) -> 
         return None
     first = members(errors[0])
     # A list of errors beside data is GraphQL's, unless it is that of an envelope of one's own.
-    beside_data = "data" in document and "message" not in document and "code" not in first
+    is_alone = "message" not in document and "code" not in first
+    beside_data = is_alone and ("data" in document or status < 400)
     is_its_own = isinstance(first.get("extensions"), dict) or "locations" in first
     if string(first.get("message")) is None or not (is_its_own or beside_data):
         return None

@@ -1,0 +1,1 @@
+"""Run `resilient parse` and `resilient formats`: what would become of an answer, and by what."""
