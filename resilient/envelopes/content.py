@@ -13,7 +13,7 @@ all of them:
     behind or before a warning    <br /><b>Warning</b>: ... {"error": ...}
     cut short                     {"error": {"code": "x", "mess
 
-Of several documents the first that says anything of an error counts. No more than 1 MiB of a
+Of several documents the first that says anything of an error counts. No more than 256 KiB of a
 body is looked at; what is behind counts as cut off.
 """
 
@@ -33,7 +33,7 @@ __all__ = ["Content", "ErrorBody", "Kind", "content_of", "json_object"]
 
 Kind = Literal["object", "list", "xml", "html", "text", "nothing"]
 
-_MOST: Final = 1_048_576
+_MOST: Final = 262_144
 # Of a body that holds several documents, or one somewhere within: how many places are tried.
 _MAX_DOCUMENTS: Final = 20
 
@@ -109,7 +109,7 @@ def _content(body: bytes) -> Content:
         return NO_CONTENT
     head = body[:_MOST]
     if body[start] in _JSON_VALUE:
-        said = head.decode(json.detect_encoding(head[:4]), "replace").lstrip("\ufeff \t\r\n\0")
+        said = head.decode(json.detect_encoding(head), "replace").lstrip("\ufeff \t\r\n\0")
         return _of_json(said) or NO_CONTENT
     decoded = _decoded(head)
     if decoded is None:

@@ -131,7 +131,7 @@ def field_errors(value: object, *, free: bool = False) -> tuple[FieldError, ...]
     """
     finder = _Finder(free)
     found = finder.of_list(value) if isinstance(value, list) else finder.of_object(value)
-    return tuple(islice(dict.fromkeys(found), MAX_DETAILS))
+    return tuple(islice(found, MAX_DETAILS))
 
 
 def bare_fields(document: object) -> tuple[FieldError, ...]:

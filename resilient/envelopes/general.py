@@ -108,6 +108,7 @@ _MAYBE_HOLDERS: Final = (
     *("meta", "status", "response", "result", "results", "data", "body", "json", "detail"),
     *("message", "embedded", "messages"),
 )
+_ALL_HOLDERS: Final = frozenset((*_HOLDERS, *_MAYBE_HOLDERS))
 _MAX_STEPS: Final = 5
 _UPPER: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 
@@ -122,6 +123,8 @@ def chain_of(document: Members) -> list[Members]:
 
 
 def _within(holder: Members) -> Members | None:
+    if _ALL_HOLDERS.isdisjoint(holder) and len(holder.raw) != 1:
+        return None
     speaks = _has_text(holder)
     for name in _HOLDERS:
         if name in holder:

@@ -94,10 +94,16 @@ def members(value: object) -> Members:
     if not isinstance(value, dict) or not value:
         return NOTHING
     found = Members(value)
-    for name, held in islice(value.items(), _MAX_MEMBERS):
-        if (folded := fold(name)) not in found or folded == name:
+    for name, held in value.items() if len(value) <= _MAX_MEMBERS else _first_of(value):
+        if name.islower() and name.isalpha():
+            found[name] = held
+        elif (folded := fold(name)) not in found or folded == name:
             found[folded] = held
     return found
+
+
+def _first_of(value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    return islice(value.items(), _MAX_MEMBERS)
 
 
 NOTHING: Final = Members({})

@@ -21,7 +21,7 @@ _SCALAR: Final = re.compile(r"\s*(?:-?[0-9][0-9.eE+-]*|true|false|null)\s*")
 _HALF_ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z|\\ud[89ab][0-9a-f]{2}\Z", re.I)
 _CLOSING: Final = {"{": "}", "[": "]"}
 # An error has no more parts before what counts, and is no deeper; a hostile body is both.
-_MAX_PARTS: Final = 20_000
+_MAX_PARTS: Final = 5_000
 _MAX_DEPTH: Final = 60
 _MAX_CUT_TEXT: Final = 2_000
 # Members whose text is for people.
@@ -37,7 +37,7 @@ def completed(said: str, decode: Callable[[str], Any]) -> Any:
         said: The text, which begins with a bracket, a brace or a quotation mark.
         decode: Decodes JSON, or returns None.
     """
-    closers: list[str] = []
+    closers = ""
     # Up to where everything is whole, and the brackets to close there.
     whole, open_then = 0, ""
     key: str | None = None
@@ -51,20 +51,21 @@ def completed(said: str, decode: Callable[[str], Any]) -> Any:
         # A number, or true, or null may stand before it.
         ends = mark in ("}", "]", ",") and start > last_end
         if ends and _SCALAR.fullmatch(said, last_end, start):
-            whole, open_then = start, "".join(reversed(closers))
+            whole, open_then = start, closers
         if mark in _CLOSING:
-            closers.append(_CLOSING[mark])
-            whole, open_then = end, "".join(reversed(closers))
+            closers = _CLOSING[mark] + closers
+            whole, open_then = end, closers
             was_colon = False
         elif mark in ("}", "]"):
-            if not closers or closers.pop() != mark:
+            if closers[:1] != mark:
                 break
-            whole, open_then = end, "".join(reversed(closers))
+            closers = closers[1:]
+            whole, open_then = end, closers
         elif mark == '"':
             if closers and was_colon and key is not None and fold(key) in _FOR_PEOPLE:
                 cut = said[start : start + _MAX_CUT_TEXT]
                 cut_text = said[:start] + _HALF_ESCAPE.sub("", cut) + '…"'
-                cut_text += "".join(reversed(closers))
+                cut_text += closers
             break
         elif mark == ":":
             was_colon = True
@@ -73,8 +74,8 @@ def completed(said: str, decode: Callable[[str], Any]) -> Any:
             was_colon = False
         elif not closers:
             break
-        elif closers[-1] == "]" or was_colon:
-            whole, open_then = end, "".join(reversed(closers))
+        elif closers[0] == "]" or was_colon:
+            whole, open_then = end, closers
         last, last_end = mark, end
     if cut_text and (value := decode(cut_text)) is not None:
         return value

@@ -52,7 +52,7 @@ class Format:
         read: Reads the content of a body in it, or declines.
         shape: The look of such a body, in one line.
         source: The address of the document that describes it.
-        names: Folded names of members, of which a body has one at least; any body if empty.
+        names: Folded names of members, of which a body has one at least; None for any body.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Format:
     read: Read
     shape: str
     source: str
-    names: frozenset[str] = frozenset()
+    names: frozenset[str] | None = None
 
     def __call__(self, status: int, headers: Mapping[str, str], body: bytes, /) -> Envelope | None:
         """Return the envelope of a body in this format, or None to decline."""
@@ -241,6 +241,8 @@ _OF_KIND: Final[Mapping[Kind, tuple[Format, ...]]] = {
     kind: tuple(each for each in FORMATS if each.kind == kind)
     for kind in ("object", "list", "xml", "html", "text", "nothing")
 }
+# Looked for once in each document, so that the formats look at few names.
+_NAMES: Final = frozenset().union(*(each.names or () for each in FORMATS))
 _CHALLENGE: Final = FORMATS[-1]
 _BY_NAME: Final = {each.name: each for each in FORMATS}
 parse_problem: Final = _BY_NAME["problem"]
@@ -256,8 +258,9 @@ def parse_any(status: int, headers: Mapping[str, str], body: bytes, /) -> Envelo
     kind, value = content_of(body)
     envelope = None
     if kind == "object":
+        present = _NAMES.intersection(value)
         for each in _OF_KIND["object"]:
-            if not each.names or not each.names.isdisjoint(value):
+            if each.names is None or not each.names.isdisjoint(present):
                 envelope = each.of_content(status, headers, value)
                 if envelope is not None:
                     break
