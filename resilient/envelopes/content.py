@@ -94,7 +94,8 @@ def json_object(body: bytes) -> dict[str, Any] | None:
 
     UTF-8, UTF-16 and UTF-32 are understood, with a byte order mark or without; bytes that
     are not text become U+FFFD, and raw control characters in strings are accepted.
-    Integers of more than a hundred digits stay strings of digits. Of members with the same
+    Where an integer has more digits than `int` takes (4300), those of more than a hundred stay
+    strings of digits. Of members with the same
     name the last counts. Of an object that is cut short the whole values are there, and a
     text that is cut ends with an ellipsis. An object is found behind a guard or a warning, in a
     text, in a line, an event or a call too. Never raises.
@@ -176,8 +177,13 @@ def _decode(said: str) -> tuple[Any, str]:
     """Return the JSON at the beginning of a text, and what follows; None if it is none."""
     try:
         value, end = _DECODER.raw_decode(said)
-    except (ValueError, RecursionError):
+    except (json.JSONDecodeError, RecursionError):
         return None, ""
+    except ValueError:  # an integer of more digits than `int` takes
+        try:
+            value, end = _CAREFUL_DECODER.raw_decode(said)
+        except (ValueError, RecursionError):
+            return None, ""
     return value, said[end:].strip(" \t\r\n\0;")
 
 
@@ -237,4 +243,6 @@ def _integer(digits: str) -> int | str:
     return int(digits) if len(digits) <= _MAX_DIGITS else digits
 
 
-_DECODER: Final = json.JSONDecoder(parse_int=_integer, strict=False)
+_DECODER: Final = json.JSONDecoder(strict=False)
+# It calls for each integer, which is slow.
+_CAREFUL_DECODER: Final = json.JSONDecoder(parse_int=_integer, strict=False)

@@ -17,12 +17,12 @@ something of the error, and names no field. Where a member is named for errors (
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import unquote
 
-from resilient.envelopes.reading import Members, members, string, text
+from resilient.envelopes.reading import Members, members, named, ranked, string, text
 from resilient.errors import FieldError
 
 __all__ = ["MAX_DETAILS", "bare_fields", "field_errors", "fields_of", "joined_messages"]
@@ -32,13 +32,13 @@ MAX_DETAILS: Final = 100
 
 # Members that hold a list or an object of the fields at fault, the likeliest first. Those that
 # are named for errors, and those that may hold anything.
-_NAMED: Final = (
+_NAMED: Final = ranked(
     *("fielderrors", "fieldviolations", "invalidparams", "invalidparameters", "invalidfields"),
     *("validationerrors", "validationmessages", "violations", "modelstate", "fieldlist"),
     *("suberrors", "errors", "issues", "fields", "inner", "formerrors", "inputerrors"),
     "error",
 )
-_FREE: Final = (
+_FREE: Final = ranked(
     *("details", "detail", "extra", "validation", "causes", "errorcauses", "cause", "elements"),
     *("errordetails", "contextinfo", "messages", "message"),
 )
@@ -62,14 +62,20 @@ _PLACE: Final = ("loc", "location", "target", "subject")
 _CERTAIN: Final = frozenset(
     (*_FIELD[:14], *_POINTER, "loc", "propertyref", "in", "fields", "source")
 ) - {"path"}
-_MESSAGE: Final = (
+_MESSAGE: Final = ranked(
     *("message", "msg", "detail", "description", "errormessage", "errordescription", "issue"),
     *("reason", "title", "text", "constraints", "defaultmessage", "messages", "errorsummary"),
     *("errormsg", "error", "err", "summary", "shortmessage", "longmessage", "code", "errorcode"),
     *("type",),
 )
+_WORDS: Final = ranked(*list(_MESSAGE)[:-3])
 # Those that only an item has, which is an object about one error.
-_OF_AN_ITEM: Final = frozenset(_MESSAGE[:15]) - {"title", "reason", "detail", "messages", "text"}
+_OF_AN_ITEM: Final = frozenset(
+    (
+        *("message", "msg", "description", "errormessage", "errordescription", "issue"),
+        *("constraints", "defaultmessage", "errorsummary"),
+    )
+)
 # What an object about an error has, too: never a field, if it holds a word.
 _ABOUT: Final = frozenset(
     (
@@ -94,8 +100,8 @@ def fields_of(document: Members) -> tuple[FieldError, ...]:
     """
     messages: tuple[FieldError, ...] = ()
     for names, free in ((_NAMED, False), (_FREE, True)):
-        for name in names:
-            value = document.get(name)
+        for name in named(document, names):
+            value = document[name]
             if isinstance(value, list) and name in _MESSAGES and string(value[0] if value else 0):
                 continue  # texts that are the message
             if name == "fields" and isinstance(value, list) and string(value[0] if value else 0):
@@ -218,7 +224,7 @@ class _Finder:
                 yield from self.of_object(within, path, depth + 1)
         if "@type" in item:
             return
-        said = _messages_of(known, names=_MESSAGE if fields else _MESSAGE[:-3])
+        said = _messages_of(known, names=_MESSAGE if fields else _WORDS)
         if not fields:
             if nested and self._left < before:
                 return
@@ -322,11 +328,9 @@ def _under(parent: str, field: str) -> str:
     return f"{parent}.{field}"[:_MAX_PATH] if parent and field else field or parent
 
 
-def _messages_of(item: Members, names: tuple[str, ...] = _MESSAGE) -> list[str]:
-    for name in names:
-        said = item.get(name)
-        if said is None:
-            continue
+def _messages_of(item: Members, names: Mapping[str, int] = _MESSAGE) -> list[str]:
+    for name in named(item, names):
+        said = item[name]
         if isinstance(said, dict):
             if name == "constraints":
                 said = list(said.values())

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from resilient.envelopes.envelope import Envelope
 from resilient.envelopes.fields import fields_of
@@ -28,7 +28,9 @@ from resilient.envelopes.reading import (
     is_sentence,
     is_token,
     members,
+    named,
     number,
+    ranked,
     slug,
     string,
     text,
@@ -47,7 +49,7 @@ __all__ = [
     "wait_of",
 ]
 
-_MESSAGE: Final = (
+_MESSAGE: Final = ranked(
     *("message", "errormessage", "errordescription", "msg", "errormsg", "retmsg", "detail"),
     *("detailmessage", "description", "errordetail", "errorsummary", "faultstring"),
     *("statusmessage", "statusdescription", "errortext", "text", "usermessage", "title"),
@@ -58,29 +60,34 @@ _MESSAGE: Final = (
 )
 _MESSAGE_WITHIN: Final = ("message", "value", "text", "detail", "description", "msg", "title")
 # Members that are there for codes.
-_CODE: Final = (
+_CODE: Final = ranked(
     *("code", "errorcode", "errcode", "serviceerrorcode", "faultcode", "messagecode", "messageid"),
     *("errorkey", "internalcode", "apicode", "resultcode", "retcode", "subcode", "ecode"),
 )
 # Members that may hold one among other things.
-_MAY_BE_CODE: Final = (
+_MAY_BE_CODE: Final = ranked(
     *("errortype", "exceptiontype", "error", "err", "status", "reason", "name", "errorname"),
     *("category", "exception", "key", "id", "errorid", "result", "kind"),
 )
-_REQUEST_ID: Final = (
+_REQUEST_ID: Final = ranked(
     *("requestid", "reqid", "xrequestid", "debugid", "traceid", "correlationid", "pspreference"),
     *("fbtraceid", "trackingid", "logid", "activityid", "rayid", "incidentid", "transactionid"),
     *("operationid", "supportid", "referenceid", "errorid", "eventid", "clientrequestid"),
     *("requestuid", "requestuuid", "traceidentifier", "phrase"),
 )
-_BESIDE: Final = ("meta", "metadata", "innererror", "extensions", "requestinfo", "context", "data")
-_WAIT: Final = (
+_BESIDE: Final = frozenset(
+    ("meta", "metadata", "innererror", "extensions", "requestinfo", "context", "data")
+)
+_WAIT: Final = ranked(
     *("retryafter", "retryafterseconds", "retryaftersecs", "retryaftersec", "retrydelay"),
     *("retryin", "retryinseconds", "waitseconds", "secondstowait", "retryafterduration"),
 )
-_WAIT_IN_MS: Final = ("retryafterms", "retryaftermillis", "retryaftermilliseconds", "retryinms")
-_WITH_WAIT: Final = ("parameters", "details", "metadata", "extensions", "meta", "data")
-_DOCS: Final = (
+_WAIT_IN_MS: Final = ranked(
+    "retryafterms", "retryaftermillis", "retryaftermilliseconds", "retryinms"
+)
+_WITH_WAIT: Final = frozenset(("parameters", "details", "metadata", "extensions", "meta", "data"))
+_DETAIL: Final = frozenset(("detail", "details"))
+_DOCS: Final = ranked(
     *("documentationurl", "docurl", "docsurl", "docs", "moreinfo", "helpurl", "helplink", "help"),
     *("erroruri", "errorlink", "documentation", "infourl", "url", "link", "href", "recommend"),
 )
@@ -145,7 +152,7 @@ def _within(holder: Members) -> Members | None:
 
 def _has_text(holder: Members) -> bool:
     """Return whether an object has a message of its own."""
-    return any(isinstance(holder.get(name), str) for name in _OWN_MESSAGE)
+    return any(isinstance(holder[name], str) for name in _OWN_MESSAGE & holder.keys())
 
 
 def _speaking(value: object, by: frozenset[str]) -> Members | None:
@@ -210,9 +217,7 @@ def message_of(chain: Iterable[Members]) -> str | None:
     """Return the most telling text: the first sentence, else the first text at all."""
     weak: str | None = None
     for holder in chain:
-        for name in _MESSAGE:
-            if name not in holder:
-                continue
+        for name in named(holder, _MESSAGE):
             value = holder[name]
             if isinstance(value, dict):
                 within = members(value)
@@ -240,8 +245,8 @@ def explicit_code(holder: Members, status: int) -> str | None:
     A number gives way to a name in `status`, with which it goes (Google).
     """
     numeric: str | None = None
-    for name in _CODE:
-        value = holder.get(name)
+    for name in named(holder, _CODE):
+        value = holder[name]
         if value is None or is_number_of(value, status):
             continue
         if found := as_code(value):
@@ -249,8 +254,8 @@ def explicit_code(holder: Members, status: int) -> str | None:
         numeric = numeric or number(value)
     if numeric is None:
         return None
-    named = as_code(holder.get("status"))
-    return named if named and " " not in named and not named.isdecimal() else numeric
+    said = as_code(holder.get("status"))
+    return said if said and " " not in said and not said.isdecimal() else numeric
 
 
 def code_of(chain: Sequence[Members], status: int) -> str | None:
@@ -262,8 +267,8 @@ def code_of(chain: Sequence[Members], status: int) -> str | None:
         found = _type_of(holder, is_within=place < len(chain) and not holder.is_listed)
         if found:
             return found
-        for name in _MAY_BE_CODE:
-            value = string(holder.get(name))
+        for name in named(holder, _MAY_BE_CODE):
+            value = string(holder[name])
             if value is None:
                 continue
             is_word = is_token(value.strip()) and not is_phrase(value)
@@ -278,7 +283,7 @@ def code_of(chain: Sequence[Members], status: int) -> str | None:
 def _code_in_details(chain: Iterable[Members]) -> str | None:
     """Return a code that stands in an object of details."""
     for holder in chain:
-        for each in _objects_in(holder, ("detail", "details")):
+        for each in _objects_in(holder, _DETAIL):
             for name in ("errorcode", "code", "errortype"):
                 found = string(each.get(name))
                 if found and is_token(found):
@@ -298,11 +303,10 @@ def request_id_of(chain: Iterable[Members]) -> str | None:
     """Return the identifier to quote to the server's support, from the first that has one."""
     for holder in chain:
         for each in (holder, *_objects_in(holder, _BESIDE)):
-            for name in _REQUEST_ID:
-                if name in each:
-                    value = each[name]
-                    if found := string(value) or number(value):
-                        return found
+            for name in named(each, _REQUEST_ID):
+                value = each[name]
+                if found := string(value) or number(value):
+                    return found
     return None
 
 
@@ -311,8 +315,8 @@ def wait_of(chain: Iterable[Members]) -> float | None:
     for holder in chain:
         for each in (holder, *_objects_in(holder, _WITH_WAIT)):
             for names, unit in ((_WAIT, 1.0), (_WAIT_IN_MS, 0.001)):
-                for name in names:
-                    if name in each and (wait := _seconds(each[name], unit)) is not None:
+                for name in named(each, names):
+                    if (wait := _seconds(each[name], unit)) is not None:
                         return wait
     return None
 
@@ -331,16 +335,17 @@ def _seconds(value: object, unit: float) -> float | None:
 
 def _docs(chain: Iterable[Members]) -> str | None:
     for holder in chain:
-        for name in _DOCS:
-            found = string(holder.get(name))
+        for name in named(holder, _DOCS):
+            found = string(holder[name])
             if found and found.startswith(("https://", "http://")):
                 return found
     return None
 
 
-def _objects_in(holder: Members, names: Iterable[str]) -> list[Members]:
-    found: list[Any] = [holder.get(name) for name in names]
-    return [members(each) for each in found if isinstance(each, dict)] or _NONE
+def _objects_in(holder: Members, names: frozenset[str]) -> list[Members]:
+    if names.isdisjoint(holder):
+        return _NONE
+    return [members(holder[name]) for name in sorted(names & holder.keys())]
 
 
 _NONE: Final[list[Members]] = []

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Final
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -33,7 +34,9 @@ __all__ = [
     "is_token",
     "media_type",
     "members",
+    "named",
     "number",
+    "ranked",
     "slug",
     "string",
     "text",
@@ -99,6 +102,22 @@ def members(value: object) -> Members:
             found[name] = held
         elif (folded := fold(name)) not in found or folded == name:
             found[folded] = held
+    return found
+
+
+def ranked(*names: str) -> Mapping[str, int]:
+    """Return names with their ranks, the first foremost, for `named`."""
+    return MappingProxyType({name: rank for rank, name in enumerate(names)})
+
+
+def named(holder: Members, ranks: Mapping[str, int]) -> list[str]:
+    """Return which of some names an object has, by rank.
+
+    An object has few members as a rule, and the names are many.
+    """
+    found = [name for name in holder if name in ranks]
+    if len(found) > 1:
+        found.sort(key=ranks.__getitem__)
     return found
 
 
