@@ -53,6 +53,7 @@ _WARNING: Final = re.compile(
 )
 _CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1a\x1c-\x1f\x80-\x9f\ufffd]")
 _WORD: Final = re.compile(r"(?!\s*(?:null|true|false|nan)\s*\Z)\s*[^{\[]*?[^\W\d_]{2}", re.I)
+_ASCII_LETTER: Final = re.compile("[A-Za-z]")
 # Members by which one of several documents is that of the error.
 _OF_ERRORS: Final = frozenset(("error", "errors", "message", "detail", "code", "fault", "msg"))
 
@@ -139,6 +140,8 @@ def _decoded(head: bytes) -> str | None:
             # What is no UTF-8 and yet text is, as a rule, of one of the encodings of Latin.
             encoding = "latin-1"
         said = head.decode(encoding, "ignore")
+    if not encoding.startswith(("utf-8", "latin")) and not _ASCII_LETTER.search(said):
+        return None  # Two bytes that look like a byte order mark.
     return None if _CONTROL.search(said) else said
 
 

@@ -211,28 +211,21 @@ class _Finder:
         known = members(item)
         fields = [_under(parent, field) for field in _fields(known)]
         path = fields[0] if fields else parent
-        before = self._left
-        nested = False
         # Of google.rpc's many kinds of detail one names fields.
-        for name in ("fieldviolations",) if "@type" in item else _NESTED:
-            within = known.get(name)
-            if isinstance(within, list) and within and isinstance(within[0], dict):
-                nested = True
+        names = ("fieldviolations",) if "@type" in item else _NESTED
+        nested = [name for name in names if _holds_items(known.get(name), bool(fields))]
+        if "@type" not in item:
+            said = _messages_of(known, names=_MESSAGE if fields else _WORDS)
+            for field in fields or ([] if nested else [parent]):
+                yield from (FieldError(field, message) for message in said)
+                if field and not said and not nested and not _CERTAIN.isdisjoint(known):
+                    yield FieldError(field, "")
+        for name in nested:
+            within = known[name]
+            if isinstance(within, list):
                 yield from self.of_list(within, path, depth + 1)
-            elif isinstance(within, dict) and name != "fields" and not fields:
-                nested = True
+            else:
                 yield from self.of_object(within, path, depth + 1)
-        if "@type" in item:
-            return
-        said = _messages_of(known, names=_MESSAGE if fields else _WORDS)
-        if not fields:
-            if nested and self._left < before:
-                return
-            yield from (FieldError(parent, message) for message in said)
-        for field in fields:
-            yield from (FieldError(field, message) for message in said)
-            if not said and not nested and not _CERTAIN.isdisjoint(known):
-                yield FieldError(field, "")
 
     def of_object(self, value: object, path: str = "", depth: int = 1) -> Iterator[FieldError]:
         """Find the fields of an object of field -> messages."""
@@ -297,6 +290,13 @@ class _Finder:
                     return
                 if not self._free or (small not in _ABOUT and _is_prose(message)):
                     yield FieldError(field, message)
+
+
+def _holds_items(within: object, has_field: bool) -> bool:
+    """Return whether a member of an item holds items of its own."""
+    if isinstance(within, list):
+        return bool(within) and isinstance(within[0], dict)
+    return isinstance(within, dict) and bool(within) and not has_field
 
 
 def _is_hapi(known: Members) -> bool:

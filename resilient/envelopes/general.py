@@ -117,6 +117,7 @@ _MAYBE_HOLDERS: Final = (
 )
 _ALL_HOLDERS: Final = frozenset((*_HOLDERS, *_MAYBE_HOLDERS))
 _MAX_STEPS: Final = 5
+_MAX_TEXTS: Final = 100
 _UPPER: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 
 
@@ -224,6 +225,8 @@ def message_of(chain: Iterable[Members]) -> str | None:
                 said = next(
                     (each for key in _MESSAGE_WITHIN if (each := string(within.get(key)))), None
                 )
+            elif isinstance(value, list):
+                said = text([each for each in value[:_MAX_TEXTS] if isinstance(each, str)])
             else:
                 said = text(value)
             if said is None or (name == "status" and not is_sentence(said)):

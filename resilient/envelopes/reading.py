@@ -208,8 +208,9 @@ def as_code(value: object) -> str | None:
 
 def is_number_of(value: object, status: int) -> bool:
     """Return whether a code is a number that says nothing: the status again, or 0."""
-    code = text(value)
-    return code is not None and code.strip() in (str(status), "0")
+    if isinstance(value, str):
+        return value.strip() in (str(status), "0")
+    return isinstance(value, int | float) and value in (status, 0)
 
 
 def is_sentence(said: str) -> bool:

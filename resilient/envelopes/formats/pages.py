@@ -43,7 +43,7 @@ def read_text(status: int, headers: Mapping[str, str], document: str) -> Envelop
     """Read the first line that is not blank; declines where no word is in it."""
     lines = document[: _MAX_LINE * 4].splitlines()
     line = next((each.strip() for each in lines if each.strip()), "")
-    if not any(map(str.isalpha, line)) or line[0] in "<{[":
+    if not any(map(str.isalpha, line)) or line[0] in "<{[" or '{"' in line:
         return None
     if len(line) > _MAX_LINE:
         line = line[: _MAX_LINE - 1] + "…"

@@ -41,16 +41,16 @@ SHAPES: dict[str, tuple[dict[str, str], Any, Envelope]] = {
         {"error": {"code": "c", "message": "m"}},
         Envelope("m", "c"),
     ),
-    "flat": ({}, {"statusCode": 400, "message": "m", "error": "E"}, Envelope("m", "e")),
+    "flat": ({}, {"statusCode": 400, "message": "m", "error": "E"}, Envelope("m", "E")),
     "flat, with a title": (
         {},
         {"statusCode": 400, "message": "m", "error": "E", "title": "t", "detail": "d"},
-        Envelope("m", "e"),
+        Envelope("m", "E"),
     ),
     "flat, labelled as a problem": (
         PROBLEM,
         {"statusCode": 400, "message": "m", "error": "E"},
-        Envelope("m", "e"),
+        Envelope("m", "E"),
     ),
     "error and detail": ({}, {"error": "not_found", "detail": "d"}, Envelope("d", "not_found")),
     "JSON:API": (
@@ -60,7 +60,7 @@ SHAPES: dict[str, tuple[dict[str, str], Any, Envelope]] = {
     ),
     "problem": (PROBLEM, {"type": "urn:x", "title": "t", "detail": "d"}, Envelope("d", "urn:x")),
     "problem, undeclared": ({}, {"title": "T", "errors": {"a": ["b"]}}, Envelope(
-        "T", "t", None, (FieldError("a", "b"),))),
+        "T", "T", None, (FieldError("a", "b"),))),
     "problem, with members of the other formats": (
         PROBLEM,
         {"type": "urn:x", "title": "t", "message": "m", "error": {"message": "n"},

@@ -42,8 +42,8 @@ def test_the_usual_names_of_field_and_message(field: str, message: str) -> None:
         ([{"pointer": "#/a~1b/m~0n/~01", "detail": "m"}], [("a/b.m~n.~1", "m")]),
         ([{"pointer": "#/gr%C3%B6%C3%9Fe%20x", "detail": "m"}], [("größe x", "m")]),
         ([{"pointer": "/a%20b", "detail": "m"}], [("a%20b", "m")]),
-        ([{"pointer": "#", "detail": "m"}], []),
-        ([{"pointer": "", "detail": "m"}], []),
+        ([{"pointer": "#", "detail": "m"}], [("", "m")]),
+        ([{"pointer": "", "detail": "m"}], [("", "m")]),
         ([{"field": "#/a/b", "message": "m"}], [("a.b", "m")]),
         ([{"field": "#1", "message": "m"}], [("#1", "m")]),
         ([{"path": "/v1/users", "message": "m"}], [("/v1/users", "m")]),
@@ -69,13 +69,25 @@ def test_the_usual_names_of_field_and_message(field: str, message: str) -> None:
         ({"field": "limit", "message": "m"}, [("limit", "m")]),
         ({"field": ["m"], "message": ["n"]}, [("field", "m"), ("message", "n")]),
         ({"#/a/b": ["m"]}, [("a.b", "m")]),
-        ({"limit": 300, "ok": True, "none": None, "": "m", "list": [1, None, []]}, []),
-        # Nothing that names a field.
-        (["email must be an email"], []),
-        ([None, 1, [], {}, "x", {"field": "a"}, {"message": "m"}], []),
-        ([{"field": "", "message": "m"}, {"field": None, "message": "m"}], []),
-        ([{"field": {"a": 1}, "message": "m"}, {"loc": [], "msg": "m"}], []),
-        ([{"field": "a", "message": {"isEmail": "m"}}], []),
+        ({"limit": 300, "ok": True, "none": None, "list": [1, None, []]}, []),
+        # Of an object within an object, and of lists of objects, the names are steps.
+        ({"address": {"zip": ["m"]}, "items": [{}, {"name": ["n"]}]},
+         [("address.zip", "m"), ("items.1.name", "n")]),
+        ({"a": {"_errors": [{"code": "c", "message": "m"}]}, "_errors": []}, [("a", "m")]),
+        # Of a list the fields, and of these each.
+        ([{"fields": ["a", "b"], "message": "m"}], [("a", "m"), ("b", "m")]),
+        ([{"field": "/purchase_units/0/amount", "issue": "i"}], [("purchase_units.0.amount", "i")]),
+        # Repetition is kept.
+        ([{"field": "a", "message": "m"}] * 2, [("a", "m"), ("a", "m")]),
+        # A message without a field keeps its message, and a field without one its field.
+        (["email must be an email"], [("", "email must be an email")]),
+        ([None, 1, [], {}, "x", {"field": "a"}, {"message": "m"}],
+         [("", "x"), ("a", ""), ("", "m")]),
+        ([{"field": "", "message": "m"}, {"field": None, "message": "m"}], [("", "m"), ("", "m")]),
+        ([{"field": {"a": 1}, "message": "m"}, {"loc": [], "msg": "m"}], [("", "m"), ("", "m")]),
+        ([{"field": "a", "message": {"isEmail": "m"}}], [("a", "")]),
+        # An object of plain values says nothing of fields.
+        ({"limit": "100", "code": "x", "docs": "https://e.example"}, []),
         (None, []), ("text", []), (5, []), (True, []), ([], []), ({}, []),
     ],
     ids=lambda value: json.dumps(value)[:40],
@@ -86,7 +98,7 @@ def test_field_errors_of(value: Any, expected: list[tuple[str, str]]) -> None:
 
 def test_names_and_messages_always_encode() -> None:
     found = field_errors([{"field": "a\ud800", "message": "\udfff"}, {"pointer": "#/%ff"}])
-    assert found == (FieldError("a\ufffd", "\ufffd"),)
+    assert found == (FieldError("a\ufffd", "\ufffd"), FieldError("\ufffd", ""))
     assert field_errors({"\ud800": ["x"]}) == (FieldError("\ufffd", "x"),)
 
 
@@ -108,17 +120,17 @@ class Counted(dict[str, Any]):
 
     looked = 0
 
-    def get(self, *args: Any) -> Any:
+    def items(self) -> Any:
         Counted.looked += 1
-        return super().get(*args)
+        return super().items()
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        [Counted() for _ in range(10_000)],
-        [{"children": [Counted() for _ in range(10_000)]}],
-        [{"children": [Counted(children=[Counted()])]} for _ in range(10_000)],
+        [Counted(x=1) for _ in range(10_000)],
+        [{"children": [Counted(x=1) for _ in range(10_000)]}],
+        [{"children": [Counted(children=[Counted(x=1)])]} for _ in range(10_000)],
     ],
 )
 def test_a_list_of_rubbish_is_not_looked_through_to_its_end(value: Any) -> None:

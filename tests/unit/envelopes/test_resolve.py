@@ -8,6 +8,7 @@ import pytest
 from resilient.envelopes import (
     DEFAULT_PARSERS,
     Envelope,
+    parse_any,
     parse_flat,
     parse_nested,
     parse_problem,
@@ -61,8 +62,9 @@ def test_the_built_in_parsers_have_names(name: str, parser: Any) -> None:
     assert resolve_parser(name) is parser
 
 
-def test_the_defaults_are_the_built_in_parsers_each_after_those_it_would_take_from() -> None:
-    assert DEFAULT_PARSERS == ("problem", "nested", "flat")
+def test_the_default_is_any_of_the_built_in_parsers() -> None:
+    assert DEFAULT_PARSERS == ("any",)
+    assert resolve_parser("any") is parse_any
 
 
 def test_a_parser_is_itself() -> None:
@@ -111,7 +113,9 @@ def test_what_is_no_parser_is_refused(name: Any) -> None:
 
 @pytest.mark.usefixtures("acme")
 def test_an_unknown_name_is_answered_with_those_that_are_known() -> None:
-    with pytest.raises(ConfigError, match=r"acme, flat, missing, nested, number, problem"):
+    with pytest.raises(
+        ConfigError, match=r"acme, any, .*flat, .*missing, nested, number, .*problem"
+    ):
         resolve_parser("unheard-of")
 
 

@@ -130,14 +130,14 @@ def test_the_declared_type_is_heeded_whatever_its_case_and_parameters(
         ({"code": 400, "type": "https://e.example/p"}, "https://e.example/p"),
         ({"code": {}, "type": "https://e.example/p"}, "https://e.example/p"),
         ({"type": "/relative#x"}, "/relative#x"),
-        ({"type": "about:blank"}, "a_title"),
-        ({"type": ""}, "a_title"),
-        ({"type": None}, "a_title"),
-        ({"type": 7}, "a_title"),
-        ({}, "a_title"),
+        ({"type": "about:blank"}, None),
+        ({"type": ""}, None),
+        ({"type": None}, None),
+        ({"type": 7}, None),
+        ({}, None),
     ],
 )
-def test_where_the_code_comes_from(members: dict[str, Any], code: str) -> None:
+def test_where_the_code_comes_from(members: dict[str, Any], code: str | None) -> None:
     assert read({"title": "A title", **members}, PROBLEM) == Envelope("A title", code)
 
 
@@ -145,10 +145,10 @@ def test_where_the_code_comes_from(members: dict[str, Any], code: str) -> None:
     ("document", "expected"),
     [
         ({"title": 5, "detail": "d"}, Envelope("d")),
-        ({"title": "T", "detail": 5}, Envelope("T", "t")),
-        ({"title": "T", "detail": None}, Envelope("T", "t")),
-        ({"title": "T", "detail": {"code": "x"}}, Envelope("T", "t")),
-        ({"title": "T", "errors": "x", "instance": 5, "status": "x"}, Envelope("T", "t")),
+        ({"title": "T", "detail": 5}, Envelope("T", "T")),
+        ({"title": "T", "detail": None}, Envelope("T", "T")),
+        ({"title": "T", "detail": {"code": "x"}}, Envelope("T", "T")),
+        ({"title": "T", "errors": "x", "instance": 5, "status": "x"}, Envelope("T", "T")),
         ({"title": ["T"], "detail": "d", "type": ["https://e.example/p"]}, Envelope("d")),
         ({"detail": "d", "traceId": {}, "correlationId": "c"}, Envelope("d", None, "c")),
         (
@@ -188,7 +188,6 @@ def test_a_status_that_contradicts_the_status_line_changes_nothing(stated: Any) 
         {"title": ""},
         {"detail": []},
         {"detail": [5, None, {"msg": ""}]},
-        {"detail": {"code": "x", "message": "m"}},
         {"title": 5, "detail": 5},
         [],
         None,
@@ -203,7 +202,7 @@ def test_what_neither_says_nor_looks_to_be_a_problem_is_declined(document: Any) 
     [{"message": None, "title": "T"}, {"statusCode": None, "error": "", "title": "T"}],
 )
 def test_a_null_does_not_keep_a_document_from_looking_like_a_problem(document: Any) -> None:
-    assert read(document, JSON) == Envelope("T", "t")
+    assert read(document, JSON) == Envelope("T", "T")
 
 
 @pytest.mark.parametrize("document", [{}, {"status": 400}, {"error": {"message": "m"}}, [], "x"])
