@@ -117,7 +117,7 @@ class _Tree:
 
     @property
     def document(self) -> dict[str, Any] | None:
-        """What was read; elements that are still open count as if they ended here."""
+        """The document as far as it was read: elements that are still open count as ended."""
         while self._open:
             self.end(self._open[-1][0])
         return self._root or None

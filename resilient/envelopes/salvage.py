@@ -49,8 +49,9 @@ def completed(said: str, decode: Callable[[str], Any]) -> Any:
         if count == _MAX_PARTS or len(closers) > _MAX_DEPTH:
             break
         # A number, or true, or null may stand before it.
-        ends = mark in ("}", "]", ",") and start > last_end
-        if ends and _SCALAR.fullmatch(said, last_end, start):
+        if mark in ("}", "]", ",") and said[last_end:start].strip():
+            if not _SCALAR.fullmatch(said, last_end, start):
+                break
             whole, open_then = start, closers
         if mark in _CLOSING:
             closers = _CLOSING[mark] + closers

@@ -3,7 +3,6 @@
     retry-after-ms, x-ms-retry-after-ms   milliseconds, as Azure and OpenAI send them
     Retry-After   120                             delay-seconds, RFC 9110 10.2.3
                   0.5                             not in the RFC, but sent
-                  30s, 1m30s                      the same, as Go writes a duration
                   120, 60                         two fields that a proxy merged
                   1,000                           no number: a thousands separator
                   Sun, 06 Nov 1994 08:49:37 GMT   IMF-fixdate, RFC 9110 5.6.7
@@ -154,7 +153,7 @@ def _milliseconds(headers: MultiMapping[str], name: str) -> list[float]:
 def _seconds_and_dates(headers: MultiMapping[str], now: datetime | None) -> list[float]:
     waits: list[float] = []
     for text in _texts(headers, "Retry-After"):
-        if numbers := _numbers(text) or _duration(text):
+        if numbers := _numbers(text):
             waits += numbers
         else:
             reference = _reference(headers, now)

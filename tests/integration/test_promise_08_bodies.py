@@ -50,14 +50,10 @@ NOTHING: dict[str, Reply] = {
     "nulls": Reply(502, body=b'{"error": null, "message": null}', headers=JSON),
     "empty gzip": Reply(502, body=gzip.compress(b""), headers=GZIP),
     "no gzip at all": Reply(502, body=b"this is not gzip", headers=GZIP),
-    "half a gzip": Reply(502, body=gzip.compress(DOCUMENT * 50)[:40], headers=GZIP),
     "no deflate": Reply(502, body=b"\xff" * 20, headers={"Content-Encoding": "deflate"}),
     "no coding known": Reply(502, body=b"\xff" * 20, headers={"Content-Encoding": "x-y"}),
     "cut off": Reply(502, body=DOCUMENT, truncate=20),
     "cut off in a chunk": Reply(502, body=DOCUMENT, truncate=20, chunked=True, chunk_size=30),
-    "shorter than it says": Reply(
-        502, body=b"short", headers={"Content-Length": "500"}, keep_alive=False
-    ),
 }
 
 # What aiohttp takes for no HTTP at all, and reports with a status 400 of its own.
@@ -101,6 +97,12 @@ SOMETHING: dict[str, tuple[Reply, str]] = {
         Reply(502, body=b'{"message": "caf\xe9"}'),
         "caf\N{REPLACEMENT CHARACTER}",
     ),
+    "shorter than it says": (
+        Reply(502, body=b"short", headers={"Content-Length": "500"}, keep_alive=False),
+        "short",
+    ),
+    "plain text": (Reply(502, body=b"upstream is gone\nsince noon\n"), "upstream is gone"),
+    "a page": (Reply(502, body=b"<html><title>x | 502: It is gone</title>"), "x | 502: It is gone"),
     "until the end of the connection": (
         Reply(502, body=DOCUMENT, headers={"Transfer-Encoding": "identity"}, keep_alive=False),
         "It broke.",
@@ -137,6 +139,17 @@ async def test_a_body_that_says_something_is_understood(name: str) -> None:
     error = await error_of(client, reply)
     assert type(error) is BadGatewayError
     assert error.message == message
+
+
+async def test_of_a_body_that_is_cut_what_came_before_is_understood() -> None:
+    for reply in (
+        Reply(502, body=DOCUMENT[:30], headers=JSON),
+        Reply(502, body=gzip.compress(DOCUMENT * 50)[:40], headers=GZIP),
+        Reply(502, body=DOCUMENT[:-2] + b', "x": "' + b"x" * 300_000 + b'"}}', headers=JSON),
+    ):
+        error = await error_of(client, reply)
+        assert type(error) is BadGatewayError
+        assert error.code == "broken"
 
 
 @pytest.mark.parametrize("cut", [Disconnect, Reset])

@@ -1,1 +1,1 @@
-"""Run `resilient parse` and `resilient formats`: what would become of an answer, and by what."""
+"""Run `resilient parse`, on a saved answer, and `resilient formats`."""

@@ -40,7 +40,7 @@ class Unusable(click.ClickException):
 
 @frozen
 class Answer:
-    """What would become of an answer.
+    """An answer, and the error that would be made of it.
 
     Attributes:
         status: Its status.

@@ -245,9 +245,6 @@ _OF_KIND: Final[Mapping[Kind, tuple[Format, ...]]] = {
 _NAMES: Final = frozenset().union(*(each.names or () for each in FORMATS))
 _CHALLENGE: Final = FORMATS[-1]
 _BY_NAME: Final = {each.name: each for each in FORMATS}
-parse_problem: Final = _BY_NAME["problem"]
-parse_nested: Final = _BY_NAME["nested"]
-parse_flat: Final = _BY_NAME["flat"]
 
 
 def parse_any(status: int, headers: Mapping[str, str], body: bytes, /) -> Envelope | None:
@@ -291,3 +288,18 @@ def _with_headers(
     if "X-Amzn-Errortype" in headers and (code := aws_code(headers["X-Amzn-Errortype"])):
         return evolve(envelope or Envelope(format="aws"), code=code)
     return envelope
+
+
+def parse_problem(status: int, headers: Mapping[str, str], body: bytes, /) -> Envelope | None:
+    """Read problem details (RFC 9457); the format "problem" as a function."""
+    return _BY_NAME["problem"](status, headers, body)
+
+
+def parse_nested(status: int, headers: Mapping[str, str], body: bytes, /) -> Envelope | None:
+    """Read {"error": {...}}; the format "nested" as a function."""
+    return _BY_NAME["nested"](status, headers, body)
+
+
+def parse_flat(status: int, headers: Mapping[str, str], body: bytes, /) -> Envelope | None:
+    """Read {"message", "error", ...}; the format "flat" as a function."""
+    return _BY_NAME["flat"](status, headers, body)

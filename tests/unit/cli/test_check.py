@@ -167,7 +167,7 @@ total_timeout = "100h"
 reset_headers = [{ name = "X-Reset", form = "timestamp", limit = inf, remaining = "X-Remaining" }]
 
 [services.all.errors]
-parsers = ["flat", "resilient.envelopes.formats.nested:parse_nested"]
+parsers = ["flat", "resilient.envelopes.formats.table:parse_nested"]
 code_rules = [{ code = "gone", status = 410 }, { code = "busy", message = "try (again )?later" }]
 request_id_headers = []
 ignore = [404, 410]
@@ -197,7 +197,7 @@ odd = [nan, inf]
 SHOWN = {
     "attempt_timeout": "1.5 s",
     "total_timeout": "360000 s",
-    "errors.parsers": "flat, resilient.envelopes.formats.nested:parse_nested",
+    "errors.parsers": "flat, resilient.envelopes.formats.table:parse_nested",
     "errors.code_rules": 'code=gone status=410 code=busy message="try (again )?later"',
     "errors.request_id_headers": "none",
     "errors.ignore": "404, 410",

@@ -591,8 +591,8 @@ BODIES: list[Body] = [
          "HTTP Status 404 – Not Found</h1><p><b>Message</b> No resource named x</p></body></html>",
          "No resource named x"),
     Body("nginx", "nginx.org", 502,
-         "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway"
-         "</h1></center><hr><center>nginx</center></body></html>", "Bad Gateway"),
+         "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad "
+         "Gateway</h1></center><hr><center>nginx</center></body></html>", "Bad Gateway"),
     Body("Envoy", "envoyproxy.io/docs/envoy/latest/faq", 503,
          "upstream connect error or disconnect/reset before headers. reset reason: overflow",
          "upstream connect error or disconnect/reset before headers. reset reason: overflow"),

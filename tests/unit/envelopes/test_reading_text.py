@@ -5,7 +5,7 @@ import pytest
 
 from resilient.envelopes import slug, text
 from resilient.envelopes.general import code_of, request_id_of
-from resilient.envelopes.reading import members
+from resilient.envelopes.reading import is_token, members
 
 
 @pytest.mark.parametrize(
@@ -115,50 +115,49 @@ def test_a_number_that_repeats_the_status_is_no_code(code: Any, expected: str | 
     assert code_of([members({"code": code})], 404) == expected
 
 
+def request_id(*documents: Any) -> str | None:
+    return request_id_of([members(each) for each in documents])
+
+
 @pytest.mark.parametrize(
-    "member", ["request_id", "requestId", "traceId", "trace_id", "correlationId", "correlation_id"]
+    "member",
+    [
+        *("request_id", "requestId", "traceId", "trace_id", "correlationId", "correlation_id"),
+        *("RequestId", "RequestID", "request-id", "debug_id", "pspReference", "fbtrace_id"),
+    ],
 )
 def test_request_id_goes_by_many_names(member: str) -> None:
-    assert request_id_of([members(each) for each in ({member: "req_1"},)]) == "req_1"
-    assert request_id_of([members(each) for each in ({member: 17},)]) == "17"
-    assert (
-        request_id_of(
-            [
-                members(each)
-                for each in (
-                    {member: None},
-                    {member: "beside"},
-                )
-            ]
-        )
-        == "beside"
-    )
-    assert request_id_of([members(each) for each in ({member: ["req_1"]},)]) is None
+    assert request_id({member: "req_1"}) == "req_1"
+    assert request_id({member: 17}) == "17"
+    assert request_id({member: None}, {member: "beside"}) == "beside"
+    assert request_id({member: ["req_1"]}) is None
+    assert request_id({"meta": {member: "within"}}) == "within"
 
 
 def test_the_likelier_request_id_comes_first() -> None:
-    assert request_id_of([members(each) for each in ({"traceId": "t", "request_id": "r"},)]) == "r"
-    assert (
-        request_id_of(
-            [
-                members(each)
-                for each in (
-                    {"traceId": "t"},
-                    {"request_id": "r"},
-                )
-            ]
-        )
-        == "t"
-    )
-    assert (
-        request_id_of(
-            [
-                members(each)
-                for each in (
-                    {},
-                    {},
-                )
-            ]
-        )
-        is None
-    )
+    assert request_id({"traceId": "t", "request_id": "r"}) == "r"
+    assert request_id({"traceId": "t"}, {"request_id": "r"}) == "t"
+    assert request_id({}, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "is_one"),
+    [
+        ("invalid_grant", True),
+        ("RESOURCE_EXHAUSTED", True),
+        ("ThrottlingException", True),
+        ("oauth.v2.InvalidApiKey", True),
+        ("NotFound", True),
+        ("boom", False),
+        ("boom happened in the thing", False),
+        ("Error", False),
+        ("failed", False),
+        ("https://example.com/x", False),
+        ("404", False),
+        ("2024-05-01", False),
+        ("x" * 100 + "_y", False),
+    ],
+)
+def test_a_code_looks_like_one(word: str, is_one: bool) -> None:
+    assert is_token(word) is is_one
+    assert (code_of([members({"error": word})], 400) == word) is is_one

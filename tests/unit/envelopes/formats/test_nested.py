@@ -140,12 +140,25 @@ def test_where_the_message_comes_from(document: Any, message: str | None) -> Non
     ],
 )
 def test_details_as_a_list_and_as_an_object(document: Any) -> None:
-    assert read(document) == Envelope(None, "c", None, (FieldError("limit", "m"),))
+    envelope = read(document)
+    assert envelope is not None
+    # Of an error without a message, its fields speak.
+    said = envelope.message
+    assert said in ("m", "m n")
+    assert envelope == Envelope(said, "c", None, (FieldError("limit", said),))
 
 
-def test_details_that_name_no_field_are_left_out() -> None:
-    document = {"error": {"code": "c", "details": ["text", None, 5, {"limit": 300}]}}
-    assert read(document) == Envelope(None, "c")
+def test_details_that_name_no_field_are_the_message_where_there_is_none() -> None:
+    document: Any = {"error": {"code": "c", "details": ["text", None, 5, {"limit": 300}]}}
+    assert read(document) == Envelope("text", "c")
+    document["error"]["message"] = "It is wrong."
+    assert read(document) == Envelope("It is wrong.", "c", None, (FieldError("", "text"),))
+
+
+@pytest.mark.parametrize("details", [{"limit": "100"}, {"limit": 100, "reason": "too much"}, {}])
+def test_an_object_of_plain_values_names_no_field(details: Any) -> None:
+    document = {"error": {"code": "c", "message": "It is wrong.", "details": details}}
+    assert read(document) == Envelope("It is wrong.", "c")
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_where_the_code_comes_from(members: dict[str, Any], code: str | None) ->
         ({"title": 5, "detail": "d"}, Envelope("d")),
         ({"title": "T", "detail": 5}, Envelope("T", "T")),
         ({"title": "T", "detail": None}, Envelope("T", "T")),
-        ({"title": "T", "detail": {"code": "x"}}, Envelope("T", "T")),
+        ({"title": "T", "detail": {"code": "x"}}, Envelope("T", "x")),
         ({"title": "T", "errors": "x", "instance": 5, "status": "x"}, Envelope("T", "T")),
         ({"title": ["T"], "detail": "d", "type": ["https://e.example/p"]}, Envelope("d")),
         ({"detail": "d", "traceId": {}, "correlationId": "c"}, Envelope("d", None, "c")),

@@ -132,6 +132,9 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
             ],
             "array",
         ),
+        "success_parsers": Setting(
+            [(["graphql", "slack"], ("graphql", "slack")), ("jsonrpc", "jsonrpc")], "array"
+        ),
         "code_rules": Setting(
             [([{"code": "a", "status": 400}], [CodeRule("a", status=400)]), ([], ())], "array"
         ),

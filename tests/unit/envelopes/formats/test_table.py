@@ -1,0 +1,122 @@
+"""The table of formats: each has its document and an example, and can be asked alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+
+from resilient.envelopes import (
+    FORMATS,
+    THROTTLING_CODES,
+    Envelope,
+    Format,
+    is_throttling_code,
+    parse_any,
+    parse_error,
+)
+from resilient.errors import FieldError
+
+# An example of each, after the document that the table names.
+EXAMPLES: dict[str, tuple[int, dict[str, str], str, Envelope]] = {
+    "aws": (400, {"X-Amzn-Errortype": "ValidationException:http://x.example/"},
+            '{"message": "m n", "fieldList": [{"name": "a", "message": "b"}]}',
+            Envelope("m n", "ValidationException", None, (FieldError("a", "b"),))),
+    "jsonrpc": (400, {}, '{"jsonrpc": "2.0", "id": null, "error": {"code": -32700, "message": '
+                '"Parse error", "data": {"requestId": "r"}}}',
+                Envelope("Parse error", "-32700", "r")),
+    "slack": (429, {}, '{"ok": false, "error": "ratelimited"}',
+              Envelope("ratelimited", "ratelimited")),
+    "telegram": (429, {}, '{"ok": false, "error_code": 429, "description": "Too Many Requests: '
+                 'retry after 3", "parameters": {"retry_after": 3}}',
+                 Envelope("Too Many Requests: retry after 3", retry_after=3)),
+    "google": (429, {}, '{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "m n", '
+               '"details": [{"@type": "x/google.rpc.RetryInfo", "retryDelay": "0.5s"}]}}',
+               Envelope("m n", "RESOURCE_EXHAUSTED", retry_after=0.5)),
+    "odata": (400, {}, '{"error": {"code": "c", "message": {"lang": "en", "value": "m n"}, '
+              '"innererror": {"request-id": "r"}}}', Envelope("m n", "c", "r")),
+    "graphql": (400, {}, '{"errors": [{"message": "m n", "extensions": {"code": "C_D"}}]}',
+                Envelope("m n", "C_D")),
+    "jsonapi": (400, {}, '{"errors": [{"id": "r", "code": "c", "title": "t", "detail": "m n", '
+                '"source": {"pointer": "/data/a"}}]}',
+                Envelope("m n", "c", "r", (FieldError("data.a", "m n"),))),
+    "discord": (400, {}, '{"code": 50035, "message": "m n", "errors": {"a": {"_errors": [{"code": '
+                '"C", "message": "x y"}]}}}',
+                Envelope("m n", "50035", None, (FieldError("a", "x y"),))),
+    "oauth": (400, {}, '{"error": "access_denied", "error_description": "m n"}',
+              Envelope("m n", "access_denied")),
+    "problem": (400, {}, '{"type": "https://x.example/p", "title": "t", "detail": "m n"}',
+                Envelope("m n", "https://x.example/p")),
+    "nested": (400, {}, '{"error": {"code": "c", "message": "m n", "request_id": "r"}}',
+               Envelope("m n", "c", "r")),
+    "flat": (400, {}, '{"statusCode": 400, "message": "m n", "error": "Bad Request"}',
+             Envelope("m n", "bad_request")),
+    "fields": (400, {}, '{"a": ["m n"], "b": {"c": ["o p"]}}',
+               Envelope("m n", None, None, (FieldError("a", "m n"), FieldError("b.c", "o p")))),
+    "list": (400, {}, '[{"errorCode": "C_D", "message": "m n", "fields": ["a"]}]',
+             Envelope("m n", "C_D", None, (FieldError("a", "m n"),))),
+    "soap": (500, {}, "<Envelope><Body><Fault><faultcode>x:Server.Busy</faultcode><faultstring>m n"
+             "</faultstring></Fault></Body></Envelope>", Envelope("m n", "Server.Busy")),
+    "xml": (404, {}, "<Error><Code>C</Code><Message>m n</Message><RequestId>r</RequestId></Error>",
+            Envelope("m n", "C", "r")),
+    "html": (502, {}, "<html><title>x.example | 502: It is gone</title></html>",
+             Envelope("x.example | 502: It is gone")),
+    "text": (502, {}, "\nupstream is gone\nand more\n", Envelope("upstream is gone")),
+    "challenge": (401, {"WWW-Authenticate": 'DPoP error="invalid_token", error_description="m n"'},
+                  "", Envelope("m n", "invalid_token")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("each", FORMATS, ids=lambda each: each.name)
+def test_each_format_reads_its_example_alone_and_among_the_others(each: Format) -> None:
+    status, headers, body, expected = EXAMPLES[each.name]
+    alone = parse_error(status, headers, body.encode(), parsers=[each.name])
+    among = parse_error(status, headers, body.encode())
+    assert alone == among == expected
+    assert alone.format == among.format == each.name
+
+
+@pytest.mark.parametrize("each", FORMATS, ids=lambda each: each.name)
+def test_each_format_says_where_it_is_described(each: Format) -> None:
+    assert each.source.startswith("https://")
+    assert each.shape
+    assert each.name.isidentifier()
+
+
+@pytest.mark.parametrize("each", FORMATS, ids=lambda each: each.name)
+def test_a_format_declines_what_is_in_none(each: Format) -> None:
+    for body in (b"", b'{"id": 7, "name": "x", "items": [1]}', b"<feed/>", b"null", b"7", b"\x00"):
+        headers: Mapping[str, str] = CIMultiDict({})
+        assert each(400, headers, body) is None or each.name in ("xml",)
+        assert parse_any(400, headers, body) is None
+
+
+def test_names_are_unique_and_any_is_all_of_them() -> None:
+    names = [each.name for each in FORMATS]
+    assert len(set(names)) == len(names)
+    assert "any" not in names
+
+
+def test_what_a_body_leaves_out_a_header_may_say() -> None:
+    headers = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+    envelope = parse_error(403, headers, b'{"message": "You may not."}')
+    assert (envelope.message, envelope.code) == ("You may not.", "insufficient_scope")
+    envelope = parse_error(403, headers, b'{"message": "You may not.", "code": "own"}')
+    assert envelope.code == "own"
+
+
+@pytest.mark.parametrize("name", THROTTLING_CODES)
+def test_codes_that_mean_throttling_belong_to_a_format_and_have_a_source(name: str) -> None:
+    row = THROTTLING_CODES[name]
+    assert name in {each.name for each in FORMATS}
+    assert row.source.startswith("https://")
+    for code in row.codes:
+        assert is_throttling_code(code, name)
+        assert not is_throttling_code(code, "flat")
+        assert not is_throttling_code(code, None)
+
+
+def test_a_table_of_ones_own_takes_the_place_of_the_built_in_one() -> None:
+    own: Any = {"flat": THROTTLING_CODES["slack"]}
+    assert is_throttling_code("ratelimited", "flat", own)
+    assert not is_throttling_code("ratelimited", "slack", own)
