@@ -44,6 +44,8 @@ _FREE: Final = ranked(
 )
 # Those that count if they are nothing but lists of texts.
 _BARE: Final = ("error", "message", "data", "errorinfo", "params")
+# Those of an object beside the error (WordPress, Miro).
+_WITHIN: Final = frozenset(("errors", "fields", "details", "violations", "issues"))
 # Those that are looked into again, where they stand in an item or an object of that kind.
 _MESSAGES: Final = frozenset(("message", "messages", "error", "detail"))
 _NESTED: Final = (
@@ -65,7 +67,8 @@ _CERTAIN: Final = frozenset(
 _MESSAGE: Final = ranked(
     *("message", "msg", "detail", "description", "errormessage", "errordescription", "issue"),
     *("reason", "title", "text", "constraints", "defaultmessage", "messages", "errorsummary"),
-    *("errormsg", "error", "err", "summary", "shortmessage", "longmessage", "code", "errorcode"),
+    *("errormsg", "error", "err", "summary", "shortmessage", "longmessage", "details"),
+    *("code", "errorcode"),
     *("type",),
 )
 _WORDS: Final = ranked(*list(_MESSAGE)[:-3])
@@ -116,9 +119,18 @@ def fields_of(document: Members) -> tuple[FieldError, ...]:
     for name in _BARE:
         if name in document and (found := bare_fields(document[name])):
             return found
-    if not messages and (param := document.get("param") or document.get("parameter")):
-        # The one field that a message is about (OpenAI, Stripe).
-        said = string(document.get("message"))
+    data = document.get("data")
+    if document.get("status") == "fail" and isinstance(data, dict):  # JSend
+        return field_errors(data)
+    for name in ("data", "context"):
+        within = members(document.get(name))
+        if not _WITHIN.isdisjoint(within) and (found := fields_of(within)):
+            return found
+    param = document.get("param") or document.get("parameter") or document.get("field")
+    if not messages and isinstance(param, str):
+        # The one field that a message is about (OpenAI, Stripe, Mollie).
+        texts = (document.get(name) for name in ("message", "detail", "description"))
+        said = next(filter(None, map(string, texts)), None)
         if said and (field := _plain(param)):
             return (FieldError(field, said),)
     return messages
@@ -148,7 +160,7 @@ def bare_fields(document: object) -> tuple[FieldError, ...]:
     if not isinstance(document, dict) or not document:
         return ()
     budget = [_MAX_OBJECTS]
-    if not all(_is_said(value, budget) for value in islice(document.values(), _MAX_OBJECTS)):
+    if not all(_is_said(value, budget, 2) for value in islice(document.values(), _MAX_OBJECTS)):
         return ()
     return field_errors(document)
 
@@ -166,6 +178,8 @@ def _is_said(value: object, budget: list[int], depth: int = 1) -> bool:
     if budget[0] < 0 or depth > _MAX_STEPS:
         return False
     if isinstance(value, dict):
+        if depth > 1 and isinstance(value.get("message"), str) and "code" in value:
+            return True  # PocketBase: {"title": {"code", "message"}}
         held: Any = value.values()
     elif isinstance(value, list) and value:
         if all(map(string, value[:_MAX_MESSAGES])):
@@ -215,10 +229,14 @@ class _Finder:
         names = ("fieldviolations",) if "@type" in item else _NESTED
         nested = [name for name in names if _holds_items(known.get(name), bool(fields))]
         if "@type" not in item:
-            said = _messages_of(known, names=_MESSAGE if fields else _WORDS)
+            is_certain = bool(fields) and not _CERTAIN.isdisjoint(known)
+            said = _messages_of(known, names=_MESSAGE if is_certain else _WORDS)
+            if fields and not said:
+                # The code of an item may be its message, but a kind of thing is none.
+                said = [each for each in _messages_of(known) if _is_prose(each)]
             for field in fields or ([] if nested else [parent]):
                 yield from (FieldError(field, message) for message in said)
-                if field and not said and not nested and not _CERTAIN.isdisjoint(known):
+                if is_certain and not said and not nested:
                     yield FieldError(field, "")
         for name in nested:
             within = known[name]
@@ -243,9 +261,13 @@ class _Finder:
         for name, said in islice(value.items(), _MAX_OBJECTS):
             if self._left < 0:
                 return
-            yield from self._of_member(name, said, path, depth)
+            # A field may be called "name", but hardly beside a message.
+            is_alone = known.keys().isdisjoint(("message", "code", "error")) and _is_prose(said)
+            yield from self._of_member(name, said, path, depth, is_alone)
 
-    def _of_member(self, name: str, said: Any, path: str, depth: int) -> Iterator[FieldError]:
+    def _of_member(
+        self, name: str, said: Any, path: str, depth: int, is_alone: bool
+    ) -> Iterator[FieldError]:
         small = name.lower().replace("_", "").replace("-", "")
         if name in _OWN or (not path and small in _NESTED and isinstance(said, list | dict)):
             if isinstance(said, list):
@@ -269,7 +291,7 @@ class _Finder:
                 yield from self.of_object(said, field, depth + 1)
         elif isinstance(said, list):
             yield from self._of_messages(said, field, small, depth)
-        elif not self._free and small not in _ABOUT and _is_words(said):
+        elif not self._free and _is_words(said) and (small not in _ABOUT or is_alone):
             yield FieldError(field, string(said) or "")
 
     def _of_messages(
@@ -320,8 +342,8 @@ def _is_words(said: object) -> bool:
     return found is not None and any(map(str.isalpha, found[:80])) and "://" not in found
 
 
-def _is_prose(message: str) -> bool:
-    return " " in message.strip()
+def _is_prose(message: object) -> bool:
+    return isinstance(message, str) and " " in message.strip()
 
 
 def _under(parent: str, field: str) -> str:
@@ -359,12 +381,15 @@ def _fields(item: Members) -> list[str]:
     if isinstance(listed, list) and listed and all(map(string, listed[:_MAX_MESSAGES])):
         return [name for name in map(_plain, listed[:_MAX_MESSAGES]) if name]
     source = members(item.get("source"))  # JSON:API
+    target, meta = members(item.get("target")), members(item.get("meta"))  # IBM, Clerk
     for holder, names, read in (
         (item, _FIELD, _plain),
         (item, _POINTER, _pointed),
         (source, ("pointer",), _pointed),
         (source, ("parameter", "header"), _plain),
         (item, _PLACE, _plain),
+        (target, ("name", "field"), _plain),
+        (meta, ("paramname", "param", "field"), _plain),
     ):
         for name in names:
             if name in holder and (found := read(holder[name])):

@@ -50,8 +50,17 @@ __all__ = [
 ]
 
 _MESSAGE: Final = ranked(
-    *("message", "errormessage", "errordescription", "msg", "errormsg", "retmsg", "detail"),
-    *("detailmessage", "description", "errordetail", "errorsummary", "faultstring"),
+    *("message", "errormessage", "errordescription", "msg", "errormsg", "errmsg", "retmsg"),
+    *(
+        "detail",
+        "displaymessage",
+        "debugmessage",
+        "detailmessage",
+        "description",
+        "errordetail",
+        "errorsummary",
+        "faultstring",
+    ),
     *("statusmessage", "statusdescription", "errortext", "text", "usermessage", "title"),
     *("reason", "longmessage", "developermessage", "shortmessage", "exceptionmessage"),
     *("explanation", "summary", "error", "err", "errormessages", "messages", "details"),
@@ -62,7 +71,7 @@ _MESSAGE_WITHIN: Final = ("message", "value", "text", "detail", "description", "
 # Members that are there for codes.
 _CODE: Final = ranked(
     *("code", "errorcode", "errcode", "serviceerrorcode", "faultcode", "messagecode", "messageid"),
-    *("errorkey", "internalcode", "apicode", "resultcode", "retcode", "subcode", "ecode"),
+    *("errorkey", "internalcode", "apicode", "resultcode", "retcode", "subcode", "cod"),
 )
 # Members that may hold one among other things.
 _MAY_BE_CODE: Final = ranked(
@@ -89,14 +98,25 @@ _WITH_WAIT: Final = frozenset(("parameters", "details", "metadata", "extensions"
 _DETAIL: Final = frozenset(("detail", "details"))
 _DOCS: Final = ranked(
     *("documentationurl", "docurl", "docsurl", "docs", "moreinfo", "helpurl", "helplink", "help"),
-    *("erroruri", "errorlink", "documentation", "infourl", "url", "link", "href", "recommend"),
+    *("erroruri", "errorlink", "documentation", "infourl", "link", "recommend"),
 )
 
 # Members by which an object is about an error.
 SPEAKING: Final = frozenset(
     (
-        *("message", "errormessage", "errordescription", "msg", "errormsg", "retmsg", "detail"),
-        *("error", "errors", "errorcode", "errcode", "errortype", "errordetail", "faultstring"),
+        *("message", "errormessage", "errordescription", "msg", "errormsg", "errmsg", "retmsg"),
+        *(
+            "detail",
+            "displaymessage",
+            "statusmessage",
+            "error",
+            "errors",
+            "errorcode",
+            "errcode",
+            "errortype",
+            "errordetail",
+            "faultstring",
+        ),
         *("errorsummary", "errormessages", "exceptionmessage", "faultcode", "err", "fault"),
     )
 )
@@ -105,7 +125,9 @@ _SPEAKING_WITHIN: Final = SPEAKING | {
     *("status", "shortmessage", "longmessage", "details", "fields", "id", "number", ".tag"),
     *("messageid", "serviceexception", "policyexception", "issues"),
 }
-_OWN_MESSAGE: Final = SPEAKING - {"code", "errorcode", "errcode", "errortype", "faultcode"}
+_OWN_MESSAGE: Final = (SPEAKING | {"description"}) - frozenset(
+    ("code", "errorcode", "errcode", "errortype", "faultcode")
+)
 # Members that hold the object of an error; and those that may, if nothing else is there.
 _HOLDERS: Final = (
     *("error", "fault", "errors", "err", "odata.error", "errorresponse", "exception", "problem"),
@@ -138,7 +160,7 @@ def _within(holder: Members) -> Members | None:
         if name in holder:
             value = holder[name]
             # A list beside a message holds the parts of what the message says of the whole.
-            if speaks and isinstance(value, list):
+            if speaks and (isinstance(value, list) or name == "errors"):
                 continue
             if found := _speaking(value, _SPEAKING_WITHIN):
                 return found
@@ -256,6 +278,12 @@ def explicit_code(holder: Members, status: int) -> str | None:
             return found
         numeric = numeric or number(value)
     if numeric is None:
+        # Of identifiers a number is that of the kind of error, and a text that of this one.
+        numeric = number(holder.get("errorid"))
+    own = holder.get("statuscode")
+    if numeric is None and isinstance(own, int) and 0 < own < 100 and own is not True:
+        numeric = number(own)  # of an API's own, and no status
+    if numeric is None or numeric == str(status):
         return None
     said = as_code(holder.get("status"))
     return said if said and " " not in said and not said.isdecimal() else numeric
@@ -308,6 +336,8 @@ def request_id_of(chain: Iterable[Members]) -> str | None:
         for each in (holder, *_objects_in(holder, _BESIDE)):
             for name in named(each, _REQUEST_ID):
                 value = each[name]
+                if name == "errorid" and not isinstance(value, str):
+                    continue
                 if found := string(value) or number(value):
                     return found
     return None

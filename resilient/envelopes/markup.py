@@ -54,6 +54,12 @@ def html_texts(said: str) -> dict[str, str]:
         end = small.find(f"</{name}>", begin)
         if start >= 0 and begin > 0 and (text := plain(said[begin : end if end >= 0 else None])):
             found[name] = text
+    # HAProxy: text right behind the heading.
+    start = small.find("</h1>")
+    if start >= 0:
+        end = small.find("</body>", start)
+        if text := plain(said[start + len("</h1>") : end if end >= 0 else None]):
+            found["rest"] = text
     # Tomcat: <p><b>Message</b> ...</p>
     start = small.find("<b>message</b>")
     if start >= 0:

@@ -60,7 +60,17 @@ _MAX_PHRASE: Final = 80
 # Words that only say that it is an error.
 _EMPTY_WORDS: Final = frozenset(
     (
-        *("about:blank", "apierror", "client", "err", "error", "error.list", "errors", "exception"),
+        *(
+            "about:blank",
+            "apierror",
+            "array",
+            "client",
+            "err",
+            "error",
+            "error.list",
+            "errors",
+            "exception",
+        ),
         *("fail", "failed", "failure", "false", "fault", "fatal", "httperror", "httpexception"),
         *("none", "nok", "null", "object", "receiver", "sender", "server", "status", "string"),
         *("true", "unknown"),

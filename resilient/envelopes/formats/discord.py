@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from resilient.envelopes.envelope import Envelope
 from resilient.envelopes.general import envelope_of
-from resilient.envelopes.reading import Members, string
+from resilient.envelopes.reading import Members, is_number_of, string
 
 __all__ = ["read_discord"]
 
@@ -20,7 +20,9 @@ def read_discord(status: int, headers: Mapping[str, str], document: Members) -> 
     """Read a message with a number for a code and with fields, or with `global`."""
     if string(document.get("message")) is None:
         return None
-    if isinstance(document.get("code"), int) and isinstance(document.get("errors"), dict):
+    code = document.get("code")
+    is_its_own = isinstance(code, int) and not is_number_of(code, status)
+    if is_its_own and isinstance(document.get("errors"), dict):
         return envelope_of([document], status)
     if "global" in document and "retryafter" in document:
         return envelope_of([document], status)

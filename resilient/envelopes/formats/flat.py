@@ -37,7 +37,9 @@ def read_flat(status: int, headers: Mapping[str, str], document: Members) -> Env
 
 
 def _says_code(document: Members) -> bool:
-    """Return whether an object has a code, and words or a link that make one of it."""
+    """Return whether an object has a code with words beside it, or is a "fail" of JSend."""
+    if document.get("status") == "fail" and isinstance(document.get("data"), dict):
+        return True
     return ("code" in document or "id" in document or "status" in document) and any(
         isinstance(document.get(name), str)
         for name in ("description", "reason", "title", "text", "statusmessage", "moreinfo")

@@ -11,11 +11,11 @@ before the status if it says that a limit is met.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from resilient.envelopes.envelope import Envelope
 from resilient.envelopes.general import envelope_of
-from resilient.envelopes.reading import Members, is_token, members, string
+from resilient.envelopes.reading import NOTHING, Members, is_token, members, string
 from resilient.envelopes.throttling import THROTTLING_CODES
 from resilient.support.duration import seconds_of
 
@@ -40,30 +40,30 @@ def read_google(status: int, headers: Mapping[str, str], document: Members) -> E
     legacy = _legacy(holder) if error else None
     if not kinds and legacy is None and not (error and named in _GRPC):
         return None
-    reason = string(kinds.get("ErrorInfo", {}).get("reason"))
+    reason = string(kinds.get("ErrorInfo", NOTHING).get("reason"))
     if legacy not in THROTTLING_CODES["google"].codes and (is_token(named) or named in _GRPC):
         code: str | None = named
     else:
         code = legacy or reason
-    links = kinds.get("Help", {}).get("links")
+    links = kinds.get("Help", NOTHING).get("links")
     link = members(links[0]) if isinstance(links, list) and links else {}
-    delay = string(kinds.get("RetryInfo", {}).get("retryDelay"))
+    delay = string(kinds.get("RetryInfo", NOTHING).get("retrydelay"))
     return envelope_of(
         chain,
         status,
         code=code,
-        request_id=string(kinds.get("RequestInfo", {}).get("requestId")),
+        request_id=string(kinds.get("RequestInfo", NOTHING).get("requestid")),
         wait=seconds_of(delay) if delay else None,
         docs=string(link.get("url")),
     )
 
 
-def _kinds(details: object) -> dict[str, dict[str, Any]]:
+def _kinds(details: object) -> dict[str, Members]:
     """Return the details by the last part of their types."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Members] = {}
     for each in details[:100] if isinstance(details, list) else ():
         if isinstance(each, dict) and (kind := string(each.get("@type"))):
-            found.setdefault(kind.rpartition(".")[2], each)
+            found.setdefault(kind.rpartition(".")[2], members(each))
     return found
 
 

@@ -17,6 +17,8 @@ from resilient.envelopes.reading import members, string, text
 
 __all__ = ["read_list"]
 
+_WORDS = frozenset(("title", "description", "reason", "text"))
+
 
 def read_list(status: int, headers: Mapping[str, str], document: list[Any]) -> Envelope | None:
     """Read a list whose first member says something of the error."""
@@ -25,7 +27,7 @@ def read_list(status: int, headers: Mapping[str, str], document: list[Any]) -> E
     if all(map(string, document[:100])):
         return Envelope(text(document))
     first = members(document[0])
-    if not SPEAKING.isdisjoint(first):
+    if not SPEAKING.isdisjoint(first) or not _WORDS.isdisjoint(first):
         envelope = envelope_of(chain_of(first), status)
         details = field_errors(document)
         if not envelope.details and any(each.field for each in details):

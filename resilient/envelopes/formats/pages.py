@@ -33,7 +33,7 @@ _STATUS: Final = re.compile(r"\b[1-9][0-9]{2}\b")
 def read_html(status: int, headers: Mapping[str, str], document: str) -> Envelope | None:
     """Read the first of title, pre and headings that says more than the status."""
     texts = html_texts(document)
-    for name in ("message", "title", "pre", "h1", "h2", "p"):
+    for name in ("message", "title", "pre", "h1", "h2", "p", "rest"):
         if name in texts and (said := _telling(texts[name])):
             return Envelope(said)
     return None

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from resilient.envelopes.envelope import Envelope
-from resilient.envelopes.general import chain_of, code_of, envelope_of
-from resilient.envelopes.reading import NOTHING, Members, as_code, members, string
+from resilient.envelopes.general import chain_of, code_of, envelope_of, message_of
+from resilient.envelopes.reading import NOTHING, Members, as_code, is_sentence, members, string
 
 __all__ = ["read_soap"]
 
@@ -38,6 +38,8 @@ def read_soap(status: int, headers: Mapping[str, str], document: Members) -> Env
     if isinstance(reason, list):
         reason = reason[0]
     said = string(reason) or string(members(reason).get("#text"))
+    if said is None or not is_sentence(said):
+        said = message_of([told]) or said
     return envelope_of([told], status, message=said, code=next(filter(None, words), None))
 
 

@@ -16,8 +16,24 @@ from resilient.envelopes.reading import Members, members, string
 __all__ = ["read_xml"]
 
 
+def _xmlrpc(document: Members) -> Envelope | None:
+    """Read the fault of XML-RPC (http://xmlrpc.com/spec.md): a struct of two members."""
+    value = members(members(members(document.get("methodresponse")).get("fault")).get("value"))
+    listed = members(value.get("struct")).get("member")
+    found: dict[str, str | None] = {}
+    for each in listed[:10] if isinstance(listed, list) else ():
+        held = members(each).get("value")
+        said = held if isinstance(held, str) else next(iter(members(held).values()), None)
+        found[str(members(each).get("name"))] = string(said)
+    if "faultString" not in found:
+        return None
+    return Envelope(found["faultString"], found.get("faultCode"))
+
+
 def read_xml(status: int, headers: Mapping[str, str], document: Members) -> Envelope | None:
     """Read an element with a message or a code; declines any other document."""
+    if (fault := _xmlrpc(document)) is not None:
+        return fault
     chain = chain_of(document)
     root = next(iter(document.raw.values()), None)
     if len(chain) == 1 and (inner := members(root)):

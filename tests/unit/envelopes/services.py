@@ -528,7 +528,7 @@ BODIES: list[Body] = [
          "invalid argument(s)", "invalid_arguments", fields=[("name", "required")]),
     Body("Heroku", "devcenter.heroku.com/articles/platform-api-reference", 429,
          {"id": "rate_limit", "message": "Your account reached the limit.", "url": "https://h.example"},
-         "Your account reached the limit.", "rate_limit", docs="https://h.example"),
+         "Your account reached the limit.", "rate_limit"),
     Body("Zoom", "developers.zoom.us/docs/api/error-definitions", 400,
          {"code": 300, "message": "Validation Failed.", "errors": [
              {"field": "user_id", "message": "Invalid field."}]},
