@@ -12,6 +12,7 @@ from sybil import Example, Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 from resilient import load_services
+from resilient.envelopes import FORMATS
 
 README = Path(__file__).parent.parent / "README.md"
 EXAMPLES = list(Sybil([PythonCodeBlockParser()]).parse(README).examples())
@@ -40,3 +41,13 @@ def test_the_readme_shows_three_commands() -> None:
         ".venv/bin/python -m pytest -n auto",
         ".venv/bin/python -m benchmarks all",
     ]
+
+
+def test_the_table_of_formats_is_that_of_the_code() -> None:
+    text = README.read_text(encoding="utf-8")
+    rows = text.split("<!-- formats: ")[1].split("<!-- end of formats -->")[0].split("\n")[1:]
+    # "|" parts columns, also within code.
+    wanted = [
+        f"| [{each.name}]({each.source}) | `{each.shape.replace('|', '¦')}` |" for each in FORMATS
+    ]
+    assert [row for row in rows if row][2:] == wanted

@@ -98,7 +98,8 @@ def policies() -> resilient.Policy:
     rule = resilient.CodeRule("slot_unavailable", status=400, message="no longer available")
     assert_type(rule.matches(400, "The slot is no longer available"), bool)
     errors = resilient.ErrorPolicy(
-        parsers=[read_acme, Acme(), "problem", "nested"],
+        parsers=[read_acme, Acme(), "problem", "any"],
+        success_parsers=["graphql", read_acme],
         code_rules=[rule],
         request_id_headers=["X-Request-Id"],
         ignore={404},
@@ -174,6 +175,8 @@ def envelopes(headers: CIMultiDictProxy[str], body: bytes) -> None:
     assert_type(envelope.message, str | None)
     assert_type(envelope.code, str | None)
     assert_type(envelope.request_id, str | None)
+    assert_type(envelope.retry_after, float | None)
+    assert_type((envelope.docs, envelope.format), tuple[str | None, str | None])
     assert_type(envelope.details, tuple[resilient.FieldError, ...])
     for detail in envelope.details:
         assert_type((detail.field, detail.message), tuple[str, str])
@@ -474,18 +477,34 @@ async def catch_every_error(session: aiohttp.ClientSession) -> None:
         resilient.AuthenticationError,
         resilient.PermissionDeniedError,
         resilient.NotFoundError,
+        resilient.GoneError,
+        resilient.PaymentRequiredError,
+        resilient.MethodNotAllowedError,
         resilient.NotAcceptableError,
+        resilient.RequestTimeoutError,
         resilient.ConflictError,
+        resilient.PreconditionFailedError,
+        resilient.ContentTooLargeError,
+        resilient.UnsupportedMediaTypeError,
         resilient.UnprocessableEntityError,
+        resilient.LockedError,
+        resilient.TooEarlyError,
+        resilient.UnavailableForLegalReasonsError,
         resilient.RateLimitError,
     ) as error:
         client_error: resilient.APIError = error
         api_error(client_error)
     except (
         resilient.InternalServerError,
+        resilient.NotImplementedServerError,
         resilient.BadGatewayError,
+        resilient.OriginError,
         resilient.ServiceUnavailableError,
+        resilient.OverloadedError,
         resilient.GatewayTimeoutError,
+        resilient.OriginTimeoutError,
+        resilient.HTTPVersionNotSupportedError,
+        resilient.InsufficientStorageError,
     ) as error:
         server_error: resilient.ServerError = error
         api_error(server_error)

@@ -261,3 +261,38 @@ def test_an_open_circuit_says_which_and_until_when(
 ) -> None:
     assert all(word in str(error) for word in words)
     assert error.attempts == ()
+
+
+def test_a_text_is_one_line_of_bounded_length_and_a_repr_is_short() -> None:
+    info = public_request_info(URL("https://api.example/" + "p" * 5000), "POST")
+    error = api_error(info=info, code="c" * 5000, message="m\r\n\x1b" * 5000, request_id="r" * 5000)
+    for shown, most in ((str(error), 1000), (repr(error), 450)):
+        assert len(shown) < most
+        assert shown.isprintable()
+    text = str(api_error(code="c", message="It is\nwrong.", request_id="r"))
+    assert text == "404 c: It is wrong. [GET https://api.example/v1/meetings; request_id r]"
+
+
+def test_details_keep_order_and_repetition() -> None:
+    given = [
+        FieldError("b", "two"),
+        FieldError("a", "one"),
+        FieldError("b", "two"),
+        FieldError("", "of the whole"),
+        FieldError("c", ""),
+        FieldError("c", "three"),
+    ]
+    error = api_error(ValidationError, details=given)
+    assert error.details == tuple(given)
+    assert list(error.field_errors.items()) == [
+        ("b", "two; two"),
+        ("a", "one"),
+        ("", "of the whole"),
+        ("c", "three"),
+    ]
+
+
+def test_what_a_body_says_besides_is_kept_and_pickled() -> None:
+    error = api_error(retry_after=2.5, docs="https://docs.example", format="nested")
+    for each in (error, pickle.loads(pickle.dumps(error))):
+        assert (each.retry_after, each.docs, each.format) == (2.5, "https://docs.example", "nested")
