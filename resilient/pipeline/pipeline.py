@@ -10,7 +10,6 @@ from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, Clie
 
 from resilient.breaker.middleware import CircuitBreaker
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.core.keys import Key
 from resilient.core.queues import Room
 from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
@@ -46,7 +45,6 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     Args:
         policy: The policy that the standard order is made from; `Policy()` by default.
         listeners: Told of what happens.
-        key: Returns the circuit that a request belongs to; by default there is one per origin.
         budget: A retry budget to share with other pipelines; by default each has its own.
         clock: The source of time, sleep and randomness; by default the event loop's and the
             system's.
@@ -65,7 +63,6 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         policy: Policy | None = None,
         *,
         listeners: Iterable[Listener] = (),
-        key: Key | None = None,
         budget: RetryBudget | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -76,7 +73,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             )
         validated(self, "budget", budget, optional(instance(RetryBudget, "a RetryBudget")))
         emitter = make_emitter(listeners, policy.name)
-        shared = Shared(clock, emitter, Room(policy.max_waiting), key, budget)
+        shared = Shared(clock, emitter, Room(policy.max_waiting), budget)
         self.policy: Policy | None = policy
         self._compose(
             [

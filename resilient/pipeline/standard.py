@@ -14,7 +14,6 @@ from aiohttp import ClientMiddlewareType
 
 from resilient.breaker.middleware import CircuitBreaker
 from resilient.clock import Clock
-from resilient.core.keys import Key
 from resilient.core.queues import Room
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.pipeline.policy import Policy
@@ -36,14 +35,12 @@ class Shared(NamedTuple):
         clock: The source of time, sleep and randomness.
         emitter: Told of what happens.
         room: Counts those who wait at any guard of the pipeline.
-        key: The circuit that a request belongs to; None for one per origin.
         budget: A retry budget to share with other pipelines, or None.
     """
 
     clock: Clock
     emitter: Emitter
     room: Room
-    key: Key | None
     budget: RetryBudget | None
 
 
@@ -93,7 +90,6 @@ def _breaker(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     return CircuitBreaker(
         policy.breaker,
         listeners=shared.emitter,
-        key=shared.key or "origin",
         reset_headers=policy.reset_headers,
         room=shared.room,
         clock=shared.clock,

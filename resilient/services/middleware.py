@@ -12,7 +12,6 @@ from attrs import evolve
 from yarl import URL
 
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.core.keys import Key
 from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.pipeline import Pipeline
@@ -54,7 +53,6 @@ class Services(Branches, Mapping[str, Pipeline]):
         default: The policy for URLs that no service covers. By default those are left to
             aiohttp.
         listeners: Called with the events of all pipelines; events carry the service's name.
-        key: Returns the key of the circuit that a request belongs to; by default its origin.
         budget: A retry budget that all pipelines share, in place of one for each. By default
             each pipeline has the budget that its policy describes.
         clock: The source of time, sleep and randomness.
@@ -76,7 +74,6 @@ class Services(Branches, Mapping[str, Pipeline]):
         *,
         default: Policy | None = None,
         listeners: Iterable[Listener] = (),
-        key: Key | None = None,
         budget: RetryBudget | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -86,7 +83,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         listeners = tuple(listeners)
 
         def pipeline(policy: Policy) -> Pipeline:
-            return Pipeline(policy, listeners=listeners, key=key, budget=budget, clock=clock)
+            return Pipeline(policy, listeners=listeners, budget=budget, clock=clock)
 
         self.default_pipeline = None if default is None else pipeline(default)
         self._services = {service.name: service for service in services}
