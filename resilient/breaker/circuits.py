@@ -103,10 +103,12 @@ class Circuits:
 
     def _forget_one(self) -> None:
         """Forget one of the oldest circuits that nothing is wrong with; if all are needed, none."""
-        for key, machine in islice(self.machines.items(), _OLDEST):
+        for key, machine in list(islice(self.machines.items(), _OLDEST)):
+            del self.machines[key]
             if not machine.is_needed and not machine.waiting:
-                del self.machines[key]
                 return
+            # To the end: the next time others are looked at.
+            self.machines[key] = machine
         if not self._has_said:
             self._has_said = True
             logger.warning(
