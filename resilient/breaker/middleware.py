@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Hashable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
@@ -299,6 +299,21 @@ class CircuitBreaker(Guard):
     def circuits(self) -> tuple[Circuit, ...]:
         """Every circuit that is kept."""
         return tuple(Circuit(key, self._circuits) for key in self._circuits.machines)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the circuits that are kept, as plain data; see `Pipeline.snapshot`."""
+        return {
+            "circuits": {
+                str(circuit.key): {
+                    "state": circuit.state,
+                    "isolated": circuit.isolated,
+                    "score": circuit.counts.score,
+                    "retry_after": circuit.retry_after,
+                    "waiting": circuit.waiting,
+                }
+                for circuit in self.circuits
+            }
+        }
 
 
 class _Teller:

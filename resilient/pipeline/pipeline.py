@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from typing import Self, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
@@ -15,7 +15,7 @@ from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.describe import describe, name_of
 from resilient.pipeline.fuse import fuse
-from resilient.pipeline.order import problems
+from resilient.pipeline.order import kind_of, problems
 from resilient.pipeline.policy import Policy
 from resilient.pipeline.standard import STANDARD, Shared
 from resilient.retry.budget import RetryBudget
@@ -161,6 +161,25 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             f"({branches.summary()}), and each of those has its own: "
             f'pipeline.find({what})["NAME"]'
         )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state of its guards and budgets now, as plain data for a health endpoint.
+
+        It can be written as JSON. Keys are those of the destinations that are kept; credentials
+        in them are hashed. Of the standard pipeline:
+
+            {"gates":     {KEY: {...}, ...}, the gates that are closed
+             "circuits":  {KEY: {"state": "closed" | "open" | "half_open", "isolated": false,
+                                 "score": 0.0, "retry_after": seconds or null,
+                                 "waiting": calls that wait for it}, ...}
+             "budgets":   {KEY: {...}, ...}, those that are not full
+             "bulkheads": {KEY: {...}, ...}}
+        """
+        found: dict[str, Any] = {}
+        for middleware in self._middlewares:
+            if kind_of(middleware) is not None and hasattr(middleware, "snapshot"):
+                found.update(middleware.snapshot())
+        return found
 
     def describe(self) -> str:
         """Describe the middlewares, outermost first, a line each."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 from attrs import evolve
@@ -121,6 +121,18 @@ class Services(Branches, Mapping[str, Pipeline]):
         """Return the pipelines that a request may go through."""
         yield from self._pipelines.values()
         yield () if self.default_pipeline is None else self.default_pipeline
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state of each service now, as plain data for a health endpoint.
+
+        {"services": {NAME: as `Pipeline.snapshot` returns it, ...},
+         "default":  the same of the default policy, or null}
+        """
+        default = self.default_pipeline
+        return {
+            "services": {name: made.snapshot() for name, made in self._pipelines.items()},
+            "default": None if default is None else default.snapshot(),
+        }
 
     def describe(self) -> str:
         """Return a text with a line for each service."""
