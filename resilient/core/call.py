@@ -93,12 +93,14 @@ class Call:
     stop: Stop | None = None
     _number = 0
 
-    def __init__(self) -> None:
+    def __init__(
+        self, request: ClientRequest | None = None, override: Override = NO_OVERRIDE
+    ) -> None:
+        # The request under way.
+        self.request = request
+        self.override = override
         # The call that it is a hop of, if a session began that.
         self.span: Span | None = None
-        # The request under way.
-        self.request: ClientRequest | None = None
-        self.override: Override = NO_OVERRIDE
         # When the call has to be over, on the clock's scale; and the seconds that it was given,
         # for whoever says that they are over.
         self.deadline: float | None = None
@@ -213,11 +215,10 @@ class Span(Call):
         self.began = began
         self.given = given
 
-    def begin_hop(self) -> Call:
+    def begin_hop(self, request: ClientRequest) -> Call:
         """Return the call of a hop that begins now."""
-        hop = Call()
+        hop = Call(request, self.override)
         hop.span = self
-        hop.override = self.override
         hop.deadline = self.deadline
         hop.allowed = self.allowed
         hop.counted = self.counted
@@ -255,14 +256,11 @@ def attach(request: ClientRequest) -> Attached:
         if call.request is request:
             return call, None
         if isinstance(call, Span) and call.session is request.session:
-            call = call.begin_hop()
-            call.request = request
+            call = call.begin_hop(request)
             return call, current.set(call)
-    call = Call()
-    call.request = request
     settings = scope.get()
+    call = Call(request, settings)
     if settings is not NO_OVERRIDE:
-        call.override = settings
         call.override_token = take_over()
     return call, current.set(call)
 
