@@ -119,10 +119,13 @@ class Retry(LoopBound):
         outcome: Outcome | None = None
         try:
             started = self.time()
-            if self._budget is not None and self._budget not in call.counted:
-                call.counted += self._counting
-                self._budget.count_call(started)
-            if request.body or policy.idempotency_header is not None or call.span or call.records:
+            budget = self._budget
+            if budget is not None:
+                counted = call.counted
+                if budget not in counted:
+                    call.counted = counted + self._counting
+                    budget.count_call(started)
+            if request.body or policy.idempotency_header is not None or call.records:
                 await self._prepare(call, request)
             while True:
                 before = call.before = request.response
@@ -170,7 +173,7 @@ class Retry(LoopBound):
                 )
                 self._record(call, request, hop, started, ended, outcome.status or str(outcome))
                 if hop is None:
-                    hop = Hop(call, request, policy, self._budget, self._emitter, self)
+                    hop = Hop(call, request, policy, budget, self._emitter, self)
                 try:
                     wait = await hop.next(outcome)
                     if wait is None:
@@ -215,8 +218,8 @@ class Retry(LoopBound):
             )
 
     async def _prepare(self, call: Call, request: ClientRequest) -> None:
-        """Prepare a hop that is not the first, or whose request has a body or needs a key."""
-        # A hop or a run before this one may have left them.
+        """Prepare a hop that has records already, or whose request has a body or needs a key."""
+        # A run before this one may have left them.
         call.stop = call.read_until = None
         if request.body:
             await prepare_upload(request)
