@@ -141,12 +141,16 @@ class CircuitBreaker(Guard):
         self, machine: Kept, call: Call, request: ClientRequest, now: float, turn: Turn | None
     ) -> _Permit | Wait | Refusal:
         """Ask a circuit that is not closed."""
+        if call.outer is not None and call.is_within(machine):
+            # A part of a probe: it counts with that.
+            return machine, 0, now, call
         queue = machine.queue
         number = 0
         if queue is None or queue.is_next(turn):
             number, change = machine.admit(now)
             self._circuits.told(machine.key, change)
         if number or self.policy.observe:
+            call.passed += (machine,)
             return machine, number, now, call
         if turn is None:
             machine.ask(is_new=not call.records)

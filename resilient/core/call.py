@@ -26,6 +26,7 @@ Who writes what, and who reads it:
     failure            run_attempt, Retry      Deadline: the cause of its error
     refused_until      run_attempt             Retry: a shorter wait would be in vain
     held               admit                   guards: their patience with the call
+    passed             guards                  guards: calls within this one are parts of it
     counted            Retry                   Retry: the budgets that have counted the call
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
@@ -39,6 +40,7 @@ import itertools
 import sys
 from contextvars import ContextVar, Token
 from typing import Any, Final
+from weakref import ReferenceType, ref
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession, ClientTimeout
 
@@ -91,6 +93,10 @@ class Call:
     # The wait that followed a record, by the place of the record.
     waits: dict[int, Wait] | None = None
     stop: Stop | None = None
+    # The call within which a middleware makes this one, for a token say; a weak reference.
+    outer: ReferenceType[Call] | None = None
+    # What guards let it pass in trouble, so that calls within it pass too.
+    passed: tuple[object, ...] = ()
     _number = 0
 
     def __init__(
@@ -130,6 +136,21 @@ class Call:
         """Time at which aiohttp's own total timeout ends it, on the event loop's scale, or None."""
         span = self.span
         return span.began + span.total if span is not None and span.total else None
+
+    def is_within(self, place: object) -> bool:
+        """Return whether it is made within a call that a guard has let pass there.
+
+        It is a part of that one then: to hold it back would hold that one back for ever.
+        """
+        outer = self.outer
+        while outer is not None:
+            call = outer()
+            if call is None:
+                return False
+            if place in call.passed:
+                return True
+            outer = call.outer
+        return False
 
     def is_overdue(self, now: float) -> bool:
         """Return whether a limit of time is what ends the call, or its attempt, now."""
@@ -228,6 +249,10 @@ class Span(Call):
         hop.allowed = self.allowed
         hop.counted = self.counted
         hop.records = self.records
+        if self.outer is not None:
+            hop.outer = self.outer
+        if self.held is not None:
+            hop.held = dict(self.held)
         if self.keys is not None:
             hop.keys = self.keys
         if self.waits is not None:
@@ -241,6 +266,7 @@ class Span(Call):
         if error is None or isinstance(error, Exception):
             self.counted, self.keys = hop.counted, hop.keys
             self.records, self.waits = hop.records, hop.waits
+            self.held = hop.held
 
 
 current: Final[ContextVar[Call | None]] = ContextVar("resilient_call", default=None)
@@ -264,7 +290,9 @@ def attach(request: ClientRequest) -> Attached:
             call = call.begin_hop(request)
             return call, current.set(call)
     settings = scope.get()
-    call = Call(request, settings)
+    outer, call = call, Call(request, settings)
+    if outer is not None:
+        call.outer = ref(outer)
     if settings is not NO_OVERRIDE:
         call.override_token = take_over()
     return call, current.set(call)
@@ -306,6 +334,9 @@ def begin(
     total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
     total = total if isinstance(total, int | float) else None
     span = Span(session, total, asyncio.get_running_loop().time(), given)
+    outer = current.get()
+    if outer is not None:
+        span.outer = ref(outer)
     span.override = scope.get()
     span.override_token = take_over()
     return span, current.set(span)
