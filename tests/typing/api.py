@@ -208,8 +208,8 @@ class SlowClock:
     def call_at(self, when: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_at(when * 10, callback)
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds * 10)
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds * 10, callback)
 
 
 def tenant(request: ClientRequest) -> Hashable | None:

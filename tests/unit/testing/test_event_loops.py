@@ -23,6 +23,7 @@ from resilient.testing import (
 )
 from resilient.testing.script.capacity import BrownOut, TokenBucket
 from resilient.testing.script.outage import Outage, Period
+from tests.guards import Bulkhead, Pace, Runner
 from tests.unit.testing.support import Certificates, converse, post
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -185,6 +186,19 @@ def test_sleeps_move_a_fake_clock(run: Any) -> None:
 
     run(main())
     assert (woken, clock.time()) == ([(1, 1), (2, 2), (3, 3)], 7)
+
+
+def test_calls_that_guards_hold_back_move_a_fake_clock(run: Any) -> None:
+    clock = FakeClock()
+
+    async def main() -> None:
+        async with Runner(Pace(10.0, clock), Bulkhead(1, clock)) as runner:
+            async with asyncio.timeout(10):
+                await asyncio.gather(*runner.start(1, 2, 3))
+            assert runner.names == [1, 2, 3]
+
+    run(main())
+    assert (clock.time(), clock.sleeps, clock.sleepers) == (20.0, [10.0, 10.0], 0)
 
 
 def test_a_fake_clock_may_flow(run: Any) -> None:
