@@ -598,7 +598,13 @@ def steps() -> list[resilient.testing.Step]:
 
 
 def answers() -> list[resilient.testing.Answer]:
-    bucket = resilient.testing.TokenBucket(5, burst=20, hints=["Retry-After", "RateLimit"])
+    resilient.testing.Limit("10/s", per="account", accounts={"Bearer a": "acme"})
+    resilient.testing.Limit("10/s", per="account", accounts=lambda credential: credential[-1])
+    resilient.testing.Limit("1000/h", per="credential", credential="X-Api-Key", window=True)
+    bucket = resilient.testing.Limit(
+        "300/min", per="route", burst=20, hints=["Retry-After", "RateLimit"]
+    )
+    assert_type((bucket.rate, bucket.burst, bucket.window), tuple[str, int | None, bool])
     mixture = resilient.testing.Mixture(
         {resilient.testing.Reply(503): 0.1}, otherwise=bucket, seed=1
     )

@@ -21,7 +21,8 @@ from resilient.testing import (
     Reply,
     Reset,
 )
-from resilient.testing.script.capacity import BrownOut, TokenBucket
+from resilient.testing.script.brownout import BrownOut
+from resilient.testing.script.limit import Limit
 from resilient.testing.script.outage import Outage, Period
 from tests.guards import Bulkhead, Pace, Runner
 from tests.unit.testing.support import Certificates, converse, post
@@ -156,7 +157,7 @@ def test_a_wait_ends_with_the_client_and_with_the_server(run: Any, contexts: Any
 
 
 def test_choosers_and_periods_keep_time(run: Any) -> None:
-    bucket = TokenBucket(0.001, 2, then=BrownOut(0.001, then=Reply(201)))
+    bucket = Limit("1/1000s", burst=2, then=BrownOut(0.001, then=Reply(201)))
     offline = [Period(0.005, since="first_request")]
 
     async def main() -> None:
