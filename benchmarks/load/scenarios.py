@@ -15,12 +15,12 @@ from resilient.testing import (
     Delayed,
     Disconnect,
     Hang,
+    Limit,
     Mixture,
     Outage,
     Period,
     Reply,
     Reset,
-    TokenBucket,
 )
 from resilient.testing.script.script import Answer
 
@@ -148,7 +148,7 @@ SCENARIOS = (
         name="rate-limit",
         what="A token bucket of 120 a second and 5 at once: what is beyond that meets 429 with "
         "Retry-After in whole seconds, and so do bursts of calls where there is room on average.",
-        faults=lambda seed: TokenBucket(120, 5, then=_OK),
+        faults=lambda seed: Limit("120/s", burst=5, then=_OK),
         rate=100,
         seconds=3,
     ),

@@ -21,7 +21,7 @@ from benchmarks.storm.settings import StormSettings
 from benchmarks.storm.simulation import Process, finish, pipelines, random_for, simulate
 from benchmarks.storm.tally import Tally
 from resilient import Policy, RetryPolicy
-from resilient.testing import Reply, TokenBucket
+from resilient.testing import Limit, Reply
 
 __all__ = ["Callers", "call_at_once", "groups", "measure"]
 
@@ -63,7 +63,7 @@ def groups(settings: StormSettings) -> tuple[Callers, ...]:
 def call_at_once(callers: Callers, random: Random) -> Tally:
     """Let all callers make one call each, at the same time, and return the counts."""
     tally = Tally(_SLICE)
-    limit = TokenBucket(_RATE, burst=_RATE, then=Reply(200))
+    limit = Limit(f"{_RATE}/s", then=Reply(200))
     network = Network(limit, tally)
 
     async def main(session: aiohttp.ClientSession) -> None:

@@ -1,6 +1,7 @@
 """Promise 12: errors and responses say what was attempted, how long, what was waited, and why."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from resilient import (
     pipeline_of,
 )
 from resilient.testing import Disconnect, Hang, Received, Reply
-from resilient.testing.time.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock, FakeTimer
 from tests.integration.support import (
     client,
     fault_server,
@@ -156,11 +157,12 @@ class Isolating(FakeClock):
 
     breaker: CircuitBreaker
 
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds)
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> FakeTimer:
+        timer = super().wake_after(seconds, callback)
         if len(self.sleeps) == 2:
             for circuit in self.breaker.circuits:
                 circuit.isolate()
+        return timer
 
 
 @pytest.mark.parametrize("raising", [True, False])

@@ -208,8 +208,8 @@ class SlowClock:
     def call_at(self, when: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_at(when * 10, callback)
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds * 10)
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds * 10, callback)
 
 
 def tenant(request: ClientRequest) -> Hashable | None:
@@ -598,7 +598,13 @@ def steps() -> list[resilient.testing.Step]:
 
 
 def answers() -> list[resilient.testing.Answer]:
-    bucket = resilient.testing.TokenBucket(5, burst=20, hints=["Retry-After", "RateLimit"])
+    resilient.testing.Limit("10/s", per="account", accounts={"Bearer a": "acme"})
+    resilient.testing.Limit("10/s", per="account", accounts=lambda credential: credential[-1])
+    resilient.testing.Limit("1000/h", per="credential", credential="X-Api-Key", window=True)
+    bucket = resilient.testing.Limit(
+        "300/min", per="route", burst=20, hints=["Retry-After", "RateLimit"]
+    )
+    assert_type((bucket.rate, bucket.burst, bucket.window), tuple[str, int | None, bool])
     mixture = resilient.testing.Mixture(
         {resilient.testing.Reply(503): 0.1}, otherwise=bucket, seed=1
     )
@@ -732,8 +738,17 @@ def event_logs() -> None:
     log.assert_refused(by="breaker")
     log.assert_opened("https://api.example")
     log.assert_states("open", "half_open", "closed")
+    log.assert_held(by="throttle", reason="the server asks")
+    log.assert_no_holds(by="bulkhead")
+    log.assert_turns(50, by="throttle")
+    log.assert_no_refusals()
+    log.assert_gate_closed("https://api.example", part="GET /meetings")
+    log.assert_gates("closed", "open", key="https://api.example")
     assert_type(list(log), list[resilient.Event])
     assert_type(log.attempts, list[resilient.AttemptEvent])
     assert_type(log.waits, list[resilient.WaitEvent])
     assert_type(log.refusals, list[resilient.RefusalEvent])
     assert_type(log.transitions, list[resilient.TransitionEvent])
+    assert_type(log.holds, list[resilient.HoldEvent])
+    assert_type(log.turns, list[resilient.TurnEvent])
+    assert_type(log.gates, list[resilient.ThrottleEvent])

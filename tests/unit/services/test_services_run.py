@@ -198,5 +198,6 @@ class Standing:
     def call_at(self, when: float, callback: Callable[[], object]) -> Any:
         return asyncio.get_running_loop().call_later(3600, callback)
 
-    async def sleep(self, seconds: float) -> None:
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> Any:
         self.slept.append(seconds)
+        return asyncio.get_running_loop().call_soon(callback)

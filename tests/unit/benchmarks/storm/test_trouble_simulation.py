@@ -8,7 +8,7 @@ from attrs import evolve
 
 from benchmarks.storm.network import Refused
 from benchmarks.storm.tally import Tally
-from benchmarks.storm.trouble_server import ByPath, FixedWindow, Latency
+from benchmarks.storm.trouble_server import ByPath, Latency
 from benchmarks.storm.trouble_simulation import (
     COLUMNS,
     AtOnce,
@@ -20,7 +20,7 @@ from benchmarks.storm.trouble_simulation import (
     run,
 )
 from resilient import Policy
-from resilient.testing import Delayed, Hang, Mixture, Outage, Period, Reply
+from resilient.testing import Delayed, Hang, Limit, Mixture, Outage, Period, Reply
 from resilient.testing.script.script import Answer
 
 NONE, RETRY, CONSECUTIVE, PIPELINE = COLUMNS
@@ -206,7 +206,7 @@ def test_a_window_is_kept_to_by_those_who_wait() -> None:
     bulk = Scenario(
         name="window",
         arrivals=ClosedLoop(items=30, workers=2),
-        server=lambda _: FixedWindow(10, 5.0, then=Delayed(0.1, Reply(200))),
+        server=lambda _: Limit("10/5s", window=True, then=Delayed(0.1, Reply(200))),
     )
     found = observed(bulk, RETRY)
     assert found.succeeded == 30
