@@ -122,7 +122,7 @@ class Retry(LoopBound):
             if self._budget is not None and self._budget not in call.counted:
                 call.counted += self._counting
                 self._budget.count_call(started)
-            if request.body or policy.idempotency_header is not None or call.span or call.records:
+            if request.body or policy.idempotency_header is not None or call.records:
                 await self._prepare(call, request)
             while True:
                 before = call.before = request.response
@@ -215,8 +215,8 @@ class Retry(LoopBound):
             )
 
     async def _prepare(self, call: Call, request: ClientRequest) -> None:
-        """Prepare a hop that is not the first, or whose request has a body or needs a key."""
-        # A hop or a run before this one may have left them.
+        """Prepare a hop that has records already, or whose request has a body or needs a key."""
+        # A run before this one may have left them.
         call.stop = call.read_until = None
         if request.body:
             await prepare_upload(request)
