@@ -26,7 +26,6 @@ Who writes what, and who reads it:
     failure            run_attempt, Retry      Deadline: the cause of its error
     refused_until      run_attempt             Retry: a shorter wait would be in vain
     held               admit                   guards: their patience with the call
-    counted            Retry                   Retry: the budgets that have counted the call
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
     stop               Retry, Deadline         errors
@@ -112,8 +111,6 @@ class Call:
         self.outcome: Outcome | None = None
         # The seconds that each guard has held it back, over all of its attempts.
         self.held: dict[object, float] | None = None
-        # The retry budgets that have counted the call: each service on its way has its own.
-        self.counted: tuple[object, ...] = ()
         self.records: tuple[Record, ...] = ()
 
     @property
