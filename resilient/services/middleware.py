@@ -22,6 +22,7 @@ from resilient.services.router import Route, Router
 from resilient.services.service import Service, clashes
 from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.events import Listener
+from resilient.throttle import Throttle
 
 __all__ = ["Services"]
 
@@ -30,6 +31,7 @@ _NAMED: Final = 20
 
 _POLICY: Final = optional(instance(Policy, "a Policy"))
 _BUDGET: Final = optional(instance(RetryBudget, "a RetryBudget"))
+_THROTTLE: Final = optional(instance(Throttle, "a Throttle"))
 
 
 class Services(Branches, Mapping[str, Pipeline]):
@@ -57,6 +59,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         key: Returns the key of the circuit that a request belongs to; by default its origin.
         budget: A retry budget that all pipelines share, in place of one for each. By default
             each pipeline has the budget that its policy describes.
+        throttle: A throttle that all pipelines share, in place of those of their policies.
         clock: The source of time, sleep and randomness.
 
     Attributes:
@@ -78,15 +81,24 @@ class Services(Branches, Mapping[str, Pipeline]):
         listeners: Iterable[Listener] = (),
         key: Key | None = None,
         budget: RetryBudget | None = None,
+        throttle: Throttle | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         services = _checked(services)
         self.default = validated(self, "default", default, _POLICY)
         validated(self, "budget", budget, _BUDGET)
+        validated(self, "throttle", throttle, _THROTTLE)
         listeners = tuple(listeners)
 
         def pipeline(policy: Policy) -> Pipeline:
-            return Pipeline(policy, listeners=listeners, key=key, budget=budget, clock=clock)
+            return Pipeline(
+                policy,
+                listeners=listeners,
+                key=key,
+                budget=budget,
+                throttle=throttle,
+                clock=clock,
+            )
 
         self.default_pipeline = None if default is None else pipeline(default)
         self._services = {service.name: service for service in services}

@@ -11,6 +11,7 @@ from resilient.core.keys import Key
 from resilient.retry import RetryBudget
 from resilient.services.middleware import Services
 from resilient.telemetry.events import Listener
+from resilient.throttle import Throttle
 
 __all__ = ["load_services"]
 
@@ -22,6 +23,7 @@ def load_services(
     listeners: Iterable[Listener] = (),
     key: Key | None = None,
     budget: RetryBudget | None = None,
+    throttle: Throttle | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Services:
     """Load the services that a TOML file describes.
@@ -61,6 +63,7 @@ def load_services(
         listeners: Called with the events of all pipelines.
         key: Returns the key of the circuit that a request belongs to; by default its origin.
         budget: A retry budget that all services share, in place of one for each.
+        throttle: A throttle that all services share, in place of those of their policies.
         clock: The source of time, sleep and randomness.
 
     Raises:
@@ -83,5 +86,6 @@ def load_services(
         listeners=listeners,
         key=key,
         budget=budget,
+        throttle=throttle,
         clock=clock,
     )
