@@ -92,6 +92,11 @@ if TYPE_CHECKING or "__compiled__" in globals():
         TurnEvent as TurnEvent,
         WaitEvent as WaitEvent,
     )
+    from resilient.throttle import (
+        GateView as GateView,
+        Throttle as Throttle,
+        ThrottlePolicy as ThrottlePolicy,
+    )
     from resilient.timeouts import (
         AttemptTimeout as AttemptTimeout,
         Deadline as Deadline,

@@ -27,7 +27,6 @@ Who writes what, and who reads it:
     refused_until      run_attempt             Retry: a shorter wait would be in vain
     held               admit                   guards: their patience with the call
     passed             guards                  guards: calls within this one are parts of it
-    counted            Retry                   Retry: the budgets that have counted the call
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
     stop               Retry, Deadline         errors
@@ -120,8 +119,6 @@ class Call:
         self.outcome: Outcome | None = None
         # The seconds that each guard has held it back, over all of its attempts.
         self.held: dict[object, float] | None = None
-        # The retry budgets that have counted the call: each service on its way has its own.
-        self.counted: tuple[object, ...] = ()
         self.records: tuple[Record, ...] = ()
 
     @property
@@ -247,7 +244,6 @@ class Span(Call):
         hop.span = self
         hop.deadline = self.deadline
         hop.allowed = self.allowed
-        hop.counted = self.counted
         hop.records = self.records
         if self.outer is not None:
             hop.outer = self.outer
@@ -264,9 +260,8 @@ class Span(Call):
         """Keep for the hops to come what one leaves them, unless it was cancelled."""
         error = sys.exception()
         if error is None or isinstance(error, Exception):
-            self.counted, self.keys = hop.counted, hop.keys
             self.records, self.waits = hop.records, hop.waits
-            self.held = hop.held
+            self.held, self.keys = hop.held, hop.keys
 
 
 current: Final[ContextVar[Call | None]] = ContextVar("resilient_call", default=None)

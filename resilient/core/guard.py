@@ -108,11 +108,14 @@ class Guard(LoopBound):
         name: What events and errors call it.
         emitter: Tells listeners and the log.
         room: For its queues.
+        reads_headers: Whether `leave` has to have an outcome of attempts that went well too; by
+            default False, for each of them pays for it.
     """
 
     __slots__ = ("emitter", "room")
 
     name: ClassVar[str] = "guard"
+    reads_headers: bool = False
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ import aiohttp
 from aiohttp import ClientRequest, ClientResponse
 
 from resilient.clock import Clock
-from resilient.errors import APIError, AttemptTimeoutError, CircuitOpenError
+from resilient.errors import APIError, AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader, parse_retry_after
 from resilient.support.redact import summary
 from resilient.wire import connections, requests
@@ -54,7 +54,8 @@ class Verdict(Enum):
 
 def is_transport_failure(error: BaseException) -> bool:
     """Return whether the connection, or what came over it, failed; time-outs included."""
-    if isinstance(error, CircuitOpenError):
+    if isinstance(error, RefusedError):
+        # aiohttp's, for whoever catches that; but nothing was tried.
         return False
     return isinstance(
         error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | TimeoutError

@@ -23,6 +23,7 @@ from resilient.retry.middleware import Retry
 from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.emitter import make_emitter
 from resilient.telemetry.events import Listener
+from resilient.throttle.middleware import Throttle
 
 __all__ = ["Pipeline", "PipelineWarning", "flatten", "warn"]
 
@@ -46,6 +47,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         policy: The policy that the standard order is made from; `Policy()` by default.
         listeners: Told of what happens.
         budget: A retry budget to share with other pipelines; by default each has its own.
+        throttle: A throttle to share with other pipelines, in the place of the policy's.
         clock: The source of time, sleep and randomness; by default the event loop's and the
             system's.
 
@@ -64,6 +66,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         *,
         listeners: Iterable[Listener] = (),
         budget: RetryBudget | None = None,
+        throttle: Throttle | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         policy = Policy() if policy is None else policy
@@ -72,16 +75,12 @@ class Pipeline(Sequence[ClientMiddlewareType]):
                 "Pipeline.policy", policy, "a Policy (middlewares go into Pipeline.of)"
             )
         validated(self, "budget", budget, optional(instance(RetryBudget, "a RetryBudget")))
+        validated(self, "throttle", throttle, optional(instance(Throttle, "a Throttle")))
         emitter = make_emitter(listeners, policy.name)
-        shared = Shared(clock, emitter, Room(policy.max_waiting), budget)
+        shared = Shared(clock, emitter, Room(policy.max_waiting), budget, throttle)
         self.policy: Policy | None = policy
-        self._compose(
-            [
-                part.make(policy, shared)
-                for part in STANDARD
-                if getattr(policy, part.field) is not None
-            ]
-        )
+        made = (part.made(policy, shared) for part in STANDARD)
+        self._compose([each for each in made if each is not None])
 
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
@@ -146,6 +145,15 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             LookupError: There is none.
         """
         return self._found(CircuitBreaker, "circuit breaker")
+
+    @property
+    def throttle(self) -> Throttle:
+        """The first throttle.
+
+        Raises:
+            LookupError: There is none.
+        """
+        return self._found(Throttle, "throttle")
 
     def _found(self, kind: type[_M], name: str) -> _M:
         found = self.find(kind)

@@ -23,6 +23,7 @@ from resilient.support.validation import (
     optional,
     positive,
 )
+from resilient.throttle.policy import ThrottlePolicy
 
 __all__ = ["Policy"]
 
@@ -42,6 +43,8 @@ class Policy:
         total_timeout: The limit for the whole call, waits included, which `Deadline` keeps; by
             default 100.
         retry: The failures that are tried again; by default those of `RetryPolicy()`.
+        throttle: The calls to hold back once a server refuses some; by default as
+            `ThrottlePolicy()` says.
         breaker: When to stop calling; by default as `BreakerPolicy()` says.
         attempt_timeout: The limit for one attempt, which `AttemptTimeout` keeps; by default 30,
             or `total_timeout` if that is less.
@@ -58,6 +61,9 @@ class Policy:
     total_timeout: Seconds | None = field(default=100.0, validator=optional(positive()))
     retry: RetryPolicy | None = field(
         factory=RetryPolicy, validator=optional(instance(RetryPolicy, "a RetryPolicy"))
+    )
+    throttle: ThrottlePolicy | None = field(
+        factory=ThrottlePolicy, validator=optional(instance(ThrottlePolicy, "a ThrottlePolicy"))
     )
     breaker: BreakerPolicy | None = field(
         factory=BreakerPolicy, validator=optional(instance(BreakerPolicy, "a BreakerPolicy"))

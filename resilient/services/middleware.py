@@ -21,6 +21,7 @@ from resilient.services.router import Route, Router
 from resilient.services.service import Service, clashes
 from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.events import Listener
+from resilient.throttle import Throttle
 
 __all__ = ["Services"]
 
@@ -29,6 +30,7 @@ _NAMED: Final = 20
 
 _POLICY: Final = optional(instance(Policy, "a Policy"))
 _BUDGET: Final = optional(instance(RetryBudget, "a RetryBudget"))
+_THROTTLE: Final = optional(instance(Throttle, "a Throttle"))
 
 
 class Services(Branches, Mapping[str, Pipeline]):
@@ -55,6 +57,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         listeners: Called with the events of all pipelines; events carry the service's name.
         budget: A retry budget that all pipelines share, in place of one for each. By default
             each pipeline has the budget that its policy describes.
+        throttle: A throttle that all pipelines share, in place of those of their policies.
         clock: The source of time, sleep and randomness.
 
     Attributes:
@@ -75,15 +78,23 @@ class Services(Branches, Mapping[str, Pipeline]):
         default: Policy | None = None,
         listeners: Iterable[Listener] = (),
         budget: RetryBudget | None = None,
+        throttle: Throttle | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         services = _checked(services)
         self.default = validated(self, "default", default, _POLICY)
         validated(self, "budget", budget, _BUDGET)
+        validated(self, "throttle", throttle, _THROTTLE)
         listeners = tuple(listeners)
 
         def pipeline(policy: Policy) -> Pipeline:
-            return Pipeline(policy, listeners=listeners, budget=budget, clock=clock)
+            return Pipeline(
+                policy,
+                listeners=listeners,
+                budget=budget,
+                throttle=throttle,
+                clock=clock,
+            )
 
         self.default_pipeline = None if default is None else pipeline(default)
         self._services = {service.name: service for service in services}
