@@ -19,8 +19,9 @@ Who writes what, and who reads it:
     before             Retry                   run_attempt, for the facts of an outcome
     outcome            run_attempt, Retry      normalisation, breaker, Retry
     failure            run_attempt, Retry      Deadline: the cause of its error
-    refused_until      run_attempt             Retry: a shorter wait would be in vain
+    guarded            run_attempt             Retry: when guards would let the next attempt go
     held               admit                   guards: their patience with the call
+    holds, waiting     admit                   Retry: an attempt's time in queues
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
     stop               Retry, Deadline         errors
@@ -94,17 +95,19 @@ class Call:
         "before",
         "deadline",
         "failure",
+        "guarded",
         "held",
+        "holds",
         "keys",
         "outcome",
         "override",
         "override_token",
         "read_until",
         "records",
-        "refused_until",
         "request",
         "span",
         "stop",
+        "waiting",
         "waits",
     )
 
@@ -128,10 +131,13 @@ class Call:
         self.outcome: Outcome | None = None
         # The last exception that an attempt ended with; not a cancellation.
         self.failure: Exception | None = None
-        # Until when a guard inside would refuse the next attempt.
-        self.refused_until: float | None = None
+        # The outcome that guards inside have seen last, if the attempt did not simply go well.
+        self.guarded: Outcome | None = None
         # The seconds that each guard has held it back, over all of its attempts.
         self.held: dict[object, float] | None = None
+        # When guards held the attempt under way, from and until; and whether one does.
+        self.holds: tuple[tuple[float, float], ...] = ()
+        self.waiting = False
         # Idempotency keys by origin.
         self.keys: dict[str, str] | None = None
         self.records: tuple[Record, ...] = ()
@@ -208,6 +214,11 @@ class Call:
             self.held = {}
         self.held[guard] = self.held_by(guard) + seconds
 
+    def take_queued(self, since: float) -> float:
+        """Return the seconds that guards have held an attempt that began then, and forget them."""
+        holds, self.holds = self.holds, ()
+        return sum(ended - began for began, ended in holds if began >= since)
+
     @property
     def queued(self) -> float:
         """The seconds that guards have held the call back, over all of its attempts."""
@@ -262,7 +273,7 @@ def detach(call: Call, token: Any) -> None:
     """
     call.request = None
     call.before = UNSET
-    call.outcome = call.failure = call.held = None
+    call.outcome = call.guarded = call.failure = call.held = None
     if token is _JOINED:
         return
     try:  # noqa: SIM105 (every call pays for it)

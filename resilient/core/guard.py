@@ -304,6 +304,7 @@ async def admit(
     code: Reason | None = None
     # Where it stands, by the guard's place.
     queues: list[Queue | None] = [None] * len(guards)
+    call.waiting = True
     try:
         while wait is not None:
             place = len(permits)
@@ -321,10 +322,12 @@ async def admit(
                 call.was_held(last, now - began)
             check_open(request.session)
             wait = ask(guards, call, request, now, turn, permits)
+        call.waiting = False
         if last is not None:
             held = clock.time() - started
             last.emitter.tell("turn", call, request, by=last.name, seconds=held)
     finally:
+        call.holds += ((started, clock.time()),)
         for queue in queues:
             if queue is not None:
                 queue.leave(turn)
