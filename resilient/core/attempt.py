@@ -159,9 +159,10 @@ async def run_attempt(
             )
             # An attempt that a limit further out cut off took too long, like any other.
             outcome.overdue = call.is_overdue(ended) or session_ran_out(request)
-            if permit is not None and guard is not None:
-                guard.leave(permit, outcome, ended)
-                call.refused_until = outcome.refused_until
+            if guard is not None:
+                call.guarded = outcome
+                if permit is not None:
+                    guard.leave(permit, outcome, ended)
             if isinstance(error, Exception):
                 # Whoever handles it may send the request again.
                 await stop_upload(request)
@@ -177,8 +178,7 @@ async def run_attempt(
             except BaseException:
                 response.close()
                 raise
-            if outcome is not None:
-                call.refused_until = outcome.refused_until
+            call.guarded = outcome
         return response
     finally:
         outcome = permit = None  # what is raised refers to this frame

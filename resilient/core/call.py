@@ -24,9 +24,10 @@ Who writes what, and who reads it:
     before             Retry                   run_attempt, for the facts of an outcome
     outcome            run_attempt, Retry      normalisation, breaker, Retry
     failure            run_attempt, Retry      Deadline: the cause of its error
-    refused_until      run_attempt             Retry: a shorter wait would be in vain
+    guarded            run_attempt             Retry: when guards would let the next attempt go
     held               admit                   guards: their patience with the call
     passed             guards                  guards: calls within this one are parts of it
+    holds, waiting     admit                   Retry: an attempt's time in queues
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
     stop               Retry, Deadline         errors
@@ -85,8 +86,11 @@ class Call:
     override_token: Token[Override] | None = None
     # The last exception that an attempt ended with; not a cancellation.
     failure: Exception | None = None
-    # Until when a guard inside would refuse the next attempt.
-    refused_until: float | None = None
+    # The outcome that guards inside have seen last, if the attempt did not simply go well.
+    guarded: Outcome | None = None
+    # When guards held the attempt under way, from and until; and whether one does.
+    holds: tuple[tuple[float, float], ...] = ()
+    waiting = False
     # Idempotency keys by origin.
     keys: dict[str, str] | None = None
     # The wait that followed a record, by the place of the record.
@@ -204,6 +208,11 @@ class Call:
             self.held = {}
         self.held[guard] = self.held_by(guard) + seconds
 
+    def take_queued(self, since: float) -> float:
+        """Return the seconds that guards have held an attempt that began then, and forget them."""
+        holds, self.holds = self.holds, ()
+        return sum(ended - began for began, ended in holds if began >= since)
+
     @property
     def queued(self) -> float:
         """The seconds that guards have held the call back, over all of its attempts."""
@@ -304,7 +313,7 @@ def detach(call: Call, token: Token[Call | None]) -> None:
         call.span = None
     call.request = call.before = call.held = None
     if call.outcome is not None:
-        call.outcome = call.failure = None
+        call.outcome = call.guarded = call.failure = None
     try:  # noqa: SIM105 (every call pays for it)
         current.reset(token)
     except ValueError:

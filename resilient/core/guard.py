@@ -307,6 +307,7 @@ async def admit(
     code: Reason | None = None
     # Where it stands, by the guard's place.
     queues: list[Queue | None] = [None] * len(guards)
+    call.waiting = True
     try:
         while wait is not None:
             place = len(permits)
@@ -325,10 +326,12 @@ async def admit(
             began = now
             check_open(request.session)
             wait = ask(guards, call, request, now, turn, permits)
+        call.waiting = False
         if last is not None:
             held = clock.time() - started
             last.emitter.tell("turn", call, request, by=last.name, seconds=held)
     finally:
+        call.holds += ((started, clock.time()),)
         for queue in queues:
             if queue is not None:
                 queue.leave(turn)

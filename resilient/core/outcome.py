@@ -24,6 +24,7 @@ from aiohttp import ClientRequest, ClientResponse
 from resilient.clock import Clock
 from resilient.errors import APIError, AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader, parse_retry_after
+from resilient.reasons import Reason
 from resilient.support.redact import summary
 from resilient.wire import connections, requests
 from resilient.wire.malformed import MalformedAnswer, malformed_answer
@@ -55,7 +56,6 @@ class Verdict(Enum):
 def is_transport_failure(error: BaseException) -> bool:
     """Return whether the connection, or what came over it, failed; time-outs included."""
     if isinstance(error, RefusedError):
-        # aiohttp's, for whoever catches that; but nothing was tried.
         return False
     return isinstance(
         error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | TimeoutError
@@ -79,11 +79,14 @@ class Outcome:
         response: The response as it came, also if an error was made of it; None if there was
             none.
         error: The exception; None for a response that nobody made an error of.
-        refused_until: Until when a guard would refuse another attempt, on its clock's scale; None
-            if it would not.
+        refused_until: Until when a guard would refuse another attempt, also one that is willing to
+            wait there, on its clock's scale; None if it would not. A guard sets it, as it does
+            `refused_code`, `paced` and `shut`, when the attempt leaves.
+        refused_code: Why it would refuse.
         paced: Whether a guard knows when the next attempt may go and has it wait until then, so
             that no other wait is needed, and no retry out of a budget.
-        shut: Whether the circuit of the attempt is open, or sends probes only.
+        shut: Whether the circuit of the attempt is open or probing, so that the next attempt
+            queues there if it does not go well: that takes no retry out of a budget.
         overdue: Whether a limit further out cut the attempt off, so that a cancellation is a
             time-out.
     """
@@ -110,8 +113,8 @@ class Outcome:
         self.pool_was_full = pool_was_full
         self.overdue = False
         self.refused_until: float | None = None
-        self.paced = False
-        self.shut = False
+        self.refused_code = Reason.CIRCUIT_OPEN
+        self.paced = self.shut = False
         self.reset_headers = reset_headers
         self._before = before
         self._clock = clock
@@ -135,6 +138,7 @@ class Outcome:
         outcome.duration = 0.0
         outcome.pool_was_full = outcome.overdue = False
         outcome.refused_until = None
+        outcome.refused_code = Reason.CIRCUIT_OPEN
         outcome.paced = outcome.shut = False
         outcome.reset_headers = ()
         # Facts that no connection tells.
@@ -151,6 +155,11 @@ class Outcome:
         if reset_headers and not self.reset_headers:
             self.reset_headers = reset_headers
             vars(self).pop("retry_after", None)
+
+    def refuse_until(self, until: float, code: Reason) -> None:
+        """Note that a guard would refuse another attempt until then; the latest time counts."""
+        if self.refused_until is None or until > self.refused_until:
+            self.refused_until, self.refused_code = until, code
 
     def became(self, error: APIError) -> None:
         """Take in that an error was made of it."""

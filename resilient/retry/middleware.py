@@ -135,13 +135,12 @@ class Retry(LoopBound):
                     if policy.read_body_up_to is not None:
                         await self._read_body(response, call, policy.read_body_up_to)
                 except RefusedError as refusal:
-                    # Nothing was attempted, and to spare the wait is what it was refused for.
-                    if not call.records:
-                        raise
-                    if hop is not None:
-                        hop.refund()
-                    tell_attempts(refusal, call)
-                    raise refusal from call.failure
+                    # Nothing was attempted. The server's own error says more, if there is one.
+                    if hop is not None and outcome is not None:
+                        raise hop.refused(refusal, outcome)  # noqa: B904 (it has its own cause)
+                    if call.records:
+                        tell_attempts(refusal, call)
+                    raise
                 except Exception as error:
                     ended = self.time()
                     result = error
@@ -150,6 +149,8 @@ class Retry(LoopBound):
                         keep_cookies(request, response)
                 except BaseException as error:
                     self._record(call, request, hop, started, self.time(), "cut off")
+                    if call.waiting and hop is not None:
+                        hop.refund()
                     if session_was_closed(request, error):
                         raise closed_error(call) from error
                     raise
@@ -174,7 +175,7 @@ class Retry(LoopBound):
                 )
                 self._record(call, request, hop, started, ended, outcome.status or str(outcome))
                 if hop is None:
-                    hop = Hop(call, request, policy, budget, self._emitter, self)
+                    hop = Hop(call, request, policy, self._budget, self._emitter, self)
                 try:
                     wait = await hop.next(outcome)
                     if wait is None:
@@ -208,16 +209,18 @@ class Retry(LoopBound):
     ) -> None:
         """Keep a record of an attempt: its status, or what went wrong, in a few words."""
         number = 1 if hop is None else hop.number
-        call.records += ((number, request.method, request.url, started, ended, came),)
+        queued = call.take_queued(started) if call.holds else 0.0
+        call.records += ((number, request.method, request.url, started, ended, came, queued),)
         if self._emitter.is_heard(DEBUG):
             self._emitter.tell(
                 "attempt",
                 call,
                 request,
                 number=number,
-                duration=ended - started,
+                duration=ended - started - queued,
                 status=came if isinstance(came, int) else None,
                 error=came if isinstance(came, str) else None,
+                queued=queued,
             )
 
     def _earn(self, request: ClientRequest, hop: Hop | None, now: float) -> None:

@@ -344,7 +344,7 @@ def attempts(response: ClientResponse) -> None:
     for attempt in resilient.attempts_of(response):
         assert_type(attempt.number, int)
         assert_type((attempt.method, attempt.url), tuple[str, str])
-        assert_type((attempt.started, attempt.duration), tuple[float, float])
+        assert_type((attempt.started, attempt.duration, attempt.queued), tuple[float, float, float])
         assert_type(attempt.status, int | None)
         assert_type(attempt.error, str | None)
         assert_type(attempt.waited, float | None)
@@ -406,7 +406,7 @@ def listener(event: resilient.Event) -> None:
     assert_type((event.name, event.level), tuple[str, int])
     if isinstance(event, resilient.AttemptEvent):
         assert_type((event.call, event.method, event.url), tuple[int, str, str])
-        assert_type((event.number, event.duration), tuple[int, float])
+        assert_type((event.number, event.duration, event.queued), tuple[int, float, float])
         assert_type((event.status, event.error), tuple[int | None, str | None])
     elif isinstance(event, resilient.WaitEvent):
         assert_type((event.number, event.seconds), tuple[int, float])

@@ -25,7 +25,7 @@ def request(session: object = None) -> Any:
 
 def record(call: Call, number: int, started: float, ended: float, outcome: int | str) -> None:
     url = URL("https://u:p@api.example/v1?key=s3cret#there")
-    call.records += ((number, "GET", url, started, ended, outcome),)
+    call.records += ((number, "GET", url, started, ended, outcome, 0.0),)
 
 
 # Attempts.
