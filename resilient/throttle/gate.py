@@ -61,6 +61,10 @@ _MANY: Final = 5
 # Without anyone waiting a gate is forgotten after so many seconds.
 _QUIET: Final = 10.0
 
+# Seconds for which it is closed that count as time in which the server lets calls through. (All
+# that a token bucket gains meanwhile is seen in them.)
+_CLOSED_COUNTS: Final = 1.0
+
 # Missed turns that are made up, in seconds.
 _MADE_UP: Final = 0.05
 
@@ -242,10 +246,15 @@ class Gate:
             spread = min(wait * 2.0 ** min(self._streak - 1, 10), _LONGEST)
         else:
             spread = min(wait, 1.0) * (0.1 if many else 1.0)
-        self.not_before = max(self.not_before, now + wait + random() * spread)
+        # The spread is on top of the pace, or that would gather again who was to be kept apart.
+        opens = max(now + wait, self.next)
+        self.not_before = max(self.not_before, opens + random() * spread)
         if asked is not None:
             self.server_until = max(self.server_until, now + asked)
-        self._epoch = self.cut_at = now
+        self.cut_at = now
+        # Most of the time for which it is closed does not count: a window of a minute that is used
+        # up after half of it would look like half the rate, and its calls come to wait twice.
+        self._epoch = max(now, self.not_before - _CLOSED_COUNTS)
         self._grants = 0
 
     # -- whom it lets through

@@ -63,8 +63,11 @@ def find_obstacle(at: Gate | Meter, bounds: Bounds, now: float, *, waits: bool) 
             f"({bounds.max_retry_after:g} s)"
         )
         return Obstacle(Reason.GATE_CLOSED, words, now + closed)
-    turn = at.turn_at(0 if waits else len(at.queue), now)
-    if not waits:
+    # Before it opens for the first time nobody knows the pace: answers are on their way that will
+    # raise it, and refusals on a guess would burn the items of a bulk job.
+    counts = not (waits or (isinstance(at, Gate) and at.is_first and opens > now))
+    turn = at.turn_at(len(at.queue) if counts else 0, now)
+    if counts:
         is_full = at.full and not bounds.is_own
         allowed = bounds.max_wait * (_FULL if is_full else 1.0)
         late = turn - opens - allowed
