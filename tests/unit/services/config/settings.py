@@ -32,6 +32,7 @@ __all__ = [
     "parse_nothing",
     "policy",
     "steps",
+    "tenant_of",
 ]
 
 
@@ -49,6 +50,11 @@ def steps(step: float) -> Generator[float | None, Any, Any]:
 
 def parse_nothing(status: int, headers: object, body: bytes) -> None:
     """A parser of error bodies."""
+
+
+def tenant_of(request: object) -> str:
+    """A key."""
+    return "tenant"
 
 
 HERE: Final = __name__
@@ -206,21 +212,36 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         ),
     },
     BreakerPolicy: {
+        "failures": _COUNT,
         "failure_rate": _SHARE,
         "window": _SECONDS,
-        "minimum_calls": _COUNT,
         "consecutive_failures": Setting([(5, 5), (False, None)], "integer false"),
         "slow_call": _SOME_SECONDS,
         "slow_rate": _SHARE,
-        "open_for": Setting([("250ms", 0.25), (2, 2), ("1min", 60.0)], "integer float"),
+        "open_for": Setting(
+            [("250ms", 0.25), (2, 2), ("1min", 60.0)], "integer float", {"max_open_for": 60}
+        ),
+        "open_factor": Setting([(1, 1), (2.5, 2.5)], "integer float"),
         "max_open_for": _SECONDS,
+        "max_open_retry_after": _SECONDS_OR_ZERO,
         "probes": _COUNT,
         # Not below the attempt's own time-out.
         "probe_lease": Setting(_SECONDS.right),
-        "ramp_up": _SECONDS_OR_ZERO,
+        "recovery": _SECONDS_OR_ZERO,
+        "patience": _SECONDS_OR_ZERO,
+        "patience_horizon": _SECONDS_OR_ZERO,
+        "abandoned_after": _SECONDS,
         "statuses": _STATUSES,
+        "key": Setting(
+            [
+                ("origin", "origin"),
+                ("origin+path:2", "origin+path:2"),
+                ("origin+method+header:X-Tenant", "origin+method+header:X-Tenant"),
+                (f"{HERE}:tenant_of", tenant_of),
+            ]
+        ),
         "observe": _FLAG,
-        "max_circuits": _COUNT,
+        "max_destinations": _COUNT,
     },
 }
 
