@@ -37,7 +37,7 @@ from tests.integration.support import Teller, client
 Settings = Mapping[str, Any]
 
 METHODS = ("GET", "HEAD", "PUT", "POST")
-BREAKER = {"breaker": {"minimum_calls": 1000}}
+BREAKER = {"breaker": {"failures": 1000}}
 
 
 def no_waits() -> Iterator[float]:

@@ -103,7 +103,11 @@ WHY: dict[str, tuple[Any, dict[str, Any], str]] = {
         {"backoff": Backoff(wait=lambda: iter(()))},
         "no more waits",
     ),
-    "the circuit": (Reply(503), {"breaker": BreakerPolicy(consecutive_failures=1)}, "circuit"),
+    "the circuit": (
+        Reply(503),
+        {"breaker": BreakerPolicy(consecutive_failures=1, patience=0)},
+        "circuit",
+    ),
 }
 
 

@@ -77,21 +77,28 @@ def policies() -> resilient.Policy:
     resilient.RetryPolicy(exceptions=ValueError, budget=None, judge=lambda _, outcome: None)
 
     breaker = resilient.BreakerPolicy(
+        failures=20,
         failure_rate=0.5,
         window=30,
-        minimum_calls=20,
         consecutive_failures=None,
         slow_call=2.5,
         slow_rate=0.8,
         open_for=5,
+        open_factor=2,
         max_open_for=60,
+        max_open_retry_after=30,
         probes=3,
         probe_lease=60,
-        ramp_up=5,
+        recovery=5,
+        patience=0,
+        patience_horizon=60,
+        abandoned_after=5,
         statuses=range(500, 505),
+        key="origin+path:1",
         observe=True,
-        max_circuits=16,
+        max_destinations=16,
     )
+    resilient.BreakerPolicy(key=tenant)
     assert_type(breaker.slow_call, float | None)
     assert_type(breaker.statuses, frozenset[int])
 
@@ -235,7 +242,6 @@ def middlewares() -> tuple[ClientMiddlewareType, ...]:
     assert_type(retry.policy, resilient.RetryPolicy)
     breaker = resilient.CircuitBreaker(
         resilient.BreakerPolicy(),
-        key=tenant,
         listeners=[listener],
         reset_headers=reset_headers,
         clock=clock,
@@ -257,7 +263,6 @@ def pipelines(policy: resilient.Policy, clock: resilient.Clock) -> None:
     pipeline = resilient.Pipeline(
         policy,
         listeners=(listener, print, resilient.testing.EventLog()),
-        key=tenant,
         budget=resilient.RetryBudget(resilient.BudgetPolicy()),
         clock=clock,
     )
@@ -287,7 +292,11 @@ def circuits(breaker: resilient.CircuitBreaker) -> None:
     assert_type(circuit.state, str)
     assert_type(circuit.isolated, bool)
     assert_type(circuit.retry_after, float | None)
+    assert_type(circuit.waiting, int)
     assert_type(circuit.counts, Counts)
+    assert_type(circuit.counts.score, float)
+    assert_type(circuit.counts.slow_score, float)
+    assert_type(circuit.counts.failures, int)
     assert_type(circuit.counts.calls, int)
     assert_type(circuit.counts.consecutive_failures, int)
     circuit.isolate()
@@ -299,9 +308,7 @@ def services(policy: resilient.Policy, clock: resilient.Clock) -> None:
     assert_type(service.match, tuple[str, ...])
     assert_type(service.policy, resilient.Policy)
     resilient.Service("other", "https://other.example")
-    chosen = resilient.Services(
-        [service], default=policy, listeners=[listener], key=tenant, clock=clock
-    )
+    chosen = resilient.Services([service], default=policy, listeners=[listener], clock=clock)
     middleware: ClientMiddlewareType = chosen
     mapping: Mapping[str, resilient.Pipeline] = chosen
     assert_type(chosen["mavio"], resilient.Pipeline)
@@ -314,7 +321,7 @@ def services(policy: resilient.Policy, clock: resilient.Clock) -> None:
     aiohttp.ClientSession(middlewares=[middleware])
 
     assert_type(resilient.load_services("resilient.toml"), resilient.Services)
-    resilient.load_services(Path("resilient.toml"), listeners=[listener], key=tenant, clock=clock)
+    resilient.load_services(Path("resilient.toml"), listeners=[listener], clock=clock)
     resilient.load_services({"services": {"mavio": {"extends": "mavio"}}})
 
 

@@ -212,7 +212,7 @@ SHOWN = {
     "retry.max_retry_after": "123456.5 s",
     "retry.backoff.wait": "backoff._wait_gen:constant",
     "retry.backoff.options": "interval=1.5",
-    "breaker.failure_rate": "0.5",
+    "breaker.failure_rate": "0.9",
     "breaker.observe": "no",
     "breaker.slow_call": "none",
     "facts.since": "2024-02-29",

@@ -61,8 +61,8 @@ def transition(after: str, key: str = API) -> TransitionEvent:
         key=key,
         before="?",
         after=after,
-        code=Reason.FAILURE_RATE,
-        reason="5 of 5 failed",
+        code=Reason.FAILURES,
+        reason="20 failures",
     )
 
 

@@ -221,21 +221,36 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         ),
     },
     BreakerPolicy: {
+        "failures": _COUNT,
         "failure_rate": _SHARE,
         "window": _SECONDS,
-        "minimum_calls": _COUNT,
         "consecutive_failures": Setting([(5, 5), (False, None)], "integer false"),
         "slow_call": _SOME_SECONDS,
         "slow_rate": _SHARE,
-        "open_for": Setting([("250ms", 0.25), (2, 2), ("1min", 60.0)], "integer float"),
+        "open_for": Setting(
+            [("250ms", 0.25), (2, 2), ("1min", 60.0)], "integer float", {"max_open_for": 60}
+        ),
+        "open_factor": Setting([(1, 1), (2.5, 2.5)], "integer float"),
         "max_open_for": _SECONDS,
+        "max_open_retry_after": _SECONDS_OR_ZERO,
         "probes": _COUNT,
         # Not below the attempt's own time-out.
         "probe_lease": Setting(_SECONDS.right),
-        "ramp_up": _SECONDS_OR_ZERO,
+        "recovery": _SECONDS_OR_ZERO,
+        "patience": _SECONDS_OR_ZERO,
+        "patience_horizon": _SECONDS_OR_ZERO,
+        "abandoned_after": _SECONDS,
         "statuses": _STATUSES,
+        "key": Setting(
+            [
+                ("origin", "origin"),
+                ("origin+path:2", "origin+path:2"),
+                ("origin+method+header:X-Tenant", "origin+method+header:X-Tenant"),
+                (f"{HERE}:tenant", tenant),
+            ]
+        ),
         "observe": _FLAG,
-        "max_circuits": _COUNT,
+        "max_destinations": _COUNT,
     },
 }
 

@@ -107,7 +107,9 @@ async def test_a_callback_of_raise_for_status_sees_the_last_response(clock: Fake
 
 
 async def test_the_breaker_opens_on_mocked_failures(clock: FakeClock) -> None:
-    breaker = CircuitBreaker(BreakerPolicy(consecutive_failures=3, open_for=5), clock=clock)
+    breaker = CircuitBreaker(
+        BreakerPolicy(consecutive_failures=3, open_for=5, patience=0), clock=clock
+    )
     with aioresponses() as m:
         m.get(API, status=503, repeat=True)
         async with aiohttp.ClientSession(middlewares=[breaker]) as session:
@@ -123,7 +125,7 @@ async def test_the_breaker_opens_on_mocked_failures(clock: FakeClock) -> None:
 
 
 async def test_the_pipelines_breaker_saves_attempts(clock: FakeClock) -> None:
-    breaker = BreakerPolicy(consecutive_failures=2)
+    breaker = BreakerPolicy(consecutive_failures=2, patience=0)
     with aioresponses() as m:
         m.get(API, exception=aiohttp.ServerDisconnectedError(), repeat=True)
         async with piped(clock, breaker=breaker) as session:
