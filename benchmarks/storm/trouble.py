@@ -8,7 +8,8 @@ each row, as a limit that is mostly relative to aiohttp alone: no worse than not
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
@@ -18,7 +19,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from benchmarks.progress import Progress
-from benchmarks.results import Figure, ScenarioResult, Table
+from benchmarks.results import Chart, Figure, Line, ScenarioResult, Table
 from benchmarks.settings import by_name
 from benchmarks.storm.settings import StormSettings
 from benchmarks.storm.trouble_measures import MEASURES, judge
@@ -175,10 +176,101 @@ def _means(row: Row, runs: Mapping[str, list[_Figures]]) -> _Means:
 def result(found: list[MeasuredRow], settings: StormSettings) -> ScenarioResult:
     """Return the tables and notes of the rows that were measured so far, at least one."""
     groups = groupby(found, key=lambda each: each.row.group)
+    charts, headline = _headline({each.row.name: each.means for each in found})
     return ScenarioResult(
         tables=tuple(_table(group, list(rows)) for group, rows in groups),
-        notes=(_count(found, settings),),
+        charts=charts,
+        notes=(*headline, _count(found, settings)),
     )
+
+
+@frozen
+class _Headline:
+    """A row of the headline.
+
+    Attributes:
+        row: The name of the row.
+        name: What happens in it.
+        lost: Computes the calls lost in percent of those that meet the trouble.
+        requests: Computes the requests that the server gets, in percent of those calls.
+    """
+
+    row: str
+    name: str
+    lost: Callable[[Mapping[str, float]], float]
+    requests: Callable[[Mapping[str, float]], float]
+
+
+_HEADLINES: Final = (
+    _Headline(
+        "a 50/s 6.5 s",
+        "an outage of 6.5 s",
+        lambda means: 100 * means["lost"] / 6.5,
+        operator.itemgetter("load"),
+    ),
+    _Headline(
+        "a 50/s 30 s",
+        "an outage of 30 s",
+        lambda means: 100 * means["lost"] / 30,
+        operator.itemgetter("load"),
+    ),
+    _Headline(
+        "d 50 at once",
+        "50 calls at a limit of 10/s",
+        lambda means: 100 * (50 - means["done"]) / 50,
+        lambda means: 100 * means["requests"] / 50,
+    ),
+)
+
+
+def _headline(means: Mapping[str, _Means]) -> tuple[tuple[Chart, ...], tuple[str, ...]]:
+    """Return the picture and the sentence that compare the columns; neither before it is known."""
+    if not all(each.row in means for each in _HEADLINES):
+        return (), ()
+    columns = [
+        column.name
+        for column in COLUMNS
+        if all(column.name in means[each.row] for each in _HEADLINES)
+    ]
+    figures = {
+        column: [
+            (each.lost(means[each.row][column]), each.requests(means[each.row][column]))
+            for each in _HEADLINES
+        ]
+        for column in columns
+    }
+    chart = Chart(
+        title="What callers lose in trouble, and what the server gets",
+        x_label="",
+        y_label="% of the calls that meet the trouble",
+        lines=tuple(
+            Line(
+                name=column,
+                xs=range(2 * len(_HEADLINES)),
+                ys=[value for pair in pairs for value in pair],
+            )
+            for column, pairs in figures.items()
+        ),
+        groups=tuple(
+            f"{each.name}: {what}" for each in _HEADLINES for what in ("calls lost", "requests")
+        ),
+        remark="Less is better. A breaker may lose more than 100 %: it also refuses calls later.",
+    )
+    troubles = " / ".join(each.name for each in _HEADLINES)
+    lost, got = (
+        ", ".join(
+            f"{_percents(pair[side] for pair in figures[each])} with {each}" for each in columns
+        )
+        for side in (0, 1)
+    )
+    return (chart,), (
+        f"Trouble: of the calls that met {troubles}, callers lost {lost}; in proportion to those "
+        f"calls the server got {got} as requests.",
+    )
+
+
+def _percents(values: Iterable[float]) -> str:
+    return f"{' / '.join(f'{value:.0f}' for value in values)} %"
 
 
 def _table(group: str, found: list[MeasuredRow]) -> Table:
