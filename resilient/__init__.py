@@ -33,6 +33,7 @@ if TYPE_CHECKING or "__compiled__" in globals():
         AuthenticationError as AuthenticationError,
         BadGatewayError as BadGatewayError,
         BadRequestError as BadRequestError,
+        BulkheadFullError as BulkheadFullError,
         CircuitOpenError as CircuitOpenError,
         ConfigError as ConfigError,
         ConflictError as ConflictError,
@@ -45,10 +46,12 @@ if TYPE_CHECKING or "__compiled__" in globals():
         NotFoundError as NotFoundError,
         PermissionDeniedError as PermissionDeniedError,
         RateLimitError as RateLimitError,
+        RefusedError as RefusedError,
         ResilientError as ResilientError,
         ServerError as ServerError,
         ServiceUnavailableError as ServiceUnavailableError,
         SessionClosedError as SessionClosedError,
+        ThrottledError as ThrottledError,
         UnprocessableEntityError as UnprocessableEntityError,
         ValidationError as ValidationError,
     )
@@ -81,10 +84,18 @@ if TYPE_CHECKING or "__compiled__" in globals():
     from resilient.telemetry.events import (
         AttemptEvent as AttemptEvent,
         Event as Event,
+        HoldEvent as HoldEvent,
         Listener as Listener,
         RefusalEvent as RefusalEvent,
+        ThrottleEvent as ThrottleEvent,
         TransitionEvent as TransitionEvent,
+        TurnEvent as TurnEvent,
         WaitEvent as WaitEvent,
+    )
+    from resilient.throttle import (
+        GateView as GateView,
+        Throttle as Throttle,
+        ThrottlePolicy as ThrottlePolicy,
     )
     from resilient.timeouts import (
         AttemptTimeout as AttemptTimeout,

@@ -17,7 +17,10 @@
     │       ├── ServiceUnavailableError   503
     │       └── GatewayTimeoutError       504
     ├── ConnectionFailedError             also aiohttp.ClientConnectionError
-    ├── CircuitOpenError                  also aiohttp.ClientConnectionError
+    ├── RefusedError                      also aiohttp.ClientConnectionError
+    │   ├── CircuitOpenError              a circuit is open
+    │   ├── ThrottledError                a gate is closed, or a limit used up
+    │   └── BulkheadFullError             too many calls are under way
     ├── AttemptTimeoutError               also aiohttp.ServerTimeoutError, TimeoutError
     ├── DeadlineExceededError             also aiohttp.ServerTimeoutError, TimeoutError
     ├── SessionClosedError                also aiohttp.ClientConnectionError, RuntimeError
@@ -31,7 +34,7 @@ Their text shows no request header, no query and no userinfo, and they pickle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import aiohttp
 from attrs import frozen
@@ -54,6 +57,7 @@ __all__ = [
     "AuthenticationError",
     "BadGatewayError",
     "BadRequestError",
+    "BulkheadFullError",
     "CircuitOpenError",
     "ConfigError",
     "ConflictError",
@@ -66,10 +70,12 @@ __all__ = [
     "NotFoundError",
     "PermissionDeniedError",
     "RateLimitError",
+    "RefusedError",
     "ResilientError",
     "ServerError",
     "ServiceUnavailableError",
     "SessionClosedError",
+    "ThrottledError",
     "UnprocessableEntityError",
     "ValidationError",
     "error_class",
@@ -338,29 +344,74 @@ class ConnectionFailedError(ResilientError, aiohttp.ClientConnectionError):
         return _with_history(self.message, self)
 
 
-_ISOLATED: Final = History(stop=Stop(Reason.CIRCUIT_ISOLATED, "the circuit was isolated by hand"))
-
-
-class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
-    """The circuit breaker refused the call: nothing was sent.
+class RefusedError(ResilientError, aiohttp.ClientConnectionError):
+    """A guard did not let the call pass: nothing was sent.
 
     Attributes:
-        key: What the circuit belongs to, as a rule an origin.
-        retry_after: Seconds until a call may be let through; None if nobody can say, which is so
-            while the circuit is isolated.
-        state: "open", "half_open" (every probe is out), or "closed" (traffic is being let
-            back in gradually).
-        isolated: Whether it was isolated by hand, and refuses until somebody resets it.
+        key: What the guard keeps its state for, as a rule an origin.
+        retry_after: Seconds until a call may be let through; None if nobody can say.
+        queued: Seconds that guards had held the call back before, over all of its attempts.
     """
 
-    _history = History(stop=Stop(Reason.CIRCUIT_OPEN, "the circuit breaker refused"))
+    # What refused, for the text.
+    _by: ClassVar[str] = "guard"
 
     # No call of super().__init__: a refusal has to be cheap, and BaseException.__new__
     # has kept the arguments already.
-    def __init__(self, key: Hashable, retry_after: float | None, state: str = "open") -> None:
+    def __init__(
+        self, key: Hashable, retry_after: float | None = None, *, queued: float = 0.0
+    ) -> None:
+        self.key = key
+        self.retry_after = retry_after
+        self.queued = queued
+
+    def because(self, code: Reason, words: str) -> Self:
+        """Say why it was refused; return this error."""
+        self._history = History(stop=Stop(code, words))
+        return self
+
+    def _what(self) -> str:
+        """Return in words what is the matter."""
+        return self.stop_reason or f"the {self._by} for {self.key} refused"
+
+    def __str__(self) -> str:
+        what = self._what()
+        if self.retry_after is not None:
+            what += f", next try in {self.retry_after:.3g} s"
+        notes = []
+        if self.queued:
+            notes.append(f"held for {self.queued:.3g} s")
+        if made := self._history.made:
+            notes.append(f"attempts before: {made}")
+        return f"{what} [{'; '.join(notes)}]" if notes else what
+
+
+_ISOLATED: Final = History(stop=Stop(Reason.CIRCUIT_ISOLATED, "the circuit was isolated by hand"))
+
+
+class CircuitOpenError(RefusedError):
+    """The circuit breaker refused the call: nothing was sent.
+
+    Attributes:
+        state: "open" or "half_open" (probes are out, or traffic is let back in gradually).
+        isolated: Whether it was isolated by hand, and refuses until somebody resets it.
+    """
+
+    _by = "circuit breaker"
+    _history = History(stop=Stop(Reason.CIRCUIT_OPEN, "the circuit breaker refused"))
+
+    def __init__(
+        self,
+        key: Hashable,
+        retry_after: float | None,
+        state: str = "open",
+        *,
+        queued: float = 0.0,
+    ) -> None:
         self.key = key
         self.retry_after = retry_after
         self.state = state
+        self.queued = queued
         if retry_after is None:
             self._history = _ISOLATED
 
@@ -369,17 +420,26 @@ class CircuitOpenError(ResilientError, aiohttp.ClientConnectionError):
         """True if the circuit was isolated by hand, and refuses until somebody resets it."""
         return self.retry_after is None
 
-    def __str__(self) -> str:
-        if self.state == "closed":
-            what = f"the circuit for {self.key} has just closed and lets traffic in gradually"
-        else:
-            what = f"the circuit for {self.key} is {self.state}"
-        if self.retry_after is None:  # isolated
-            what += ", isolated by hand"
-        else:
-            what += f", next try in {self.retry_after:.3g} s"
-        made = self._history.made
-        return f"{what} [attempts before: {made}]" if made else what
+    def _what(self) -> str:
+        what = f"the circuit for {self.key} is {self.state}"
+        return f"{what}, isolated by hand" if self.isolated else what
+
+
+class ThrottledError(RefusedError):
+    """The throttle refused the call: nothing was sent, and a wait would be too long or in vain.
+
+    The server's answer that closed the gate is the `__cause__`, if one did.
+    """
+
+    _by = "throttle"
+    _history = History(stop=Stop(Reason.GATE_CLOSED, "the throttle refused"))
+
+
+class BulkheadFullError(RefusedError):
+    """The bulkhead refused the call: nothing was sent, since too many calls are under way."""
+
+    _by = "bulkhead"
+    _history = History(stop=Stop(Reason.BULKHEAD_FULL, "the bulkhead is full"))
 
 
 class AttemptTimeoutError(ResilientError, aiohttp.ServerTimeoutError):

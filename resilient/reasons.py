@@ -12,7 +12,7 @@ __all__ = ["Reason"]
 
 
 class Reason(Enum):
-    """The reason why a call was repeated, not repeated or refused, or a circuit changed."""
+    """The reason why a call was repeated, held, refused, or the state of a guard changed."""
 
     # Another attempt is made because of
     STATUS = "status"  # a status of the policy
@@ -40,13 +40,31 @@ class Reason(Enum):
     BACKOFF_ENDED = "backoff_ended"  # the wait generator gives no more waits
     CIRCUIT_OPEN = "circuit_open"  # a circuit breaker refuses
     CIRCUIT_ISOLATED = "circuit_isolated"  # a circuit was isolated by hand
+    GATE_CLOSED = "gate_closed"  # a gate stays closed for too long
+    MAX_WAIT = "max_wait"  # too many wait at a gate or a bulkhead
+    QUEUE_FULL = "queue_full"  # max_waiting calls wait already
+    BULKHEAD_FULL = "bulkhead_full"  # too many calls are under way
+
+    # A guard holds an attempt back because of
+    VERDICT = "verdict"  # a probe, whose verdict is awaited
+    RECOVERY = "recovery"  # the pace at which traffic is let back in
+    GATE = "gate"  # a gate that a 429 closed, or its pace
+    LIMIT = "limit"  # a declared limit
+    PLACE = "place"  # a bulkhead's limit
+
+    # A gate changed because of
+    REFUSED = "refused"  # a 429
+    USED_UP = "used_up"  # a header that says that nothing remains
+    WIDENED = "widened"  # so many classes were refused that it holds the whole key
+    QUIET = "quiet"  # nobody has waited for some time
 
     # A circuit changed its state because of
-    FAILURE_RATE = "failure_rate"  # too many failures among its calls
+    FAILURES = "failures"  # too many failures
     CONSECUTIVE = "consecutive"  # too many failures in a row
     SLOW_CALLS = "slow_calls"  # too many slow calls
     PROBE_FAILED = "probe_failed"
     PROBE_SLOW = "probe_slow"
+    PRESUMED_WELL = "presumed_well"  # a probe has not failed in the time that failures took
     TIME_UP = "time_up"  # it was open for as long as it had to be
-    PROBES_SUCCEEDED = "probes_succeeded"
+    PROBES_SUCCEEDED = "probes_succeeded"  # a probe, or enough attempts after it, went well
     BY_HAND = "by_hand"  # isolate() or reset()

@@ -15,12 +15,12 @@ from typing import Any
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 from yarl import URL
 
-from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
+from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.core.attempt import run_attempt
 from resilient.core.call import Call
-from resilient.core.guard import GuardChain, Queue, Refusal, Turn, Wait
+from resilient.core.guard import Guard, GuardChain, Queue, Refusal, Turn, Wait
 from resilient.core.outcome import Outcome
-from resilient.errors import ResilientError
+from resilient.errors import RefusedError
 from resilient.testing import run_in_virtual_time
 from resilient.timeouts import Deadline
 
@@ -44,12 +44,12 @@ __all__ = [
 GRAIN = 1e-6
 
 
-class Queued(LoopBound):
+class Queued(Guard):
     """Base of a guard with one queue, as a middleware of its own."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
-        self.queue = Queue()
+        super().__init__(clock=clock)
+        self.queue = Queue(self.room)
 
     def loop_changed(self, now: float | None) -> None:
         self.queue.clear()
@@ -58,10 +58,6 @@ class Queued(LoopBound):
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         return run_attempt(request, handler, self, self, None, None)
-
-    enter: Any
-    leave: Any
-    give_back: Any
 
 
 class Bulkhead(Queued):
@@ -120,7 +116,7 @@ class Pace(Queued):
             self.next = permit
 
 
-class GateClosedError(ResilientError):
+class GateClosedError(RefusedError):
     """The gate was closed for longer than the call was to wait."""
 
 
@@ -159,11 +155,11 @@ class Gate(Queued):
         self.queue.wake()
 
 
-class Scripted(LoopBound):
+class Scripted(Guard):
     """A guard that answers from a script, and keeps what it was told."""
 
     def __init__(self, *answers: Any, clock: Clock = SYSTEM_CLOCK) -> None:
-        super().__init__(clock)
+        super().__init__(clock=clock)
         self.answers = list(answers)
         self.told: list[tuple[object, ...]] = []
         self.asked: list[float] = []
@@ -185,10 +181,6 @@ class Scripted(LoopBound):
         self.told.append(("give_back", permit, refused))
         if "give_back" in self.fails:
             raise self.fails["give_back"]
-
-
-class RefusedError(ResilientError):
-    """A guard refuses."""
 
 
 def refusal() -> Refusal:

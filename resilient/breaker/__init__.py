@@ -2,7 +2,7 @@
 
 from resilient.breaker.circuit import Circuit
 from resilient.breaker.machine import Counts, State
-from resilient.breaker.middleware import CircuitBreaker, Key
+from resilient.breaker.middleware import CircuitBreaker
 from resilient.breaker.policy import BreakerPolicy
 
-__all__ = ["BreakerPolicy", "Circuit", "CircuitBreaker", "Counts", "Key", "State"]
+__all__ = ["BreakerPolicy", "Circuit", "CircuitBreaker", "Counts", "State"]

@@ -62,6 +62,7 @@ async def run_attempt(
     errors: Normalizer | None,
     timeout: AttemptLimit | None,
     reset_headers: tuple[ResetHeader, ...] = (),
+    reads_headers: bool = False,
 ) -> ClientResponse:
     """Run an attempt within those of the three that are given.
 
@@ -73,6 +74,7 @@ async def run_attempt(
         errors: Makes typed errors, or None.
         timeout: Limits the attempt, or None.
         reset_headers: Headers in which the service says when its limit is over.
+        reads_headers: Whether a guard has to have an outcome of good responses too.
     """
     running = get_running_loop()
     if bound.loop is not running:
@@ -125,7 +127,7 @@ async def run_attempt(
                 # A retry further out does it for the responses that it sees.
                 mark_used(response)
             ended = bound.time()
-            if response.status >= 400 or pool_was_full:
+            if response.status >= 400 or pool_was_full or reads_headers:
                 outcome = call.note_outcome(
                     request,
                     response,

@@ -29,19 +29,22 @@ several pipelines share stand in the same order in each of them.
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from abc import abstractmethod
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from aiohttp import ClientRequest
 
-from resilient.clock import Clock
+from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.call import Call
 from resilient.core.outcome import Outcome
+from resilient.core.queues import Queue, Room
 from resilient.core.waiting import Turn
-from resilient.errors import ResilientError
+from resilient.errors import RefusedError, ResilientError
+from resilient.reasons import Reason
+from resilient.telemetry.emitter import Emitter, make_emitter
+from resilient.telemetry.events import Listener
 from resilient.wire.connections import check_open
 
 __all__ = [
@@ -59,77 +62,6 @@ __all__ = [
 ]
 
 
-class Queue:
-    """The attempts that wait at a guard, first in, first out.
-
-    A guard makes its queues, asks `is_next`, and wakes the head when it may grant a permit
-    again. The runner lets attempts join and leave. Joining, leaving and waking take the same
-    time however many wait, and an attempt that has left takes no memory.
-
-    Attributes:
-        head: The first in the queue; None if nobody waits.
-    """
-
-    __slots__ = ("_turns", "head")
-
-    def __init__(self) -> None:
-        self.head: Turn | None = None
-        self._turns: OrderedDict[Turn, None] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._turns)
-
-    def __contains__(self, turn: object) -> bool:
-        return turn in self._turns
-
-    def is_next(self, turn: Turn | None) -> bool:
-        """Return whether no other attempt waits before this one.
-
-        Args:
-            turn: The attempt's, if it waits, here or elsewhere; None for one that is new: it is
-                next only if nobody waits.
-        """
-        head = self.head
-        return head is None or head is turn
-
-    def join(self, turn: Turn, *, front: bool = False) -> None:
-        """Give an attempt a place, at the end or at the front; one that it has it keeps."""
-        if turn in self._turns:
-            return
-        self._turns[turn] = None
-        if self.head is None:
-            self.head = turn
-        elif front:
-            self._turns.move_to_end(turn, last=False)
-            self.head = turn
-            # The one that was the head may have been woken, and can no longer use it.
-            turn.wake()
-
-    def leave(self, turn: Turn) -> None:
-        """Give a place up; if it was the head's, the next one is woken."""
-        if turn not in self._turns:
-            return
-        del self._turns[turn]
-        if turn is self.head:
-            self.head = next(iter(self._turns), None)
-            self.wake()
-
-    def wake(self) -> None:
-        """Let the head ask again, wherever it waits."""
-        if self.head is not None:
-            self.head.wake()
-
-    def wake_all(self) -> None:
-        """Let everyone ask again, from the first to the last: some are to be refused."""
-        for turn in self._turns:
-            turn.wake()
-
-    def clear(self) -> None:
-        """Forget everyone: their event loop is closed (for `LoopBound.loop_changed`)."""
-        self._turns.clear()
-        self.head = None
-
-
 class Wait(NamedTuple):
     """An attempt has to wait.
 
@@ -138,11 +70,17 @@ class Wait(NamedTuple):
             a whole host, say); then the attempt leaves the old one.
         until: When to ask again on the clock's scale if nobody wakes it; infinity for never.
         front: Whether it goes before those who wait there already, and not behind them.
+        code: Why, for a program.
+        words: The same for people; "" if the code says it all.
+        key: What the guard keeps its state for, for the error if too many wait already.
     """
 
     queue: Queue
     until: float = math.inf
     front: bool = False
+    code: Reason = Reason.GATE
+    words: str = ""
+    key: Hashable = None
 
 
 class Refusal(NamedTuple):
@@ -155,18 +93,42 @@ class Refusal(NamedTuple):
     error: ResilientError
 
 
-class Guard(Protocol):
-    """A gate that an attempt has to pass: a `LoopBound` whose decisions are synchronous.
+class Guard(LoopBound):
+    """Base of a gate that an attempt has to pass; its decisions are synchronous.
 
-    The runner claims the loop for it before it asks for the first time. Like any middleware a
-    guard is hashable by identity.
+    The runner claims the loop for it before it asks for the first time; queues are to be
+    cleared in `loop_changed`. Like any middleware a guard is hashable by identity.
+
+    Args:
+        listeners: Told of what it holds and refuses.
+        room: Counts those who wait; one to share with other guards, by default its own.
+        clock: The source of time and randomness.
+
+    Attributes:
+        name: What events and errors call it.
+        emitter: Tells listeners and the log.
+        room: For its queues.
+        reads_headers: Whether `leave` has to have an outcome of attempts that went well too; by
+            default False, for each of them pays for it.
     """
 
-    loop: asyncio.AbstractEventLoop | None
+    __slots__ = ("emitter", "room")
 
-    def claim(self) -> None:
-        """Take the running loop, as `LoopBound` does; queues are to be cleared then."""
+    name: ClassVar[str] = "guard"
+    reads_headers: bool = False
 
+    def __init__(
+        self,
+        *,
+        listeners: Iterable[Listener] = (),
+        room: Room | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        super().__init__(clock)
+        self.emitter: Emitter = make_emitter(listeners)
+        self.room = Room() if room is None else room
+
+    @abstractmethod
     def enter(self, call: Call, request: ClientRequest, now: float, turn: Turn | None) -> Any:
         """Decide whether an attempt may pass.
 
@@ -202,6 +164,18 @@ class Guard(Protocol):
             refused: Whether a guard further in refused the attempt. If not, the attempt waits
                 there, and asks again.
         """
+
+    def refuse(self, call: Call, request: ClientRequest, error: RefusedError) -> Refusal:
+        """Return a refusal, and tell listeners of it."""
+        if self.emitter.wants("refusal"):
+            self.emitter.tell(
+                "refusal", call, request, by=self.name, code=error.stop_code, reason=str(error)
+            )
+        return Refusal(error)
+
+    def crowded(self, call: Call, wait: Wait) -> RefusedError:
+        """Make the error for an attempt that would have to wait where too many do already."""
+        return RefusedError(wait.key, queued=call.queued)
 
 
 class Held(NamedTuple):
@@ -320,7 +294,17 @@ async def admit(
         permits, wait = decision
     else:
         wait = decision
+    room = wait.queue.room if wait is not None else None
+    if room is not None and wait is not None and room.taken >= room.limit:
+        place = len(permits)
+        give_all_back(guards, permits, refused=True)
+        error = guards[place].crowded(call, wait)
+        words = f"{room.limit} calls wait already (max_waiting)"
+        raise guards[place].refuse(call, request, error.because(Reason.QUEUE_FULL, words)).error
     turn = Turn(clock)
+    started = clock.time()
+    last: Guard | None = None
+    code: Reason | None = None
     # Where it stands, by the guard's place.
     queues: list[Queue | None] = [None] * len(guards)
     try:
@@ -328,20 +312,35 @@ async def admit(
             place = len(permits)
             give_all_back(guards, permits, refused=False)
             began = clock.time()
+            if last is not guards[place] or code is not wait.code:
+                last, code = guards[place], wait.code
+                _tell_hold(last, call, request, wait, began)
             woken = turn.begin(wait.until, request.session)
             try:
                 _take_place(turn, queues, place, wait)
                 await woken
             finally:
                 now = turn.end()
-                call.was_held(guards[place], now - began)
+                call.was_held(last, now - began)
             check_open(request.session)
             wait = ask(guards, call, request, now, turn, permits)
+        if last is not None:
+            held = clock.time() - started
+            last.emitter.tell("turn", call, request, by=last.name, seconds=held)
     finally:
         for queue in queues:
             if queue is not None:
                 queue.leave(turn)
     return permits if isinstance(guard, GuardChain) else permits[0]
+
+
+def _tell_hold(guard: Guard, call: Call, request: ClientRequest, wait: Wait, now: float) -> None:
+    if guard.emitter.wants("hold"):
+        seconds = None if wait.until == math.inf else wait.until - now
+        words = wait.words or wait.code.value
+        guard.emitter.tell(
+            "hold", call, request, by=guard.name, seconds=seconds, code=wait.code, reason=words
+        )
 
 
 def _take_place(turn: Turn, queues: list[Queue | None], place: int, wait: Wait) -> None:

@@ -25,6 +25,8 @@ class Override(NamedTuple):
     total_timeout: float | None = None
     attempt_timeout: float | None = None
     idempotent: bool | None = None
+    max_wait: float | None = None
+    patience: float | None = None
 
     def check(self) -> None:
         """Raise `ConfigError` for a setting that makes no sense."""
@@ -34,9 +36,11 @@ class Override(NamedTuple):
             "total_timeout": positive(),
             "attempt_timeout": positive(),
             "idempotent": instance(bool, "True or False"),
+            "max_wait": at_least(0.0, "seconds"),
+            "patience": at_least(0.0, "seconds"),
         }
         for name, value in self._asdict().items():
-            no_limit = value == math.inf and name.endswith("_timeout")
+            no_limit = value == math.inf and name.endswith(("_timeout", "_wait", "patience"))
             if not no_limit:
                 validated(self, name, value, optional(allowed[name]))
 
@@ -103,6 +107,10 @@ class override:  # noqa: N801 (used as `with resilient.override(...)`, and as a 
         attempt_timeout: Seconds for one attempt; `float("inf")` for no limit.
         idempotent: True says that carrying these requests out twice is harmless, False that
             it is not, whatever their method, the server or a judge says.
+        max_wait: Seconds that a throttle or a bulkhead may keep an attempt in its queue, in the
+            place of their policies'; `float("inf")` for no limit but the deadline.
+        patience: Seconds that a call may wait for an open circuit, in the place of the
+            breaker's policy, however long the outage is already.
 
     Raises:
         ConfigError: A value that makes no sense.
@@ -116,9 +124,17 @@ class override:  # noqa: N801 (used as `with resilient.override(...)`, and as a 
         total_timeout: float | None = None,
         attempt_timeout: float | None = None,
         idempotent: bool | None = None,
+        max_wait: float | None = None,
+        patience: float | None = None,
     ) -> None:
         self._given = Override(
-            max_attempts, raise_errors, total_timeout, attempt_timeout, idempotent
+            max_attempts,
+            raise_errors,
+            total_timeout,
+            attempt_timeout,
+            idempotent,
+            max_wait,
+            patience,
         )
         self._given.check()
         # A block may be entered again inside itself, or by several tasks.

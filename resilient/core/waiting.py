@@ -47,14 +47,17 @@ class Turn:
 
     A wait ends when somebody wakes it, at a time, or when the session is closed. (Not a
     coroutine, since thousands may wait, and each coroutine is another frame.)
+
+    Attributes:
+        until: When its wait ends on the clock's scale if nobody wakes it; infinity for never.
     """
 
-    __slots__ = ("_clock", "_is_due", "_timer", "_until", "_watch", "_woken")
+    __slots__ = ("_clock", "_is_due", "_timer", "_watch", "_woken", "until")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._woken: asyncio.Future[None] | None = None
-        self._until = math.inf
+        self.until = math.inf
         self._is_due = False
         self._timer: TimerHandle | None = None
         self._watch: CloseWatch | None = None
@@ -74,7 +77,7 @@ class Turn:
         """
         check_open(session)
         self._woken = asyncio.get_running_loop().create_future()
-        self._until, self._is_due = until, False
+        self.until, self._is_due = until, False
         self._timer = None if until == math.inf else self._clock.call_at(until, self._time_up)
         self._watch = watch_close(session, self.wake)
         return self._woken
@@ -100,7 +103,7 @@ class Turn:
         # They refer to this turn.
         self._timer = self._watch = self._woken = None
         now = self._clock.time()
-        return max(now, self._until) if self._is_due else now
+        return max(now, self.until) if self._is_due else now
 
     def _time_up(self) -> None:
         self._is_due = True

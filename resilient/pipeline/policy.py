@@ -9,6 +9,7 @@ from typing import Final
 from attrs import field, fields, frozen
 
 from resilient.breaker.policy import BreakerPolicy
+from resilient.core.queues import MAX_WAITING
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.errors import ConfigError
 from resilient.headers.retry_after import ResetHeader
@@ -16,11 +17,13 @@ from resilient.retry.policy import RetryPolicy
 from resilient.support.validation import (
     Seconds,
     as_tuple,
+    at_least,
     each,
     instance,
     optional,
     positive,
 )
+from resilient.throttle.policy import ThrottlePolicy
 
 __all__ = ["Policy"]
 
@@ -40,9 +43,13 @@ class Policy:
         total_timeout: The limit for the whole call, waits included, which `Deadline` keeps; by
             default 100.
         retry: The failures that are tried again; by default those of `RetryPolicy()`.
+        throttle: The calls to hold back once a server refuses some; by default as
+            `ThrottlePolicy()` says.
         breaker: When to stop calling; by default as `BreakerPolicy()` says.
         attempt_timeout: The limit for one attempt, which `AttemptTimeout` keeps; by default 30,
             or `total_timeout` if that is less.
+        max_waiting: How many calls may wait in the queues of throttle, breaker and bulkhead
+            together, for all destinations; beyond it they are refused at once. By default 10,000.
         reset_headers: Headers in which this service says when its limit is over, read where
             it sends no Retry-After; by default none.
     """
@@ -55,12 +62,16 @@ class Policy:
     retry: RetryPolicy | None = field(
         factory=RetryPolicy, validator=optional(instance(RetryPolicy, "a RetryPolicy"))
     )
+    throttle: ThrottlePolicy | None = field(
+        factory=ThrottlePolicy, validator=optional(instance(ThrottlePolicy, "a ThrottlePolicy"))
+    )
     breaker: BreakerPolicy | None = field(
         factory=BreakerPolicy, validator=optional(instance(BreakerPolicy, "a BreakerPolicy"))
     )
     attempt_timeout: Seconds | None = field(
         default=_ATTEMPT_TIMEOUT, validator=optional(positive())
     )
+    max_waiting: int = field(default=MAX_WAITING, validator=at_least(1))
     reset_headers: tuple[ResetHeader, ...] = field(
         default=(), converter=as_tuple, validator=each(ResetHeader, "ResetHeader values")
     )

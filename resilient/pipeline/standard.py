@@ -7,18 +7,21 @@ middlewares from the rows, `order` looks for orders that make no sense by their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
-from aiohttp import ClientMiddlewareType, ClientRequest
+from aiohttp import ClientMiddlewareType
 
 from resilient.breaker.middleware import CircuitBreaker
 from resilient.clock import Clock
+from resilient.core.queues import Room
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.pipeline.policy import Policy
 from resilient.retry.budget import RetryBudget
 from resilient.retry.middleware import Retry
+from resilient.retry.policy import RetryPolicy
 from resilient.telemetry.emitter import Emitter
+from resilient.throttle.middleware import Throttle
 from resilient.timeouts import AttemptTimeout, Deadline
 
 __all__ = ["STANDARD", "Part", "Shared"]
@@ -33,14 +36,16 @@ class Shared(NamedTuple):
     Attributes:
         clock: The source of time, sleep and randomness.
         emitter: Told of what happens.
-        key: Returns the circuit that a request belongs to; None for one per origin.
+        room: Counts those who wait at any guard of the pipeline.
         budget: A retry budget to share with other pipelines, or None.
+        throttle: A throttle to share with other pipelines, or None.
     """
 
     clock: Clock
     emitter: Emitter
-    key: Callable[[ClientRequest], Hashable | None] | None
+    room: Room
     budget: RetryBudget | None
+    throttle: Throttle | None
 
 
 Make = Callable[[Policy, Shared], ClientMiddlewareType]
@@ -50,7 +55,8 @@ class Part(NamedTuple):
     """A row of the table.
 
     Attributes:
-        field: The field of `Policy`; None there leaves the part out.
+        field: The field of `Policy`; None there leaves the part out, unless the field of this name
+            in `Shared` has it.
         kind: The class of its middleware.
         make: Makes the middleware.
         reason: Why it stands here, and what changes if it and the next one change places.
@@ -66,6 +72,13 @@ class Part(NamedTuple):
     twice: str | None = None
     outside: tuple[type[Any], str] | None = None
     role: Role | None = None
+
+    def made(self, policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
+        """Return the middleware: one that is shared, or else one made from the policy; or None."""
+        found: ClientMiddlewareType | None = getattr(shared, self.field, None)
+        if found is None and getattr(policy, self.field) is not None:
+            found = self.make(policy, shared)
+        return found
 
 
 def _deadline(policy: Policy, shared: Shared) -> ClientMiddlewareType:
@@ -84,15 +97,27 @@ def _retry(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     )
 
 
+def _throttle(policy: Policy, shared: Shared) -> ClientMiddlewareType:
+    assert policy.throttle is not None, "a part that is left out is not made"
+    retry = RetryPolicy() if policy.retry is None else policy.retry
+    return Throttle(
+        policy.throttle,
+        max_retry_after=retry.max_retry_after,
+        listeners=shared.emitter,
+        reset_headers=policy.reset_headers,
+        room=shared.room,
+        clock=shared.clock,
+    )
+
+
 def _breaker(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     assert policy.breaker is not None, "a part that is left out is not made"
-    own_key = {} if shared.key is None else {"key": shared.key}
     return CircuitBreaker(
         policy.breaker,
         listeners=shared.emitter,
         reset_headers=policy.reset_headers,
+        room=shared.room,
         clock=shared.clock,
-        **own_key,
     )
 
 
@@ -126,6 +151,15 @@ STANDARD: Final = (
             Deadline,
             "a Deadline inside Retry limits no wait; AttemptTimeout limits attempts",
         ),
+    ),
+    Part(
+        "throttle",
+        Throttle,
+        _throttle,
+        "Holds calls back where a limit is known. Outside retry only the first attempt would wait "
+        "in its queue; inside the breaker a call would hold a place there while it waits here.",
+        twice="of two Throttles the outer one has learnt, and waited for, all that there is",
+        role="guard",
     ),
     Part(
         "breaker",

@@ -14,6 +14,7 @@ from resilient.errors import ConfigError
 
 __all__ = [
     "Seconds",
+    "Validator",
     "as_set",
     "as_tuple",
     "at_least",

@@ -81,7 +81,7 @@ class Emitter:
             url = str(public_url(request.url))
             self.announce(kind, call=call.number, method=request.method, url=url, **facts)
 
-    def announce(self, kind: Kind | Literal["transition"], **facts: Any) -> None:
+    def announce(self, kind: Kind | Literal["transition", "throttle"], **facts: Any) -> None:
         """Make an event, and tell everyone."""
         event = KINDS[kind](name=self.name, **facts)
         for listener in self.listeners:

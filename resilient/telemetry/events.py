@@ -18,9 +18,12 @@ __all__ = [
     "KINDS",
     "AttemptEvent",
     "Event",
+    "HoldEvent",
     "Listener",
     "RefusalEvent",
+    "ThrottleEvent",
     "TransitionEvent",
+    "TurnEvent",
     "WaitEvent",
 ]
 
@@ -92,12 +95,66 @@ class WaitEvent:
 
 
 @frozen(kw_only=True)
+class HoldEvent:
+    """A guard holds an attempt back: it waits for its turn.
+
+    Attributes:
+        name: As for `AttemptEvent`, and so are `call`, `method` and `url`.
+        by: The guard: "throttle", "breaker" or "bulkhead".
+        seconds: The longest until it asks again, if nothing happens before; None if nobody can
+            say.
+        code: Why, for a program.
+        reason: The same in words.
+    """
+
+    kind: ClassVar[Literal["hold"]] = "hold"
+    level: ClassVar[int] = LEVELS["hold"]
+
+    name: str
+    call: int
+    method: str
+    url: str
+    by: str
+    seconds: float | None
+    code: Reason
+    reason: str
+
+    def __str__(self) -> str:
+        how_long = "" if self.seconds is None else f" for up to {self.seconds:.3f} s"
+        return f"{self.method} {self.url}: the {self.by} holds it{how_long} ({self.reason})"
+
+
+@frozen(kw_only=True)
+class TurnEvent:
+    """An attempt that guards held back has its turn.
+
+    Attributes:
+        name: As for `AttemptEvent`, and so are `call`, `method` and `url`.
+        by: The guard that held it last.
+        seconds: How long guards held this attempt.
+    """
+
+    kind: ClassVar[Literal["turn"]] = "turn"
+    level: ClassVar[int] = LEVELS["turn"]
+
+    name: str
+    call: int
+    method: str
+    url: str
+    by: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}: has its turn after {self.seconds:.3f} s ({self.by})"
+
+
+@frozen(kw_only=True)
 class RefusalEvent:
     """A failed call was not tried again, or a call was not let through at all.
 
     Attributes:
         name: As for `AttemptEvent`, and so are `call`, `method` and `url`.
-        by: "retry" or "breaker".
+        by: "retry", or the guard: "throttle", "breaker" or "bulkhead".
         code: Why, for a program.
         reason: The same in words.
     """
@@ -129,6 +186,7 @@ class TransitionEvent:
         code: Why, for a program.
         reason: The same in words.
         seconds: How long the circuit stays open; None if it did not open, or stays so for good.
+        held: How many attempts it has held back or refused since it opened, if it closed.
     """
 
     kind: ClassVar[Literal["transition"]] = "transition"
@@ -140,24 +198,87 @@ class TransitionEvent:
     code: Reason
     reason: str
     seconds: float | None = None
+    held: int = 0
 
     @property
     def level(self) -> int:
-        """The level at which it is logged; a circuit that opens is worth a person's time."""
-        return logging.WARNING if self.after == "open" else logging.INFO
+        """The level at which it is logged: an outage is worth one warning, its end one word."""
+        if self.before == "closed" or self.code is Reason.BY_HAND:
+            return logging.WARNING if self.after == "open" else logging.INFO
+        return logging.INFO if self.after == "closed" else logging.DEBUG
 
     def __str__(self) -> str:
         how_long = "" if self.seconds is None else f" for {self.seconds:.3g} s"
-        return f"the circuit for {self.key} is {self.after}{how_long} ({self.reason})"
+        held = f"; {self.held} calls were held or refused" if self.held else ""
+        return f"the circuit for {self.key} is {self.after}{how_long} ({self.reason}{held})"
 
 
-Event = AttemptEvent | WaitEvent | RefusalEvent | TransitionEvent
+@frozen(kw_only=True)
+class ThrottleEvent:
+    """A gate closed, changed or opened.
+
+    Attributes:
+        name: The name of the policy, as a rule that of the service.
+        key: What the gate belongs to, as a rule an origin.
+        part: The part of it that is held: method and first path segment; None for all of it.
+        closed: Whether the gate is in force from now on.
+        rate: Calls per second that it lets through once it opens; None if it is not in force.
+        seconds: Until it lets the next call through; 0 if it is not in force.
+        queued: How many calls wait at it; if it is no longer in force, how many it has held back
+            or refused while it was.
+        code: Why, for a program.
+        reason: The same in words.
+        is_news: Whether it begins or ends the time that the gate is in force.
+    """
+
+    kind: ClassVar[Literal["throttle"]] = "throttle"
+
+    name: str
+    key: Hashable
+    part: str | None
+    closed: bool
+    rate: float | None
+    seconds: float
+    queued: int
+    code: Reason
+    reason: str
+    is_news: bool = True
+
+    @property
+    def level(self) -> int:
+        """The level at which it is logged: closing is worth one warning, its end one word."""
+        if not self.is_news:
+            return logging.DEBUG
+        return logging.WARNING if self.closed else logging.INFO
+
+    def __str__(self) -> str:
+        what = f"the gate for {self.key}" + ("" if self.part is None else f" {self.part}")
+        if not self.closed:
+            return f"{what} is open again, {self.queued} calls were held or refused ({self.reason})"
+        pace = "" if self.rate is None else f", then {self.rate:.3g} a second"
+        return (
+            f"{what} is closed for {self.seconds:.3g} s{pace}, {self.queued} wait ({self.reason})"
+        )
+
+
+Event = (
+    AttemptEvent
+    | WaitEvent
+    | HoldEvent
+    | TurnEvent
+    | RefusalEvent
+    | TransitionEvent
+    | ThrottleEvent
+)
 # Returns None, so that type checkers refuse a coroutine function, which nobody would await.
 Listener = Callable[[Event], None]
 
 KINDS = {
     "attempt": AttemptEvent,
     "wait": WaitEvent,
+    "hold": HoldEvent,
+    "turn": TurnEvent,
     "refusal": RefusalEvent,
     "transition": TransitionEvent,
+    "throttle": ThrottleEvent,
 }

@@ -7,11 +7,14 @@ from typing import Final, Literal
 
 __all__ = ["LEVELS", "Kind"]
 
-Kind = Literal["attempt", "wait", "refusal"]
+Kind = Literal["attempt", "wait", "hold", "turn", "refusal"]
 
-# A transition's level depends on where it leads; the event says which.
+# The level of a transition or a gate depends on where it leads; the event says which.
 LEVELS: Final[dict[Kind, int]] = {
     "attempt": logging.DEBUG,
     "wait": logging.INFO,
-    "refusal": logging.INFO,
+    # There may be thousands, and a gate or a circuit says once that it holds them.
+    "hold": logging.DEBUG,
+    "turn": logging.DEBUG,
+    "refusal": logging.DEBUG,
 }

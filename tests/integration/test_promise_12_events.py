@@ -133,7 +133,7 @@ async def test_records_carry_the_fields_of_the_event(caplog: pytest.LogCaptureFi
         ("INFO", "wait"),
         ("WARNING", "transition"),
         ("DEBUG", "attempt"),
-        ("INFO", "refusal"),
+        ("DEBUG", "refusal"),
     ]
     assert {record.name for record in caplog.records} == {"resilient"}
     assert told[0][1] == {

@@ -95,6 +95,9 @@ class Watched:
         loop: asyncio.AbstractEventLoop | None = self.guard.loop
         return loop
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.guard, name)
+
     def claim(self) -> None:
         self.guard.claim()
 

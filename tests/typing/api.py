@@ -29,7 +29,8 @@ from yarl import URL
 
 import resilient
 import resilient.testing
-from resilient.breaker import Counts, Key
+from resilient.breaker import Counts
+from resilient.core.keys import Key
 from resilient.envelopes import json_object, text
 
 
@@ -49,7 +50,7 @@ def policies() -> resilient.Policy:
     assert_type(next(backoff.bounds()), tuple[float, float])
     resilient.Backoff(wait=own_waits, options={"step": 2})
 
-    budget = resilient.BudgetPolicy(ratio=0.2, min_per_second=1, window=10)
+    budget = resilient.BudgetPolicy(ratio=0.2, capacity=10, min_per_second=1, key="origin+path:1")
     assert_type(budget.ratio, float)
 
     retry = resilient.RetryPolicy(
@@ -410,13 +411,23 @@ def listener(event: resilient.Event) -> None:
     elif isinstance(event, resilient.WaitEvent):
         assert_type((event.number, event.seconds), tuple[int, float])
         assert_type((event.code, event.reason), tuple[resilient.Reason, str])
+    elif isinstance(event, resilient.HoldEvent):
+        assert_type((event.by, event.seconds), tuple[str, float | None])
+        assert_type((event.code, event.reason), tuple[resilient.Reason, str])
+    elif isinstance(event, resilient.TurnEvent):
+        assert_type((event.by, event.seconds), tuple[str, float])
+    elif isinstance(event, resilient.ThrottleEvent):
+        assert_type((event.key, event.part), tuple[Hashable, str | None])
+        assert_type((event.closed, event.rate, event.seconds), tuple[bool, float | None, float])
+        assert_type((event.queued, event.is_news), tuple[int, bool])
+        assert_type((event.code, event.reason), tuple[resilient.Reason, str])
     elif isinstance(event, resilient.RefusalEvent):
         assert_type((event.by, event.code, event.reason), tuple[str, resilient.Reason, str])
     elif isinstance(event, resilient.TransitionEvent):
         assert_type(event.key, Hashable)
         assert_type((event.before, event.after), tuple[str, str])
         assert_type((event.code, event.reason), tuple[resilient.Reason, str])
-        assert_type(event.seconds, float | None)
+        assert_type((event.seconds, event.held), tuple[float | None, int])
     else:
         assert_never(event)
 
@@ -429,6 +440,12 @@ def by_kind(event: resilient.Event) -> None:
         assert_type(event, resilient.WaitEvent)
     elif event.kind == "refusal":
         assert_type(event, resilient.RefusalEvent)
+    elif event.kind == "hold":
+        assert_type(event, resilient.HoldEvent)
+    elif event.kind == "turn":
+        assert_type(event, resilient.TurnEvent)
+    elif event.kind == "throttle":
+        assert_type(event, resilient.ThrottleEvent)
     else:
         assert_type(event.kind, Literal["transition"])
         assert_type(event, resilient.TransitionEvent)
@@ -476,6 +493,12 @@ async def catch_every_error(session: aiohttp.ClientSession) -> None:
         api_error(error)
     except resilient.APIError as error:
         api_error(error)
+    except resilient.BulkheadFullError as error:
+        assert_type(error.key, Hashable)
+    except resilient.ThrottledError as error:
+        assert_type((error.key, error.retry_after), tuple[Hashable, float | None])
+        refusal: resilient.RefusedError = error
+        assert_type(refusal.queued, float)
     except resilient.CircuitOpenError as error:
         connection: aiohttp.ClientConnectionError = error
         assert_type(error.key, Hashable)

@@ -249,7 +249,7 @@ def test_time_outs_say_what_was_allowed(
         (CircuitOpenError("https://a", 2.5), ["https://a", "open", "2.5 s"]),
         (CircuitOpenError("https://a", None), ["https://a", "open", "isolated by hand"]),
         (CircuitOpenError("k", 0.25, "half_open"), ["half_open", "0.25 s"]),
-        (CircuitOpenError("k", 0.25, "closed"), ["closed", "gradually"]),
+        (CircuitOpenError("k", 0.25, queued=1.5), ["open", "0.25 s", "held for 1.5 s"]),
     ],
 )
 def test_an_open_circuit_says_which_and_until_when(

@@ -95,7 +95,6 @@ Pipeline(listeners=async_listener)  # wrong
 RetryPolicy(judge=async_judge)  # wrong
 resilient.ErrorPolicy(parsers=[late_parser])  # wrong
 Pipeline(clock=NoClock())  # wrong
-Pipeline(key="origin")  # wrong
 
 def by_kind(event: resilient.Event) -> None:
     event.seconds  # wrong

@@ -39,7 +39,7 @@ from tests.unit.services.support import MAVIO, MEETERGO
         ([], {"budget": BudgetPolicy()}, "Services.budget must be None or a RetryBudget, not"),
         ([], {"listeners": [5]}, None),
         ([Service("a", MAVIO)], {"listeners": [5]}, "listeners must be plain"),
-        ([Service("a", MAVIO)], {"key": 5}, "CircuitBreaker.key must be a plain"),
+        ([Service("a", MAVIO)], {"key": 5}, "CircuitBreaker.key must be a key: "),
     ],
 )
 def test_what_is_no_service_is_refused(given: Any, settings: Any, says: str | None) -> None:

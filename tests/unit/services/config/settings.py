@@ -32,6 +32,7 @@ __all__ = [
     "parse_nothing",
     "policy",
     "steps",
+    "tenant",
 ]
 
 
@@ -49,6 +50,11 @@ def steps(step: float) -> Generator[float | None, Any, Any]:
 
 def parse_nothing(status: int, headers: object, body: bytes) -> None:
     """A parser of error bodies."""
+
+
+def tenant(request: object) -> str:
+    """A key."""
+    return "acme"
 
 
 HERE: Final = __name__
@@ -105,6 +111,14 @@ _FLAG: Final = Setting([(True, True), (False, False)], "true false")
 _TEXTS: Final = Setting([(["a", "b"], frozenset({"a", "b"})), ([], frozenset())], "array texts")
 _STATUSES: Final = Setting([([503, 429], frozenset({429, 503})), ([], frozenset())], "array")
 
+_KEY: Final = Setting(
+    [
+        ("origin+path:1", "origin+path:1"),
+        ("origin + header:X-Tenant", "origin + header:X-Tenant"),
+        (f"{HERE}:tenant", tenant),
+    ]
+)
+
 SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
     Policy: {
         "errors": Setting([({}, ErrorPolicy()), (False, None)], "empty false"),
@@ -112,6 +126,7 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "retry": Setting([({}, RetryPolicy()), (False, None)], "empty false"),
         "breaker": Setting([({}, BreakerPolicy()), (False, None)], "empty false"),
         "attempt_timeout": _SOME_SECONDS,
+        "max_waiting": _COUNT,
         "reset_headers": Setting(
             [
                 (
@@ -190,8 +205,9 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
     },
     BudgetPolicy: {
         "ratio": _SHARE,
+        "capacity": _COUNT,
         "min_per_second": Setting([(0, 0), (2.5, 2.5)], "integer zero float"),
-        "window": _SECONDS,
+        "key": _KEY,
     },
     ResetHeader: {
         "name": Setting([("RateLimit-Reset",) * 2], "text", {"form": "seconds"}),
