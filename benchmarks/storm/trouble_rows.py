@@ -89,7 +89,7 @@ class Row:
         measures: The names of the measures to show.
         tolerances: The limits for the standard pipeline, as in `trouble_measures`.
         exception: The number of the exception that covers the row; None, the default, without.
-        is_heavy: Run a third of the seeds. Default False.
+        is_heavy: Run a third of the seeds, and no retry. Default False.
     """
 
     name: str
@@ -253,7 +253,7 @@ def _limited_with_outage(
     seconds: float, during: Answer, arrivals: Arrivals, **more: object
 ) -> _Make:
     def make(factor: float) -> Scenario:
-        outage = Period(_BEFORE, _BEFORE + seconds * factor)
+        outage = Period(30.0, 30.0 + seconds * factor)
         return Scenario(
             name="",
             arrivals=arrivals,
@@ -288,10 +288,16 @@ def _limited_routes(rate: float, limited: int) -> _Make:
 
 
 def _partial(share: float) -> _Make:
-    """Return what makes a server of which one path, which gets that share of the calls, fails."""
-    return _steady(
-        _calls(100),
-        lambda random: ByPath({"/broken": _FAILS}, Latency(_LATENCY, random)),
+    """Return what makes an outage of one path, which gets that share of the calls."""
+    return _down(
+        100,
+        60,
+        after=0.0,
+        server=lambda random, outage: Outage(
+            outage,
+            during=ByPath({"/broken": _FAILS}, Latency(_LATENCY, random)),
+            then=Latency(_LATENCY, random),
+        ),
         healthy=frozenset({"/well"}),
         paths=lambda random: "/broken" if random.random() < share else "/well",
     )
@@ -478,6 +484,7 @@ ROWS: Final[tuple[Row, ...]] = (
         make=_failing(250, 1.0),
         measures=("wasted", "requests a call"),
         tolerances=("requests a call <= 0.01",),
+        is_heavy=True,
     ),
     *(
         _slow_random_row(latency, percent, success)
@@ -489,18 +496,21 @@ ROWS: Final[tuple[Row, ...]] = (
         make=_overloaded(280, lambda server, outage: Held(outage, server)),
         measures=_CAPACITY,
         tolerances=("success >= 70", "success >= consecutive breaker", "peak <= 2"),
+        is_heavy=True,
     ),
     Row(
         name="c half capacity 280 of 300/s",
         make=_overloaded(280, lambda server, outage: Weakened(server, outage)),
         measures=_CAPACITY,
         tolerances=("success >= 72", "success >= consecutive breaker", "peak <= 2"),
+        is_heavy=True,
     ),
     Row(
         name="c held 200 of 300/s",
         make=_overloaded(200, lambda server, outage: Held(outage, server)),
         measures=_CAPACITY,
         tolerances=("success >= 82", "success >= consecutive breaker", "peak <= 2"),
+        is_heavy=True,
     ),
     *(
         Row(
@@ -556,7 +566,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *(
         Row(
             name=f"g 200 processes {seconds:g} s",
-            make=_down(400, seconds, processes=200, after=40.0),
+            make=_down(400, seconds, processes=200, before=10.0, after=30.0),
             measures=_LOST,
             tolerances=(f"lost <= {lost}", f"load <= {load}", "peak <= 2.2"),
             exception=exception,

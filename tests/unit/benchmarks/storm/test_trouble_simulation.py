@@ -188,6 +188,32 @@ def test_a_consecutive_breaker_refuses_for_thirty_seconds_and_then_closes() -> N
     assert found.goodput(40, 80) == pytest.approx(20, rel=0.1)
 
 
+def test_an_open_consecutive_breaker_learns_nothing_from_calls_that_began_earlier() -> None:
+    slow = evolve(
+        DOWN,
+        arrivals=OpenLoop(rate=20, seconds=80),
+        server=lambda random: Outage(OUTAGE, during=OUT, then=Latency(8.0, random)),
+    )
+    found = observed(slow, CONSECUTIVE)
+    assert found.goodput(20, 35) == 0
+    assert found.tally.arrivals(6, 35) == [0.0] * len(found.tally.arrivals(6, 35))
+
+
+def test_a_run_that_does_not_recover_is_counted_to_its_end() -> None:
+    found = observed(evolve(DOWN, arrivals=OpenLoop(rate=20, seconds=30)), CONSECUTIVE)
+    assert found.recovered_after is None
+    assert found.recovered_within == 15
+
+
+def test_of_the_healthy_paths_the_calls_in_the_outage_count() -> None:
+    calls = [OneCall(began, began + 1, "/well", began < 5) for began in (1.0, 6.0, 20.0)]
+    scenario = evolve(DOWN, healthy=frozenset({"/well"}))
+    assert Observed(scenario, Tally(0.2), calls, 3).neighbours_success == 0
+    assert Observed(evolve(scenario, outage=None), Tally(0.2), calls, 3).neighbours_success == (
+        pytest.approx(100 / 3)
+    )
+
+
 def test_a_scenario_can_change_the_limits_of_the_pipeline() -> None:
     def limits(policy: Policy) -> Policy:
         return evolve(policy, total_timeout=2.0, attempt_timeout=1.0, retry=None)
