@@ -22,13 +22,14 @@ import aiohttp
 from aiohttp import ClientRequest, ClientResponse
 
 from resilient.clock import Clock
-from resilient.errors import APIError, AttemptTimeoutError, CircuitOpenError
+from resilient.errors import APIError, AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader, parse_retry_after
 from resilient.support.redact import summary
 from resilient.wire import connections, requests
 from resilient.wire.malformed import MalformedAnswer, malformed_answer
 
 __all__ = [
+    "FAILING_STATUSES",
     "IDEMPOTENT_METHODS",
     "NOT_CARRIED_OUT",
     "Outcome",
@@ -43,6 +44,10 @@ IDEMPOTENT_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT"
 # (Not 408: gateways send it after work began.)
 NOT_CARRIED_OUT: Final = frozenset({425, 429})
 
+# A server in trouble, also as proxies put it (520 to 530). The rest of the 5xx say something of
+# the request: it is not supported, or not as it was put.
+FAILING_STATUSES: Final = frozenset(range(500, 600)) - {501, 505, 506, 507, 508, 510, 511}
+
 
 class Verdict(Enum):
     """The judgement of an outcome."""
@@ -54,7 +59,8 @@ class Verdict(Enum):
 
 def is_transport_failure(error: BaseException) -> bool:
     """Return whether the connection, or what came over it, failed; time-outs included."""
-    if isinstance(error, CircuitOpenError):
+    if isinstance(error, RefusedError):
+        # aiohttp's, for whoever catches that; but nothing was tried.
         return False
     return isinstance(
         error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | TimeoutError

@@ -9,6 +9,7 @@ from typing import Self, TypeVar, overload
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
 from resilient.breaker.middleware import CircuitBreaker
+from resilient.bulkhead.middleware import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.core.keys import Key
 from resilient.core.queues import Room
@@ -48,6 +49,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         listeners: Told of what happens.
         key: Returns the circuit that a request belongs to; by default there is one per origin.
         budget: A retry budget to share with other pipelines; by default each has its own.
+        bulkhead: A bulkhead to share with other pipelines, in the place of the policy's.
         clock: The source of time, sleep and randomness; by default the event loop's and the
             system's.
 
@@ -67,6 +69,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         listeners: Iterable[Listener] = (),
         key: Key | None = None,
         budget: RetryBudget | None = None,
+        bulkhead: Bulkhead | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         policy = Policy() if policy is None else policy
@@ -75,16 +78,12 @@ class Pipeline(Sequence[ClientMiddlewareType]):
                 "Pipeline.policy", policy, "a Policy (middlewares go into Pipeline.of)"
             )
         validated(self, "budget", budget, optional(instance(RetryBudget, "a RetryBudget")))
+        validated(self, "bulkhead", bulkhead, optional(instance(Bulkhead, "a Bulkhead")))
         emitter = make_emitter(listeners, policy.name)
-        shared = Shared(clock, emitter, Room(policy.max_waiting), key, budget)
+        shared = Shared(clock, emitter, Room(policy.max_waiting), key, budget, bulkhead)
         self.policy: Policy | None = policy
-        self._compose(
-            [
-                part.make(policy, shared)
-                for part in STANDARD
-                if getattr(policy, part.field) is not None
-            ]
-        )
+        made = (part.made(policy, shared) for part in STANDARD)
+        self._compose([each for each in made if each is not None])
 
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
@@ -149,6 +148,15 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             LookupError: There is none.
         """
         return self._found(CircuitBreaker, "circuit breaker")
+
+    @property
+    def bulkhead(self) -> Bulkhead:
+        """The first bulkhead.
+
+        Raises:
+            LookupError: There is none.
+        """
+        return self._found(Bulkhead, "bulkhead")
 
     def _found(self, kind: type[_M], name: str) -> _M:
         found = self.find(kind)

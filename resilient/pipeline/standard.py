@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 from aiohttp import ClientMiddlewareType
 
 from resilient.breaker.middleware import CircuitBreaker
+from resilient.bulkhead.middleware import Bulkhead
 from resilient.clock import Clock
 from resilient.core.keys import Key
 from resilient.core.queues import Room
@@ -38,6 +39,7 @@ class Shared(NamedTuple):
         room: Counts those who wait at any guard of the pipeline.
         key: The circuit that a request belongs to; None for one per origin.
         budget: A retry budget to share with other pipelines, or None.
+        bulkhead: A bulkhead to share with other pipelines, or None.
     """
 
     clock: Clock
@@ -45,6 +47,7 @@ class Shared(NamedTuple):
     room: Room
     key: Key | None
     budget: RetryBudget | None
+    bulkhead: Bulkhead | None
 
 
 Make = Callable[[Policy, Shared], ClientMiddlewareType]
@@ -54,7 +57,8 @@ class Part(NamedTuple):
     """A row of the table.
 
     Attributes:
-        field: The field of `Policy`; None there leaves the part out.
+        field: The field of `Policy`; None there leaves the part out, unless the field of this name
+            in `Shared` has it.
         kind: The class of its middleware.
         make: Makes the middleware.
         reason: Why it stands here, and what changes if it and the next one change places.
@@ -70,6 +74,13 @@ class Part(NamedTuple):
     twice: str | None = None
     outside: tuple[type[Any], str] | None = None
     role: Role | None = None
+
+    def made(self, policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
+        """Return the middleware: one that is shared, or else one made from the policy; or None."""
+        found: ClientMiddlewareType | None = getattr(shared, self.field, None)
+        if found is None and getattr(policy, self.field) is not None:
+            found = self.make(policy, shared)
+        return found
 
 
 def _deadline(policy: Policy, shared: Shared) -> ClientMiddlewareType:
@@ -98,6 +109,11 @@ def _breaker(policy: Policy, shared: Shared) -> ClientMiddlewareType:
         room=shared.room,
         clock=shared.clock,
     )
+
+
+def _bulkhead(policy: Policy, shared: Shared) -> ClientMiddlewareType:
+    assert policy.bulkhead is not None, "a part that is left out is not made"
+    return Bulkhead(policy.bulkhead, listeners=shared.emitter, room=shared.room, clock=shared.clock)
 
 
 def _errors(policy: Policy, shared: Shared) -> ClientMiddlewareType:
@@ -138,6 +154,15 @@ STANDARD: Final = (
         "Refuses while the server is down. Inside normalisation it would work as well, on "
         "statuses alone; slow error bodies would no longer count as slow calls.",
         twice="two CircuitBreakers in a row count the same failures twice",
+        role="guard",
+    ),
+    Part(
+        "bulkhead",
+        Bulkhead,
+        _bulkhead,
+        "Counts what is really under way. Outside the breaker, callers would take places to be "
+        "refused or to wait for its verdict; inside normalisation, the bodies of errors would not "
+        "count.",
         role="guard",
     ),
     Part(

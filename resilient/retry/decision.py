@@ -24,7 +24,7 @@ from attrs import define
 
 from resilient.attempts import Stop
 from resilient.core.outcome import Outcome, is_transport_failure
-from resilient.errors import CircuitOpenError
+from resilient.errors import RefusedError
 from resilient.reasons import Reason
 from resilient.retry.policy import RetryPolicy
 from resilient.wire.requests import is_permanent
@@ -184,7 +184,7 @@ def _worth(policy: RetryPolicy, facts: Facts) -> Reason:
         return Reason.THROTTLED if outcome.status == 429 else Reason.STATUS
     if code in policy.codes:
         return Reason.CODE
-    if error is None or isinstance(error, CircuitOpenError):
+    if error is None or isinstance(error, RefusedError):
         return Reason.NOT_RETRYABLE
     if isinstance(error, policy.exceptions):
         return Reason.EXCEPTION

@@ -14,7 +14,7 @@ from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.call import Call, attach, current, detach, remember, tell_attempts
 from resilient.core.outcome import Outcome
 from resilient.core.override import NO_OVERRIDE
-from resilient.errors import AttemptTimeoutError, CircuitOpenError
+from resilient.errors import AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
 from resilient.retry.hop import Hop, closed_error
@@ -134,8 +134,8 @@ class Retry(LoopBound):
                     response = await handler(request)
                     if policy.read_body_up_to is not None:
                         await self._read_body(response, call, policy.read_body_up_to)
-                except CircuitOpenError as refusal:
-                    # Nothing was attempted, and to spare the wait is what a breaker is for.
+                except RefusedError as refusal:
+                    # Nothing was attempted, and to spare the wait is what it was refused for.
                     if not call.records:
                         raise
                     tell_attempts(refusal, call)

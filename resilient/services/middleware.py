@@ -11,6 +11,7 @@ from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, Clie
 from attrs import evolve
 from yarl import URL
 
+from resilient.bulkhead import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.core.keys import Key
 from resilient.errors import ConfigError
@@ -30,6 +31,7 @@ _NAMED: Final = 20
 
 _POLICY: Final = optional(instance(Policy, "a Policy"))
 _BUDGET: Final = optional(instance(RetryBudget, "a RetryBudget"))
+_BULKHEAD: Final = optional(instance(Bulkhead, "a Bulkhead"))
 
 
 class Services(Branches, Mapping[str, Pipeline]):
@@ -57,6 +59,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         key: Returns the key of the circuit that a request belongs to; by default its origin.
         budget: A retry budget that all pipelines share, in place of one for each. By default
             each pipeline has the budget that its policy describes.
+        bulkhead: A bulkhead that all pipelines share, in place of those of their policies.
         clock: The source of time, sleep and randomness.
 
     Attributes:
@@ -78,15 +81,24 @@ class Services(Branches, Mapping[str, Pipeline]):
         listeners: Iterable[Listener] = (),
         key: Key | None = None,
         budget: RetryBudget | None = None,
+        bulkhead: Bulkhead | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         services = _checked(services)
         self.default = validated(self, "default", default, _POLICY)
         validated(self, "budget", budget, _BUDGET)
+        validated(self, "bulkhead", bulkhead, _BULKHEAD)
         listeners = tuple(listeners)
 
         def pipeline(policy: Policy) -> Pipeline:
-            return Pipeline(policy, listeners=listeners, key=key, budget=budget, clock=clock)
+            return Pipeline(
+                policy,
+                listeners=listeners,
+                key=key,
+                budget=budget,
+                bulkhead=bulkhead,
+                clock=clock,
+            )
 
         self.default_pipeline = None if default is None else pipeline(default)
         self._services = {service.name: service for service in services}

@@ -93,7 +93,19 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
             return converter.structure(value, kind_of_value)
         if has_unit and isinstance(value, str):
             return to_seconds(value)
-        return value if need is None else _with_code(value, need)
+        # A text that the field takes as it is names nothing: a key may have a colon.
+        if need is None or (isinstance(value, str) and _takes(value)):
+            return value
+        return _with_code(value, need)
+
+    def _takes(value: Any) -> bool:
+        if attribute.validator is None:
+            return False
+        try:
+            attribute.validator(probe, attribute, value)
+        except ConfigError:
+            return False
+        return True
 
     def hook(value: Any, _: Any) -> Any:
         if is_optional and (value is None or value is False):
