@@ -149,8 +149,8 @@ class Bulkhead(Guard):
             self._free(found)
             return
         try:
-            good = outcome is None
-            found.learn(number, Verdict.SUCCESS if good else outcome.health(aimd.statuses))
+            verdict = Verdict.SUCCESS if outcome is None else outcome.health(aimd.statuses)
+            found.learn(number, verdict)
         finally:
             self._free(found)
 
