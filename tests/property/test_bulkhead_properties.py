@@ -6,11 +6,10 @@ ask again only when their turn of the loop has come, and some have gone by then.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from attrs import define, field
-from hypothesis import given, settings, strategies as st
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from resilient import Aimd, Bulkhead, BulkheadFullError, BulkheadPolicy
@@ -59,6 +58,12 @@ class Judged:
         return self.verdict
 
 
+def key_of(request: Any) -> str:
+    """The destination of a caller, which stands for its request."""
+    key: str = request.key
+    return key
+
+
 @define(eq=False)
 class Lines:
     """Those who wait, as the model has them, by key."""
@@ -81,10 +86,10 @@ class BulkheadMachine(RuleBasedStateMachine):
     def begin(self, limit: int, aimd: Aimd | None) -> None:
         least = {} if aimd else {"max_concurrent": limit}
         policy = BulkheadPolicy(
-            **least,  # type: ignore[arg-type]  # an integer
+            **least,
             adaptive=aimd,
             max_wait=MAX_WAIT,
-            key=lambda request: request.key,  # type: ignore[attr-defined]  # a test's
+            key=key_of,
             max_destinations=2,
         )
         self.guard = Bulkhead(policy)
