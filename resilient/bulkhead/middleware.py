@@ -138,7 +138,7 @@ class Bulkhead(Guard):
             until = now + allowed
         if now >= until:
             return self._refuse(call, request, found, allowed if waits_already else 0.0)
-        words = f"{found.taken} attempts are under way, and {found.limit} may be"
+        words = f"{found.taken} of {found.limit} places are taken"
         return Wait(queue, until, code=Reason.PLACE, words=words, key=key)
 
     def leave(self, permit: _Permit, outcome: Outcome | None, now: float) -> None:
@@ -166,9 +166,9 @@ class Bulkhead(Guard):
         self, call: Call, request: ClientRequest, found: Destination, waited: float
     ) -> Refusal:
         code = Reason.MAX_WAIT if waited else Reason.BULKHEAD_FULL
-        words = f"{found.taken} attempts to {found.key} are under way, and {found.limit} may be"
+        words = f"{found.taken} of {found.limit} places for {found.key} are taken"
         if waited:
-            words += f"; no place came free in {waited:g} s (max_wait)"
+            words += f", none came free in {waited:g} s (max_wait)"
         error = BulkheadFullError(found.key, queued=call.queued)
         return self.refuse(call, request, error.because(code, words))
 

@@ -147,7 +147,7 @@ def test_how_long_an_attempt_waits(
         assert isinstance(error, BulkheadFullError)
         assert (error.key, error.retry_after, error.queued) == (ORIGIN, None, refused_at)
         assert error.stop_code is code
-        assert str(error).startswith(f"1 attempts to {ORIGIN} are under way, and 1 may be")
+        assert str(error).startswith(f"1 of 1 places for {ORIGIN} are taken")
         assert runner.names == ["first"]
         (told,) = (each for each in log.events if isinstance(each, RefusalEvent))
         assert (told.by, told.code) == ("bulkhead", code)
@@ -226,7 +226,7 @@ async def test_listeners_hear_of_waits_and_turns() -> None:
     hold, turn = log.events
     assert isinstance(hold, HoldEvent)
     assert (hold.by, hold.seconds, hold.code) == ("bulkhead", 30, Reason.PLACE)
-    assert hold.reason == "1 attempts are under way, and 1 may be"
+    assert hold.reason == "1 of 1 places are taken"
     assert isinstance(turn, TurnEvent)
     assert (turn.by, turn.seconds) == ("bulkhead", 2)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from resilient import Backoff, BreakerPolicy, ErrorPolicy, Policy, RetryPolicy
+from resilient import Backoff, BreakerPolicy, BulkheadPolicy, ErrorPolicy, Policy, RetryPolicy
 from resilient.cli.explain.case import Case
 from resilient.cli.explain.failures import Failure, failures
 from resilient.cli.explain.notes import notes
@@ -109,6 +109,13 @@ def test_the_reason_of_what_is_no_answer(
     assert (failure.is_repeated, failure.reason) == (repeated, reason)
 
 
+def test_a_bulkhead_that_is_full_is_spoken_of_where_there_is_one() -> None:
+    rows = found("POST", bulkhead=BulkheadPolicy(max_wait=2.5))
+    failure = rows["bulkhead_full", None]
+    assert failure.what == "no place in the bulkhead came free in 2.5 s"
+    assert (failure.is_repeated, failure.reason) == (False, "it has waited for as long as it may")
+
+
 def test_a_rule_that_gives_a_bare_status_a_code_is_named() -> None:
     errors = ErrorPolicy(code_rules=[CodeRule("limit", status=406), CodeRule("down", status=503)])
     rows = found(errors=errors, retry=RetryPolicy(codes=["limit"], fatal_codes=["down"]))
@@ -148,6 +155,7 @@ def test_there_are_no_codes_where_none_is_read(without: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("kind", "policy"),
     [
+        ("bulkhead_full", {"bulkhead": None}),
         ("circuit_open", {"breaker": None}),
         ("circuit_open", {"breaker": BreakerPolicy(observe=True)}),
         ("attempt_timeout", {"attempt_timeout": None}),
