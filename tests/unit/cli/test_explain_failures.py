@@ -155,7 +155,6 @@ def test_there_are_no_codes_where_none_is_read(without: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("kind", "policy"),
     [
-        ("bulkhead_full", {"bulkhead": None}),
         ("circuit_open", {"breaker": None}),
         ("circuit_open", {"breaker": BreakerPolicy(observe=True)}),
         ("attempt_timeout", {"attempt_timeout": None}),
