@@ -23,8 +23,10 @@ from yarl import URL
 import resilient
 from resilient import (
     Aimd,
+    BreakerPolicy,
     BulkheadFullError,
     BulkheadPolicy,
+    CircuitOpenError,
     DeadlineExceededError,
     SessionClosedError,
 )
@@ -35,6 +37,7 @@ from tests.guards import GRAIN, Bulkhead, Gate, GateClosedError, Pace
 
 LIMIT, INTERVAL, PATIENCE, MAX_WAIT = 2, 1.0, 4.0, 6.0
 HOUR = 3600.0
+ORIGIN = "https://api.example"
 
 
 @frozen(eq=False)
@@ -49,6 +52,9 @@ class Kind:
         apart: Seconds that its permits have to be apart, but for those of attempts that waited
             further in.
         steer: Opens or shuts it, if it can be.
+        in_order: Whether it lets nobody pass before those who wait. A circuit that has closed
+            lets everyone pass, those who wait when their turn of the loop has come.
+        longest: The seconds for which it may hold a head when nobody steers it any more.
     """
 
     name: str
@@ -58,6 +64,8 @@ class Kind:
     most: int | None = None
     apart: float = 0.0
     steer: Callable[[Any, str], object] = lambda _, step: None
+    in_order: bool = True
+    longest: float = 0.0
 
 
 def _steer(gate: Gate, step: str) -> None:
@@ -65,6 +73,14 @@ def _steer(gate: Gate, step: str) -> None:
         gate.open()
     else:
         gate.shut(refusing=step == "refuse")
+
+
+def _steer_breaker(breaker: resilient.CircuitBreaker, step: str) -> None:
+    circuit = breaker.circuit(ORIGIN)
+    if step == "open":
+        circuit.reset()
+    elif step == "refuse":
+        circuit.isolate()
 
 
 def _bulkhead(**settings: Any) -> Kind:
@@ -109,7 +125,16 @@ OPEN_OR_SHUT = [
         lambda it: len(it.queue),
         lambda it, now: it.is_open,
         steer=_steer,
-    )
+    ),
+    Kind(
+        "breaker",
+        lambda: resilient.CircuitBreaker(BreakerPolicy(consecutive_failures=2, open_for=0.5)),
+        lambda it: sum(getattr(circuit, "waiting", 0) for circuit in it.circuits),
+        lambda it, now: all(circuit.state == "closed" for circuit in it.circuits),
+        steer=_steer_breaker,
+        in_order=False,
+        longest=5.0,
+    ),
 ]
 
 Order = tuple[Kind, ...]
@@ -149,7 +174,7 @@ class Request:
     is_back: bool
     response: None = None
     method: str = "GET"
-    url: URL = field(factory=lambda: URL("https://api.example/v1"))
+    url: URL = field(factory=lambda: URL(f"{ORIGIN}/v1"))
     body: None = None
 
 
@@ -202,7 +227,8 @@ class Watched:
             return decision._replace(front=request.is_back)
         if isinstance(decision, Refusal):
             return decision
-        assert self.line[:1] in ([], [number]), "others came before"
+        if self.kind.in_order:
+            assert self.line[:1] in ([], [number]), "others came before"
         permit = Permit(number, decision)
         self.out.add(permit)
         self.used[permit] = now
@@ -333,7 +359,7 @@ class World:
 
     def starts(self, number: int) -> None:
         for each in self.all:
-            if number in each.line:
+            if number in each.line and each.kind.in_order:
                 assert each.line[0] == number, "others came before"
         self.is_over(number)
         self.sent.add(number)
@@ -370,7 +396,8 @@ class World:
         for each in self.all:
             each.breaks = False
             each.kind.steer(each.guard, "open")
-        needed = self.work + INTERVAL * (len(self.tasks) + 1) + GRAIN
+        a_head = INTERVAL + sum(each.kind.longest for each in self.all)
+        needed = self.work + a_head * (len(self.tasks) + 1) + GRAIN
         if self.tasks:
             _, left = await asyncio.wait(self.tasks, timeout=needed)
             assert not left, f"{len(left)} wait for ever"
@@ -396,6 +423,7 @@ ENDS = {
     GuardBugError,
     GateClosedError,
     BulkheadFullError,
+    CircuitOpenError,
     DeadlineExceededError,
     SessionClosedError,
 }
