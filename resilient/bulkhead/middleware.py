@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Hashable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
@@ -212,3 +212,16 @@ class Bulkhead(Guard):
             for each in self._destinations.values()
             if not each.is_idle or each.limit != self.policy.initial
         )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return its places by destination, as plain data for a health endpoint."""
+        return {
+            "bulkheads": {
+                str(each.key): {
+                    "limit": each.limit,
+                    "in_use": each.in_use,
+                    "waiting": each.waiting,
+                }
+                for each in self.places
+            }
+        }

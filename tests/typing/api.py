@@ -306,6 +306,10 @@ def places(bulkhead: resilient.Bulkhead) -> None:
         assert_type((each.limit, each.in_use, each.waiting), tuple[int, int, int])
 
 
+def snapshot(bulkhead: resilient.Bulkhead) -> None:
+    assert_type(bulkhead.snapshot(), dict[str, Any])
+
+
 def circuits(breaker: resilient.CircuitBreaker) -> None:
     circuit = breaker.circuit("https://api.mavio.example")
     assert_type(circuit, resilient.Circuit)

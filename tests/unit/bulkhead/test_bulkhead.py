@@ -65,6 +65,8 @@ async def test_so_many_at_once_and_the_others_in_their_order() -> None:
         tasks = runner.start(*range(10))
         await turns()
         assert seen(guard) == (Places(ORIGIN, 3, 3, 7),)
+        places = {"limit": 3, "in_use": 3, "waiting": 7}
+        assert guard.snapshot() == {"bulkheads": {ORIGIN: places}}
         await asyncio.gather(*tasks)
     assert runner.most == 3
     assert runner.left == [(each, float(each // 3)) for each in range(10)]
