@@ -30,6 +30,7 @@ from resilient.wire import connections, requests
 from resilient.wire.malformed import MalformedAnswer, malformed_answer
 
 __all__ = [
+    "FAILING_STATUSES",
     "IDEMPOTENT_METHODS",
     "NOT_CARRIED_OUT",
     "Outcome",
@@ -43,6 +44,10 @@ IDEMPOTENT_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT"
 # Statuses after which the request was certainly not carried out: RFC 8470 5.2, RFC 6585 4.
 # (Not 408: gateways send it after work began.)
 NOT_CARRIED_OUT: Final = frozenset({425, 429})
+
+# A server in trouble, also as proxies put it (520 to 530). The rest of the 5xx say something of
+# the request: it is not supported, or not as it was put.
+FAILING_STATUSES: Final = frozenset(range(500, 600)) - {501, 505, 506, 507, 508, 510, 511}
 
 
 class Verdict(Enum):

@@ -22,6 +22,7 @@ __all__ = [
     "each",
     "fraction",
     "instance",
+    "is_number",
     "is_plain_function",
     "optional",
     "plain_function",
@@ -52,7 +53,8 @@ def check(allowed: str, holds: Callable[[Any], bool]) -> Validator:
     return validate
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Return whether a value is a number; neither a bool nor NaN is one."""
     return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
 
 
@@ -60,7 +62,7 @@ def positive(unit: str = "seconds") -> Validator:
     """Allow a finite number above zero."""
     return check(
         f"a positive, finite number of {unit}",
-        lambda value: _is_number(value) and 0 < value < math.inf,
+        lambda value: is_number(value) and 0 < value < math.inf,
     )
 
 
@@ -71,9 +73,7 @@ def at_least(least: float, unit: str = "") -> Validator:
     return check(
         f"{kind} of at least {least:g}{unit and ' ' + unit}",
         lambda value: (
-            _is_number(value)
-            and least <= value < math.inf
-            and (not whole or isinstance(value, int))
+            is_number(value) and least <= value < math.inf and (not whole or isinstance(value, int))
         ),
     )
 
@@ -81,7 +81,7 @@ def at_least(least: float, unit: str = "") -> Validator:
 def fraction() -> Validator:
     """Allow a number above 0 and at most 1."""
     return check(
-        "a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1
+        "a number above 0 and at most 1", lambda value: is_number(value) and 0 < value <= 1
     )
 
 

@@ -30,7 +30,9 @@ from yarl import URL
 import resilient
 import resilient.testing
 from resilient.breaker import Counts
+from resilient.bulkhead import Places
 from resilient.core.keys import Key
+from resilient.core.queues import Room
 from resilient.envelopes import json_object, text
 
 
@@ -102,6 +104,17 @@ def policies() -> resilient.Policy:
     assert_type(breaker.slow_call, float | None)
     assert_type(breaker.statuses, frozenset[int])
 
+    adaptive = resilient.Aimd(
+        initial=20, minimum=2, maximum=50, decrease=0.9, increase=1, statuses=[429, 503]
+    )
+    assert_type(adaptive.statuses, frozenset[int])
+    bulkhead = resilient.BulkheadPolicy(
+        max_concurrent=20, max_wait=5, key="origin+path:1", max_destinations=16
+    )
+    assert_type(bulkhead.max_concurrent, int)
+    assert_type(bulkhead.adaptive, resilient.Aimd | None)
+    resilient.BulkheadPolicy(adaptive=adaptive, key=tenant)
+
     rule = resilient.CodeRule("slot_unavailable", status=400, message="no longer available")
     assert_type(rule.matches(400, "The slot is no longer available"), bool)
     errors = resilient.ErrorPolicy(
@@ -126,12 +139,14 @@ def policies() -> resilient.Policy:
         total_timeout=20,
         retry=retry,
         breaker=breaker,
+        bulkhead=bulkhead,
         attempt_timeout=5,
         reset_headers=[reset],
     )
     assert_type(policy.total_timeout, float | None)
     assert_type(policy.retry, resilient.RetryPolicy | None)
     assert_type(policy.breaker, resilient.BreakerPolicy | None)
+    assert_type(policy.bulkhead, resilient.BulkheadPolicy | None)
     assert_type(policy.errors, resilient.ErrorPolicy | None)
     assert_type(policy.reset_headers, tuple[resilient.ResetHeader, ...])
     assert_type(policy.effective_attempt_timeout, float | None)
@@ -247,6 +262,10 @@ def middlewares() -> tuple[ClientMiddlewareType, ...]:
         clock=clock,
     )
     assert_type(breaker.policy, resilient.BreakerPolicy)
+    bulkhead = resilient.Bulkhead(
+        resilient.BulkheadPolicy(), listeners=[listener], room=Room(100), clock=clock
+    )
+    assert_type(bulkhead.policy, resilient.BulkheadPolicy)
     errors = resilient.NormalizeErrors(
         resilient.ErrorPolicy(), reset_headers=reset_headers, clock=clock
     )
@@ -256,7 +275,7 @@ def middlewares() -> tuple[ClientMiddlewareType, ...]:
     attempt_timeout = resilient.AttemptTimeout(5, clock=clock)
     assert_type(attempt_timeout.seconds, float)
     # Each of them is a middleware of aiohttp's, alone and among others.
-    return deadline, retry, auth, breaker, errors, attempt_timeout
+    return deadline, retry, auth, breaker, bulkhead, errors, attempt_timeout
 
 
 def pipelines(policy: resilient.Policy, clock: resilient.Clock) -> None:
@@ -264,6 +283,7 @@ def pipelines(policy: resilient.Policy, clock: resilient.Clock) -> None:
         policy,
         listeners=(listener, print, resilient.testing.EventLog()),
         budget=resilient.RetryBudget(resilient.BudgetPolicy()),
+        bulkhead=resilient.Bulkhead(),
         clock=clock,
     )
     middleware: ClientMiddlewareType = pipeline
@@ -279,8 +299,20 @@ def pipelines(policy: resilient.Policy, clock: resilient.Clock) -> None:
     assert_type(pipeline.find(resilient.Deadline), resilient.Deadline | None)
     assert_type(pipeline.retry, resilient.Retry)
     assert_type(pipeline.breaker, resilient.CircuitBreaker)
+    assert_type(pipeline.bulkhead, resilient.Bulkhead)
     assert_type(pipeline.describe(), str)
     aiohttp.ClientSession(middlewares=[middleware, *pipeline])
+
+
+def places(bulkhead: resilient.Bulkhead) -> None:
+    for each in bulkhead.places:
+        assert_type(each, Places)
+        assert_type(each.key, Hashable)
+        assert_type((each.limit, each.in_use, each.waiting), tuple[int, int, int])
+
+
+def snapshot(bulkhead: resilient.Bulkhead) -> None:
+    assert_type(bulkhead.snapshot(), dict[str, Any])
 
 
 def circuits(breaker: resilient.CircuitBreaker) -> None:
@@ -308,7 +340,14 @@ def services(policy: resilient.Policy, clock: resilient.Clock) -> None:
     assert_type(service.match, tuple[str, ...])
     assert_type(service.policy, resilient.Policy)
     resilient.Service("other", "https://other.example")
-    chosen = resilient.Services([service], default=policy, listeners=[listener], clock=clock)
+    chosen = resilient.Services(
+        [service],
+        default=policy,
+        listeners=[listener],
+        throttle=resilient.Throttle(),
+        bulkhead=resilient.Bulkhead(),
+        clock=clock,
+    )
     middleware: ClientMiddlewareType = chosen
     mapping: Mapping[str, resilient.Pipeline] = chosen
     assert_type(chosen["mavio"], resilient.Pipeline)

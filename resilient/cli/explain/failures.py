@@ -28,6 +28,7 @@ Kind = Literal[
     "attempt_timeout",
     "body_cut_short",
     "circuit_open",
+    "bulkhead_full",
 ]
 
 # Those that people ask about, besides those of the policy.
@@ -144,6 +145,10 @@ def _of_transport(case: Case) -> Iterator[Failure]:
     if policy.breaker is not None and not policy.breaker.observe:
         reason = "it would only be refused again"
         yield Failure("circuit_open", "the circuit is open", is_repeated=False, reason=reason)
+    if policy.bulkhead is not None:
+        what = f"no place in the bulkhead came free in {number(policy.bulkhead.max_wait)} s"
+        reason = "it has waited for as long as it may"
+        yield Failure("bulkhead_full", what, is_repeated=False, reason=reason)
 
 
 def _cut_short(case: Case) -> Failure:

@@ -16,8 +16,10 @@ from resilient import (
     APIError,
     AttemptTimeoutError,
     Backoff,
+    BulkheadFullError,
     CircuitOpenError,
     RetryPolicy,
+    ThrottledError,
 )
 from resilient.attempts import Stop
 from resilient.core.outcome import Outcome
@@ -88,6 +90,8 @@ DROPPED = aiohttp.ServerDisconnectedError()
         (malformed(), {"method": "POST"}, False, "may have been carried out"),
         # What is nobody's failure but ours.
         (CircuitOpenError("k", 1.0), {"never_sent": True}, False, "is not repeated"),
+        (BulkheadFullError("k"), {"never_sent": True}, False, "is not repeated"),
+        (ThrottledError("k", 1.0), {"never_sent": True}, False, "is not repeated"),
         (ValueError("a bug"), {}, False, "ValueError is not repeated"),
         # Attempts, time and body come before anybody's opinion.
         (api(503), {"number": 3}, False, "no attempt is left of 3"),

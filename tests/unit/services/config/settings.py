@@ -12,9 +12,11 @@ import backoff
 from attrs import field, frozen
 
 from resilient import (
+    Aimd,
     Backoff,
     BreakerPolicy,
     BudgetPolicy,
+    BulkheadPolicy,
     CodeRule,
     ErrorPolicy,
     Policy,
@@ -125,6 +127,7 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "total_timeout": _SOME_SECONDS,
         "retry": Setting([({}, RetryPolicy()), (False, None)], "empty false"),
         "breaker": Setting([({}, BreakerPolicy()), (False, None)], "empty false"),
+        "bulkhead": Setting([({}, BulkheadPolicy()), (False, None)], "empty false"),
         "attempt_timeout": _SOME_SECONDS,
         "max_waiting": _COUNT,
         "reset_headers": Setting(
@@ -252,6 +255,21 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "observe": _FLAG,
         "max_destinations": _COUNT,
     },
+    BulkheadPolicy: {
+        "max_concurrent": _COUNT,
+        "max_wait": _SECONDS_OR_ZERO,
+        "adaptive": Setting([({"initial": 9}, Aimd(initial=9)), (False, None)], "empty false"),
+        "key": _KEY,
+        "max_destinations": _COUNT,
+    },
+    Aimd: {
+        "initial": _COUNT,
+        "minimum": _COUNT,
+        "maximum": Setting([(20, 20), (1_000, 1_000)]),
+        "decrease": Setting([(0.5, 0.5), (0.75, 0.75)]),
+        "increase": _COUNT,
+        "statuses": _STATUSES,
+    },
 }
 
 # Where in a service's table each policy stands.
@@ -264,6 +282,8 @@ PLACES: Final[Mapping[type[Any], tuple[str | int, ...]]] = {
     BudgetPolicy: ("retry", "budget"),
     ResetHeader: ("reset_headers", 0),
     BreakerPolicy: ("breaker",),
+    BulkheadPolicy: ("bulkhead",),
+    Aimd: ("bulkhead", "adaptive"),
 }
 
 _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
@@ -275,6 +295,8 @@ _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
     BudgetPolicy: lambda it: Policy(retry=RetryPolicy(budget=it)),
     ResetHeader: lambda it: Policy(reset_headers=[it]),
     BreakerPolicy: lambda it: Policy(breaker=it),
+    BulkheadPolicy: lambda it: Policy(bulkhead=it),
+    Aimd: lambda it: Policy(bulkhead=BulkheadPolicy(adaptive=it)),
 }
 
 
