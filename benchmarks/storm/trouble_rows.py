@@ -31,7 +31,7 @@ from attrs import evolve, field, frozen
 
 from benchmarks.storm.network import Held, Refused
 from benchmarks.storm.trouble_measures import MEASURES, Tolerance, parse_tolerance
-from benchmarks.storm.trouble_server import ByPath, FixedWindow, Latency, Weakened
+from benchmarks.storm.trouble_server import ByPath, Latency, Weakened
 from benchmarks.storm.trouble_simulation import (
     Arrivals,
     AtOnce,
@@ -40,7 +40,7 @@ from benchmarks.storm.trouble_simulation import (
     Scenario,
 )
 from resilient import Policy
-from resilient.testing import BrownOut, Delayed, Hang, Mixture, Outage, Period, Reply, TokenBucket
+from resilient.testing import BrownOut, Delayed, Hang, Limit, Mixture, Outage, Period, Reply
 from resilient.testing.script.script import Answer
 
 __all__ = ["EXCEPTIONS", "FACTORS", "ROWS", "Row", "choose_rows"]
@@ -242,11 +242,13 @@ def _shedding(rate: float) -> _Make:
 def _bucket(random: Random, *, hint: bool = True) -> Answer:
     """Return a server that allows 10 requests a second, and 10 at once."""
     hints = ("Retry-After",) if hint else ()
-    return Latency(_LATENCY, random, then=TokenBucket(10.0, 10, hints=hints))
+    return Latency(_LATENCY, random, then=Limit("10/s", hints=hints))
 
 
 def _window(limit: int, seconds: float) -> Callable[[Random], Answer]:
-    return lambda random: Latency(_LATENCY, random, then=FixedWindow(limit, seconds))
+    return lambda random: Latency(
+        _LATENCY, random, then=Limit(f"{limit}/{seconds:g}s", window=True)
+    )
 
 
 def _limited_with_outage(

@@ -17,8 +17,8 @@ from resilient.testing.script.script import OK
 from resilient.testing.time.clocks import FakeClock
 
 __all__ = [
-    "Hedge",
     "Doorman",
+    "Hedge",
     "Teller",
     "after",
     "client",

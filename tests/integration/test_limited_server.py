@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from resilient import Throttle, ThrottlePolicy
 from resilient.telemetry.emitter import make_emitter
 from resilient.testing import EventLog, FaultServer, Limit, run_in_virtual_time
 from tests.guards import Pace
@@ -42,5 +43,19 @@ def test_a_pace_of_ones_own_lets_all_of_them_through_in_turn() -> None:
     assert seconds == pytest.approx(4.9)
     log.assert_held(by="guard")
     log.assert_turns(CALLERS - 1, by="guard")
+    log.assert_no_refusals()
+    log.assert_gates()
+
+
+def test_a_declared_limit_lets_all_of_them_through_in_turn() -> None:
+    log = EventLog()
+
+    async def main() -> tuple[Counter[int], float]:
+        return await crowd(Throttle(ThrottlePolicy(limit="10/s"), listeners=[log]))
+
+    statuses, seconds = run_in_virtual_time(main())
+    assert statuses == {200: CALLERS}
+    assert seconds == pytest.approx(4.9)
+    log.assert_turns(CALLERS - 1, by="throttle")
     log.assert_no_refusals()
     log.assert_gates()

@@ -27,10 +27,10 @@ from resilient.support.validation import (
     optional,
 )
 from resilient.testing.script.faults import Reply, Step
-from resilient.testing.script.rates import RATE, parse_rate
 from resilient.testing.script.reply import ShortRepr
 from resilient.testing.script.script import OK, Answer, Chooser, Delayed, an_answer, choose
 from resilient.testing.server.received import Received
+from resilient.throttle.limit import LIMIT, Limit as Declared
 
 __all__ = ["Hint", "Limit", "Per"]
 
@@ -162,7 +162,7 @@ class Limit(Chooser, ShortRepr):
         ConfigError: An argument makes no sense.
     """
 
-    rate: str = field(validator=check(RATE, lambda given: parse_rate(given) is not None))
+    rate: str = field(validator=check(LIMIT, lambda given: Declared.parse(given) is not None))
     per: Per = field(
         default="account",
         kw_only=True,
@@ -238,9 +238,9 @@ class Limit(Chooser, ShortRepr):
         return self.accounts(credential)
 
     def _meter(self) -> _Meter:
-        parsed = parse_rate(self.rate)
-        assert parsed is not None, "it was validated"
-        requests, seconds = parsed
+        declared = Declared.parse(self.rate)
+        assert declared is not None, "it was validated"
+        requests, seconds = declared.calls, declared.seconds
         if self.window:
             return _Window(requests, seconds)
         burst = self.burst or requests
