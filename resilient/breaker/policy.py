@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from attrs import field, frozen
 
+from resilient.core.statuses import SERVER_TROUBLE
 from resilient.errors import ConfigError
 from resilient.support.validation import (
     Seconds,
-    as_set,
+    as_statuses,
     at_least,
     fraction,
     instance,
@@ -19,8 +18,6 @@ from resilient.support.validation import (
 )
 
 __all__ = ["BreakerPolicy"]
-
-FAILURE_STATUSES: Final = frozenset({500, 502, 503, 504})
 
 
 @frozen(kw_only=True)
@@ -52,8 +49,9 @@ class BreakerPolicy:
         probe_lease: The time that a probe holds its place; by default 60.
         ramp_up: The time for which traffic is held back after closing; 0 for not at all; by
             default 5.
-        statuses: Those that count as failures; by default 500, 502, 503, 504. Any other status
-            is a success, but for 429, which says nothing of a server's health.
+        statuses: Those that count as failures, numbers or ranges such as "500-504"; by default
+            every 5xx but 501, 505 to 508, 510 and 511. Any other status is a success, but for
+            429, which says nothing of a server's health.
         observe: Count and report, but refuse nothing; by default False.
         max_circuits: Keys that are kept at most; those that nothing is wrong with go first. By
             default 1024.
@@ -71,7 +69,7 @@ class BreakerPolicy:
     probe_lease: Seconds = field(default=60.0, validator=positive())
     ramp_up: Seconds = field(default=5.0, validator=at_least(0.0, "seconds"))
     statuses: frozenset[int] = field(
-        default=FAILURE_STATUSES, converter=as_set, validator=statuses(400)
+        default=SERVER_TROUBLE, converter=as_statuses, validator=statuses(400)
     )
     observe: bool = field(default=False, validator=instance(bool, "True or False"))
     max_circuits: int = field(default=1024, validator=at_least(1))

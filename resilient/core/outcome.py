@@ -22,6 +22,7 @@ import aiohttp
 from aiohttp import ClientRequest, ClientResponse
 
 from resilient.clock import Clock
+from resilient.core.statuses import NOT_CARRIED_OUT
 from resilient.errors import APIError, AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader, parse_retry_after
 from resilient.reasons import Reason
@@ -31,7 +32,6 @@ from resilient.wire.malformed import MalformedAnswer, malformed_answer
 
 __all__ = [
     "IDEMPOTENT_METHODS",
-    "NOT_CARRIED_OUT",
     "Outcome",
     "Verdict",
     "is_transport_failure",
@@ -39,10 +39,6 @@ __all__ = [
 
 # RFC 9110 9.2.2.
 IDEMPOTENT_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
-
-# Statuses after which the request was certainly not carried out: RFC 8470 5.2, RFC 6585 4.
-# (Not 408: gateways send it after work began.)
-NOT_CARRIED_OUT: Final = frozenset({425, 429})
 
 
 class Verdict(Enum):

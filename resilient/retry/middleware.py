@@ -15,6 +15,7 @@ from resilient.core.call import Call, attach, current, detach, remember, tell_at
 from resilient.core.keys import ask_key
 from resilient.core.outcome import Outcome
 from resilient.core.override import NO_OVERRIDE
+from resilient.core.statuses import in_words
 from resilient.errors import AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
@@ -102,7 +103,7 @@ class Retry(LoopBound):
         wait = backoff.wait if isinstance(backoff.wait, str) else backoff.wait.__name__
         return (
             f"at most {policy.max_attempts} attempts; "
-            f"statuses {', '.join(map(str, sorted(policy.statuses)))}; "
+            f"statuses {in_words(policy.statuses) or 'none'}; "
             f"{wait} backoff from {backoff.base:g} s to {backoff.cap:g} s, {backoff.jitter} jitter"
             + (f"; sends {policy.idempotency_header}" if policy.idempotency_header else "")
             + ("; asks a judge" if policy.judge else "")
