@@ -290,12 +290,23 @@ class Outcome:
     def health(self, failing: frozenset[int]) -> Verdict:
         """Judge what it says of the health of the server, for a breaker.
 
+        Only an attempt that left this machine for this destination says anything of it: not a
+        lack of descriptors or ports, a session that was closed, or a wait for a place in the
+        pool; nor what a middleware met meanwhile at another origin. A circuit would open for a
+        fault of ours, and its refusals would hide the fault.
+
         Args:
             failing: The statuses that count as failures.
         """
         error = self.error
         cancelled = isinstance(error, asyncio.CancelledError)
         if self.stale or (cancelled and not self.overdue):
+            return Verdict.NEUTRAL
+        if (
+            error is not None
+            and self.response is None
+            and requests.is_elsewhere(error, self.request)
+        ):
             return Verdict.NEUTRAL
         status = self.status
         if status is not None:
@@ -304,6 +315,8 @@ class Outcome:
             return Verdict.NEUTRAL if status == 429 else Verdict.SUCCESS
         if not cancelled and (error is None or not is_transport_failure(error)):
             # Nothing of the transport's: a bug, or another middleware's own exception.
+            return Verdict.NEUTRAL
+        if error is not None and (requests.is_local(error) or self.request.session.closed):
             return Verdict.NEUTRAL
         timed_out = cancelled or isinstance(error, TimeoutError)
         if timed_out and self.pool_was_full and self.request.response is self._before:
