@@ -52,6 +52,10 @@ class Retry(LoopBound):
     connection, as aiohttp alone would do; that is no attempt, and there is one such resend at
     most in a hop.
 
+    If a guard inside (a breaker, a throttle) refuses the first attempt, its refusal comes out. If
+    it refuses a later one, the error of the attempt before does, with the refusal as the reason
+    why no more was tried.
+
     Args:
         policy: What is tried again, how often, and after how long.
         budget: One to share with other middlewares; by default each has its own.

@@ -62,7 +62,7 @@ class RetryPolicy:
         backoff: The waits; by default those of `Backoff()`.
         max_retry_after: The longest that a server may ask to wait; asked for more, the call
             fails at once with the server's own error. By default 60.
-        budget: The share of calls that may be repeated, by default that of `BudgetPolicy()`;
+        budget: How many retries may fail, for each destination; by default `BudgetPolicy()`.
             None for no such limit.
         judge: Called with the request and its response or exception; True repeats, False does
             not, None leaves it to the rest of the policy. By default None.

@@ -59,7 +59,6 @@ DROPPED = aiohttp.ServerDisconnectedError()
         # Statuses.
         (api(503), {}, True, "status 503"),
         (api(500), {}, True, "status 500"),
-        (api(501), {}, False, "status 501 is not repeated"),
         (api(404), {}, False, "status 404 is not repeated"),
         (api(408), {}, True, "status 408"),
         (api(408), {"method": "POST"}, False, "may have been carried out"),
