@@ -20,7 +20,7 @@ from benchmarks.storm.simulation import Process, arrive_at_random, simulate
 from benchmarks.storm.tally import Tally
 from resilient import Backoff, BudgetPolicy, Pipeline, Retry, RetryBudget, RetryPolicy
 from resilient.core.outcome import is_transport_failure
-from resilient.retry.policy import RETRY_STATUSES
+from resilient.core.statuses import RETRY_STATUSES
 from resilient.testing import LoopClock, Mixture, Reply
 
 __all__ = ["BUDGET", "MIDDLEWARES", "NO_BUDGET", "GrpcThrottle", "fail_at_random"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from attrs import field, fields, frozen
 
 from resilient.core.keys import Key, is_key
-from resilient.core.outcome import FAILING_STATUSES
+from resilient.core.statuses import SERVER_TROUBLE
 from resilient.errors import ConfigError
 from resilient.support.validation import (
     Seconds,
-    as_set,
+    as_statuses,
     at_least,
     check,
     instance,
@@ -56,7 +56,7 @@ class Aimd:
     )
     increase: int = field(default=1, validator=at_least(1))
     statuses: frozenset[int] = field(
-        default=FAILING_STATUSES, converter=as_set, validator=statuses(400)
+        default=SERVER_TROUBLE, converter=as_statuses, validator=statuses(400)
     )
 
     def __attrs_post_init__(self) -> None:

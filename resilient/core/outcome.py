@@ -22,6 +22,7 @@ import aiohttp
 from aiohttp import ClientRequest, ClientResponse
 
 from resilient.clock import Clock
+from resilient.core.statuses import NOT_CARRIED_OUT
 from resilient.errors import APIError, AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader, parse_retry_after
 from resilient.reasons import Reason
@@ -30,9 +31,7 @@ from resilient.wire import connections, requests
 from resilient.wire.malformed import MalformedAnswer, malformed_answer
 
 __all__ = [
-    "FAILING_STATUSES",
     "IDEMPOTENT_METHODS",
-    "NOT_CARRIED_OUT",
     "Outcome",
     "Verdict",
     "is_transport_failure",
@@ -40,14 +39,6 @@ __all__ = [
 
 # RFC 9110 9.2.2.
 IDEMPOTENT_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
-
-# Statuses after which the request was certainly not carried out: RFC 8470 5.2, RFC 6585 4.
-# (Not 408: gateways send it after work began.)
-NOT_CARRIED_OUT: Final = frozenset({425, 429})
-
-# A server in trouble, also as proxies put it (520 to 530). The rest of the 5xx say something of
-# the request: it is not supported, or not as it was put.
-FAILING_STATUSES: Final = frozenset(range(500, 600)) - {501, 505, 506, 507, 508, 510, 511}
 
 
 class Verdict(Enum):
@@ -310,12 +301,23 @@ class Outcome:
     def health(self, failing: frozenset[int]) -> Verdict:
         """Judge what it says of the health of the server, for a breaker.
 
+        Only an attempt that left this machine for this destination says anything of it: not a
+        lack of descriptors or ports, a session that was closed, or a wait for a place in the
+        pool; nor what a middleware met meanwhile at another origin. A circuit would open for a
+        fault of ours, and its refusals would hide the fault.
+
         Args:
             failing: The statuses that count as failures.
         """
         error = self.error
         cancelled = isinstance(error, asyncio.CancelledError)
         if self.stale or (cancelled and not self.overdue):
+            return Verdict.NEUTRAL
+        if (
+            error is not None
+            and self.response is None
+            and requests.is_elsewhere(error, self.request)
+        ):
             return Verdict.NEUTRAL
         status = self.status
         if status is not None:
@@ -324,6 +326,8 @@ class Outcome:
             return Verdict.NEUTRAL if status == 429 else Verdict.SUCCESS
         if not cancelled and (error is None or not is_transport_failure(error)):
             # Nothing of the transport's: a bug, or another middleware's own exception.
+            return Verdict.NEUTRAL
+        if error is not None and (requests.is_local(error) or self.request.session.closed):
             return Verdict.NEUTRAL
         timed_out = cancelled or isinstance(error, TimeoutError)
         if timed_out and self.pool_was_full and self.request.response is self._before:

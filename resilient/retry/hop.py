@@ -123,7 +123,7 @@ class Hop:
         if decision.succeeded:
             self.earn()
         elif not decision.resend:
-            if outcome.status == 429 and outcome.is_own:
+            if self.call.waiting or (outcome.status == 429 and outcome.is_own):
                 self.refund()
             self._is_paid = False
         if not decision.repeat:
@@ -318,6 +318,7 @@ class Hop:
         except SessionClosedError:
             raise closed_error(call) from outcome.error
         call.guarded = None
+        call.waiting = False
 
     # -- in the end
 

@@ -15,6 +15,7 @@ from resilient.core.call import Call, attach, current, detach, remember, tell_at
 from resilient.core.keys import ask_key
 from resilient.core.outcome import Outcome
 from resilient.core.override import NO_OVERRIDE
+from resilient.core.statuses import in_words
 from resilient.errors import AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
@@ -50,6 +51,10 @@ class Retry(LoopBound):
     A request that a stale pooled connection swallowed is sent again at once, on a new
     connection, as aiohttp alone would do; that is no attempt, and there is one such resend at
     most in a hop.
+
+    If a guard inside (a breaker, a throttle) refuses the first attempt, its refusal comes out. If
+    it refuses a later one, the error of the attempt before does, with the refusal as the reason
+    why no more was tried.
 
     Args:
         policy: What is tried again, how often, and after how long.
@@ -102,7 +107,7 @@ class Retry(LoopBound):
         wait = backoff.wait if isinstance(backoff.wait, str) else backoff.wait.__name__
         return (
             f"at most {policy.max_attempts} attempts; "
-            f"statuses {', '.join(map(str, sorted(policy.statuses)))}; "
+            f"statuses {in_words(policy.statuses) or 'none'}; "
             f"{wait} backoff from {backoff.base:g} s to {backoff.cap:g} s, {backoff.jitter} jitter"
             + (f"; sends {policy.idempotency_header}" if policy.idempotency_header else "")
             + ("; asks a judge" if policy.judge else "")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from attrs import Attribute
 
@@ -16,6 +17,7 @@ __all__ = [
     "Seconds",
     "Validator",
     "as_set",
+    "as_statuses",
     "as_tuple",
     "at_least",
     "check",
@@ -131,7 +133,7 @@ def each(kind: type[Any], words: str) -> Validator:
 def statuses(least: int) -> Validator:
     """Allow a frozen set of HTTP statuses from `least` to 999."""
     return check(
-        f"a set of statuses from {least} to 999",
+        f'a set of statuses from {least} to 999, or of ranges such as "500-504"',
         lambda value: (
             isinstance(value, frozenset)
             and all(type(status) is int and least <= status <= 999 for status in value)
@@ -160,6 +162,22 @@ def as_set(value: Iterable[Any]) -> frozenset[Any]:
         return frozenset(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above
     except TypeError:  # of things that have no hash
         return value  # type: ignore[return-value]  # see above
+
+
+_RANGE: Final = re.compile(r"([1-9][0-9]{2})-([1-9][0-9]{2})")
+
+
+def as_statuses(value: Iterable[Any]) -> frozenset[Any]:
+    """Return a collection of statuses as a frozen set of numbers, ranges taken apart."""
+    given: Any = as_set(value)
+    if not isinstance(given, frozenset):
+        return given  # type: ignore[no-any-return]  # for the validator to name
+    found: set[Any] = set()
+    for each in given:
+        ends = _RANGE.fullmatch(each) if isinstance(each, str) else None
+        # A range that is empty stays as it is, for the validator to name.
+        found.update((ends and range(int(ends[1]), int(ends[2]) + 1)) or [each])
+    return frozenset(found)
 
 
 def as_tuple(value: Iterable[Any]) -> tuple[Any, ...]:

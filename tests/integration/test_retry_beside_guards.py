@@ -28,6 +28,7 @@ from resilient import (
     RetryBudget,
     RetryPolicy,
     ServiceUnavailableError,
+    SessionClosedError,
     ThrottledError,
     attempts_of,
 )
@@ -417,3 +418,19 @@ def test_the_time_that_a_guard_further_out_held_the_call_is_no_attempts() -> Non
 
     (only,) = run_in_virtual_time(main())
     assert only.queued == pytest.approx(2)
+
+
+async def test_a_session_that_is_closed_while_its_retry_is_queued_costs_no_token(
+    open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    budget = one_token()
+    guard = Marked(clock, answers=(None, math.inf))
+    session = open_session(retry(clock, budget), guard)
+    async with FaultServer(then=Reply(503)) as server:
+        task = asyncio.ensure_future(fetch(session, "GET", server.url))
+        await server.wait_for(hits=1)
+        await turns(lambda: len(guard.queue) == 1)
+        assert budget.accounts
+        await session.close()
+        assert isinstance(await task, SessionClosedError)
+    assert not budget.accounts

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from resilient.cli.explain.case import Case, FollowUp
 from resilient.cli.plain import number
-from resilient.core.outcome import NOT_CARRIED_OUT
+from resilient.core.statuses import NOT_CARRIED_OUT
 from resilient.errors import AttemptTimeoutError, public_request_info
 from resilient.reasons import Reason
 from resilient.retry import RetryPolicy
@@ -32,7 +32,9 @@ Kind = Literal[
 ]
 
 # Those that people ask about, besides those of the policy.
-_STATUSES: Final = frozenset({400, 401, 403, 404, 406, 409, 422, 425, 429, 500, 501, 502, 503, 504})
+_STATUSES: Final = frozenset(
+    {400, 401, 403, 404, 406, 408, 409, 422, 425, 429, 500, 501, 502, 503, 504}
+)
 
 
 @frozen

@@ -61,9 +61,11 @@ DROPPED = aiohttp.ServerDisconnectedError()
         # Statuses.
         (api(503), {}, True, "status 503"),
         (api(500), {}, True, "status 500"),
-        (api(501), {}, False, "status 501 is not repeated"),
         (api(404), {}, False, "status 404 is not repeated"),
-        (api(408), {}, False, "status 408 is not repeated"),
+        (api(408), {}, True, "status 408"),
+        (api(408), {"method": "POST"}, False, "may have been carried out"),
+        (api(501), {}, False, "status 501 is not repeated"),
+        (api(520), {}, True, "status 520"),
         (api(429), {}, True, "status 429"),
         # Methods: may it have been carried out?
         (api(503), {"method": "PUT"}, True, "status 503"),

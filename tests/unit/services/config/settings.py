@@ -111,7 +111,14 @@ _COUNT: Final = Setting([(1, 1), (9, 9)], "integer")
 _SHARE: Final = Setting([(0.25, 0.25), (1, 1)])
 _FLAG: Final = Setting([(True, True), (False, False)], "true false")
 _TEXTS: Final = Setting([(["a", "b"], frozenset({"a", "b"})), ([], frozenset())], "array texts")
-_STATUSES: Final = Setting([([503, 429], frozenset({429, 503})), ([], frozenset())], "array")
+_STATUSES: Final = Setting(
+    [
+        ([503, 429], frozenset({429, 503})),
+        ([429, "502-504"], frozenset({429, 502, 503, 504})),
+        ([], frozenset()),
+    ],
+    "array",
+)
 
 _KEY: Final = Setting(
     [
