@@ -63,9 +63,9 @@ def find_obstacle(at: Gate | Meter, bounds: Bounds, now: float, *, waits: bool) 
             f"({bounds.max_retry_after:g} s)"
         )
         return Obstacle(Reason.GATE_CLOSED, words, now + closed)
-    # Before it opens for the first time nobody knows the pace: answers are on their way that will
-    # raise it, and refusals on a guess would burn the items of a bulk job.
-    counts = not (waits or (isinstance(at, Gate) and at.is_first and opens > now))
+    # As long as nobody knows the pace (answers are on their way that will raise it) refusals on a
+    # guess would burn the items of a bulk job.
+    counts = not (waits or (isinstance(at, Gate) and at.is_guess(now)))
     turn = at.turn_at(len(at.queue) if counts else 0, now)
     if counts:
         is_full = at.full and not bounds.is_own
