@@ -32,7 +32,7 @@ from benchmarks.storm.simulation import (
     simulate,
 )
 from benchmarks.storm.tally import Tally
-from resilient import CircuitOpenError, Pipeline, Policy, Retry, RetryPolicy
+from resilient import CircuitOpenError, Pipeline, Policy, Retry, RetryPolicy, override
 from resilient.testing import LoopClock, Period
 from resilient.testing.script.script import Answer
 
@@ -424,8 +424,14 @@ class Observed:
 
     @property
     def further_requests(self) -> float:
-        """Requests that arrived in the outage, but for the one that began it for the client."""
-        return max(0.0, self._arrived_in_outage - 1)
+        """Requests that arrived in the outage when the first of them had been answered for long.
+
+        They arrived at least 0.2 s after it; the answers take a tenth of that.
+        """
+        outage = self._outage
+        arrived = self.tally.arrivals(outage.start, outage.end)
+        first = next((place for place, rate in enumerate(arrived) if rate), 0)
+        return sum(arrived[first + 2 :]) * _SLICE
 
     @property
     def _arrived_in_outage(self) -> float:
@@ -448,10 +454,9 @@ class Observed:
         return self.scenario.outage
 
 
-def _waiting_at_most(max_wait: float | None) -> AbstractContextManager[object]:
+def _waiting_at_most(max_wait: float | None) -> AbstractContextManager[None]:
     """Return the context in which a call may wait for its turn for so many seconds."""
-    # TODO: with the throttle: `return override(max_wait=max_wait)` unless it is None.
-    return _NOTHING
+    return _NOTHING if max_wait is None else override(max_wait=max_wait)
 
 
 def run(scenario: Scenario, column: Column, *, seed: int) -> Observed:

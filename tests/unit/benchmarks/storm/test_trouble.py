@@ -55,6 +55,7 @@ def test_rows_are_chosen_by_group_or_by_the_beginning_of_their_name() -> None:
     assert {row.group for row in choose_rows(["a", "m"])} == {"a", "m"}
     assert [row.name for row in choose_rows(["a 50/s 6.5  s"])] == ["a 50/s 6.5 s"]
     assert len(choose_rows(["a 50/s 30 s"])) == 3  # also refused, and hanging
+    assert [row.group for row in choose_rows(["k retry-after"])] == ["k"]
     assert choose_rows(["z", "a 7/s"]) == ()
 
 

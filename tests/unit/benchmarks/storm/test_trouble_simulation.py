@@ -214,6 +214,29 @@ def test_of_the_healthy_paths_the_calls_in_the_outage_count() -> None:
     )
 
 
+def test_requests_that_were_on_their_way_with_the_first_are_no_further_ones() -> None:
+    tally = Tally(0.2)
+    for now in (4.0, 6.05, 6.15, 6.25, 6.5, 14.9, 15.1):
+        tally.arrived(now)
+    assert Observed(DOWN, tally).further_requests == pytest.approx(2)
+    assert Observed(DOWN, Tally(0.2)).further_requests == 0
+
+
+def test_a_call_can_be_allowed_a_longer_wait_than_its_policy_says() -> None:
+    def limits(policy: Policy) -> Policy:
+        assert policy.throttle is not None
+        return evolve(policy, throttle=evolve(policy.throttle, max_wait=1.0))
+
+    limited = Scenario(
+        name="limited",
+        arrivals=AtOnce(calls=12),
+        server=lambda _: Delayed(0.02, TokenBucket(1.0, 1)),
+        limits=limits,
+    )
+    assert observed(limited, PIPELINE).succeeded < 6
+    assert observed(evolve(limited, max_wait=60.0), PIPELINE).succeeded == 12
+
+
 def test_a_scenario_can_change_the_limits_of_the_pipeline() -> None:
     def limits(policy: Policy) -> Policy:
         return evolve(policy, total_timeout=2.0, attempt_timeout=1.0, retry=None)
