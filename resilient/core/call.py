@@ -13,6 +13,7 @@ Who writes what, and who reads it:
     override           attach, begin           all
     span               begin (wrap)            attach, Deadline, AttemptTimeout, Retry
     request            attach                  attach
+    outer              attach, begin           around
     deadline, allowed  Deadline                Retry, normalisation, run_attempt
     attempt_deadline   AttemptTimeout          run_attempt
     read_until         AttemptTimeout          Retry: a body that belongs to the attempt
@@ -31,6 +32,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Iterator
 from contextvars import ContextVar, Token
 from typing import Any, Final, NamedTuple
 
@@ -99,6 +101,7 @@ class Call:
         "held",
         "keys",
         "outcome",
+        "outer",
         "override",
         "override_token",
         "read_until",
@@ -117,6 +120,8 @@ class Call:
         self.span: Span | None = None
         # The hop under way.
         self.request: ClientRequest | None = None
+        # The call that it was made in, by a middleware of that, while it is under way.
+        self.outer: Call | None = None
         # When the call has to be over, on the clock's scale.
         self.deadline: float | None = None
         # The seconds that it was given, for whoever says that they are over.
@@ -206,6 +211,13 @@ class Call:
             self.waits = {}
         self.waits[len(self.records) - 1] = wait
 
+    def around(self) -> Iterator[Call]:
+        """Return the calls that it was made in by their middlewares, the nearest first."""
+        outer = self.outer
+        while outer is not None:
+            yield outer
+            outer = outer.outer
+
     def was_held(self, guard: object, seconds: float) -> None:
         """Add to the time that a guard has held the call back."""
         if self.held is None:
@@ -250,7 +262,8 @@ def attach(request: ClientRequest) -> Attached:
         if span is not None and call.request is None and span.session is request.session:
             call.request = request
             return call, _JOINED
-    call = Call()
+    outer, call = call, Call()
+    call.outer = outer
     call.request = request
     settings = scope.get()
     if settings is not NO_OVERRIDE:
@@ -269,6 +282,7 @@ def detach(call: Call, token: Any) -> None:
     call.outcome = call.failure = call.held = None
     if token is _JOINED:
         return
+    call.outer = None
     try:  # noqa: SIM105 (every call pays for it)
         current.reset(token)
     except ValueError:
@@ -292,6 +306,7 @@ def begin(session: ClientSession, timeout: Any, given: float | None) -> Attached
     total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
     total = total if isinstance(total, int | float) else None
     call.span = Span(session, total, asyncio.get_running_loop().time(), given)
+    call.outer = current.get()
     call.override = scope.get()
     call.override_token = take_over()
     return call, current.set(call)
