@@ -18,6 +18,7 @@ Who writes what, and who reads it:
     override           attach, begin (wrap)    all
     span               attach                  Deadline, AttemptTimeout
     request            attach                  attach
+    outer              attach, begin           around
     deadline, allowed  Deadline                Retry, normalisation, run_attempt
     attempt_deadline   AttemptTimeout          run_attempt
     read_until         AttemptTimeout          Retry: a body that belongs to the attempt
@@ -26,7 +27,6 @@ Who writes what, and who reads it:
     failure            run_attempt, Retry      Deadline: the cause of its error
     guarded            run_attempt             Retry: when guards would let the next attempt go
     held               admit                   guards: their patience with the call
-    passed             guards                  guards: calls within this one are parts of it
     holds, waiting     admit                   Retry: an attempt's time in queues
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
@@ -38,6 +38,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
+from collections.abc import Iterator
 from contextvars import ContextVar, Token
 from typing import Any, Final
 from weakref import ReferenceType, ref
@@ -98,8 +99,6 @@ class Call:
     stop: Stop | None = None
     # The call within which a middleware makes this one, for a token say; a weak reference.
     outer: ReferenceType[Call] | None = None
-    # What guards let it pass in trouble, so that calls within it pass too.
-    passed: tuple[object, ...] = ()
     _number = 0
 
     def __init__(
@@ -138,20 +137,15 @@ class Call:
         span = self.span
         return span.began + span.total if span is not None and span.total else None
 
-    def is_within(self, place: object) -> bool:
-        """Return whether it is made within a call that a guard has let pass there.
-
-        It is a part of that one then: to hold it back would hold that one back for ever.
-        """
+    def around(self) -> Iterator[Call]:
+        """Return the calls that it was made in by their middlewares, the nearest first."""
         outer = self.outer
         while outer is not None:
             call = outer()
             if call is None:
-                return False
-            if place in call.passed:
-                return True
+                return
+            yield call
             outer = call.outer
-        return False
 
     def is_overdue(self, now: float) -> bool:
         """Return whether a limit of time is what ends the call, or its attempt, now."""

@@ -230,7 +230,7 @@ def test_a_call_can_be_allowed_a_longer_wait_than_its_policy_says() -> None:
     limited = Scenario(
         name="limited",
         arrivals=AtOnce(calls=12),
-        server=lambda _: Delayed(0.02, TokenBucket(1.0, 1)),
+        server=lambda _: Delayed(0.02, Limit("1/s", burst=1)),
         limits=limits,
     )
     assert observed(limited, PIPELINE).succeeded < 6
