@@ -58,6 +58,7 @@ _AFTER = 30.0
 
 # Seconds after an outage in which goodput is counted.
 _LONG_AFTER = 50.0
+_RECOVERED = 10.0
 
 _NOTHING = nullcontext()
 
@@ -418,9 +419,12 @@ class Observed:
 
     @property
     def goodput_after(self) -> float:
-        """The calls per second that succeeded in the 50 s after the outage."""
-        end = self._outage.end
-        return self.goodput(end, end + _LONG_AFTER)
+        """The calls per second that succeeded in 50 s, from 10 s after the outage on.
+
+        How long the recovery takes is what `not done` and `success` tell.
+        """
+        begin = self._outage.end + _RECOVERED
+        return self.goodput(begin, begin + _LONG_AFTER)
 
     @property
     def further_requests(self) -> float:
