@@ -119,8 +119,8 @@ def overhead(*, without_peers: bool, **given: Any) -> int:
 def load(**given: Any) -> int:
     """Put policies under a load on real sockets, while the server fails to order.
 
-    Scenarios: calm, random-503, rate-limit, resets, stalls, tail, outage, brown-out and dead, which
-    are measured if none are named; offline.
+    Scenarios: calm, random-503, rate-limit, resets, stalls, tail, outage, blip, limit, brown-out
+    and dead, which are measured if none are named; offline.
     """
     return _measure("load", given)
 

@@ -49,13 +49,13 @@ class Callers:
 
 def groups(settings: StormSettings) -> tuple[Callers, ...]:
     """Return the groups to compare."""
-    no_budget = evolve(Policy(), retry=RetryPolicy(budget=None))
-    five = evolve(Policy(), retry=RetryPolicy(max_attempts=5, budget=None))
+    no_throttle = evolve(Policy(), throttle=None)
+    five = evolve(no_throttle, retry=RetryPolicy(max_attempts=5, budget=None))
     return (
         Callers(name="standard pipeline", policy=Policy()),
         Callers(name="a pipeline for each caller", policy=Policy(), processes=_CALLERS),
-        Callers(name="without a budget", policy=no_budget),
-        Callers(name="five attempts, without a budget", policy=five),
+        Callers(name="without a throttle", policy=no_throttle),
+        Callers(name="five attempts, without a throttle", policy=five),
         *(Callers(name=own.name, policy=own.policy) for own in settings.own),
     )
 

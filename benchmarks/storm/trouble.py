@@ -28,10 +28,11 @@ from benchmarks.storm.trouble_simulation import COLUMNS, Column, run
 
 __all__ = ["MeasuredRow", "measure", "measure_row", "result"]
 
-_, _RETRY, _, _PIPELINE = (column.name for column in COLUMNS)
+_NONE, _RETRY, _, _PIPELINE = (column.name for column in COLUMNS)
 
-# Heavy rows, and the retry where nothing is compared with it, are run with a share of the seeds:
-# a retry makes three requests of one, and takes as long as all other columns together.
+# What is run with a share of the seeds: heavy rows; the retry where nothing is compared with it,
+# since it makes three requests of one and takes as long as all other columns together; and so the
+# consecutive breaker, unless there is an outage, of which it has to meet each length.
 _SHARE = 3
 
 _GROUPS: Final = {
@@ -120,11 +121,15 @@ class _Job:
 
 def _jobs(row: Row, columns: Iterable[Column], settings: StormSettings) -> Iterator[_Job]:
     a_share = -(-settings.seeds // _SHARE)
-    compared = {each.column for each in row.tolerances}
+    compared = {_NONE, _PIPELINE, *(each.column for each in row.tolerances)}
+    has_outage = row.scenario(1.0).outage is not None
     for column in columns:
         seeds = a_share if row.is_heavy else settings.seeds
-        if column.name == _RETRY and _RETRY not in compared:
-            seeds = 0 if row.is_heavy else a_share
+        if column.name not in compared:
+            if column.name == _RETRY:
+                seeds = 0 if row.is_heavy else a_share
+            elif not has_outage:
+                seeds = a_share
         for index in range(seeds):
             factor = FACTORS[index % len(FACTORS)]
             yield _Job(row.name, column.name, settings.seed + index, factor)

@@ -149,9 +149,10 @@ def test_means_are_of_as_many_seeds_as_the_row_needs(monkeypatch: pytest.MonkeyP
         return dict.fromkeys(row.measures, 1.0)
 
     monkeypatch.setattr(trouble, "measure_row", count)
-    measured(rows=("d 15/s of 10/s", "g 200 processes 30 s", "b 20 % 100/s"), seeds=6)
+    measured(rows=("a 5/s", "d 15/s of 10/s", "g 200 processes 30 s", "b 20 % 100/s"), seeds=6)
     assert runs["d", NONE] == runs["d", PIPELINE] == 6
-    assert (runs["d", RETRY], runs["d", CONSECUTIVE]) == (2, 6)
+    assert (runs["d", RETRY], runs["d", CONSECUTIVE]) == (2, 2)
+    assert (runs["a", RETRY], runs["a", CONSECUTIVE]) == (2, 6)
     assert runs["g", NONE] == runs["g", CONSECUTIVE] == runs["g", PIPELINE] == 2
     assert runs["g", RETRY] == 0
     assert runs["b", RETRY] == 6  # a tolerance is relative to it
