@@ -129,7 +129,9 @@ async def test_tls_that_fails_counts(judge: Judge, open_session: OpenSession, fe
     assert judge.verdicts == [TRANSIENT]
 
 
-@pytest.mark.parametrize("limit", [AttemptTimeout(SHORT), ClientTimeout(sock_read=SHORT)], ids=str)
+@pytest.mark.parametrize(
+    "limit", [AttemptTimeout(SHORT), ClientTimeout(sock_read=SHORT)], ids=["ours", "aiohttp's"]
+)
 async def test_a_time_out_counts(
     limit: Any, judge: Judge, open_session: OpenSession, fetch: Fetch
 ) -> None:
