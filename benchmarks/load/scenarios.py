@@ -206,7 +206,7 @@ SCENARIOS = (
         name="limit",
         what="A token bucket of 40 a second and 40 at once, and half as many calls again as it "
         "lets through: what is beyond it meets 429 with Retry-After in whole seconds.",
-        faults=lambda seed: TokenBucket(40, 40, then=_OK),
+        faults=lambda seed: Limit("40/s", burst=40, then=_OK),
         rate=60,
         seconds=12,
         over_time=True,

@@ -25,7 +25,7 @@ from resilient.errors import (
 )
 from resilient.headers.should_retry import should_retry
 from resilient.reasons import Reason
-from resilient.retry.budget import RetryBudget
+from resilient.retry.budget import RetryBudget, Token
 from resilient.retry.decision import Decision, Facts, Pause, blocked_by, decide, pace
 from resilient.retry.idempotency import is_keyed
 from resilient.retry.policy import RetryPolicy
@@ -76,9 +76,9 @@ class Hop:
         "_budget",
         "_budget_key",
         "_emitter",
-        "_is_paid",
         "_policy",
         "_resent",
+        "_token",
         "_waits",
         "call",
         "number",
@@ -103,8 +103,8 @@ class Hop:
         self._bound = bound
         self._resent = False
         self._waits: Iterator[float] | None = None
-        # Whether the attempt under way has taken a token.
-        self._is_paid = False
+        # The token that the attempt under way has taken, if it had to.
+        self._token: Token | None = None
         self._budget_key: Hashable | None = None
         if budget is not None:
             self._budget_key = ask_key(budget.key, request, emitter, "budget key")
@@ -125,7 +125,7 @@ class Hop:
         elif not decision.resend:
             if self.call.waiting or (outcome.status == 429 and outcome.is_own):
                 self.refund()
-            self._is_paid = False
+            self._charge()
         if not decision.repeat:
             self._stop(Stop(decision.code, decision.words), told=decision.refused)
             return None
@@ -143,25 +143,32 @@ class Hop:
         # A connection that was closed before costs the server nothing, and a guard that holds
         # the attempt spares it the load.
         is_free = decision.resend or (guarded is not None and (guarded.paced or guarded.shut))
-        if not is_free and not self._pay():
+        if not is_free and not self._pay(outcome.duration, seconds):
             words = f"{decision.words}, but the retry budget is spent"
             self._stop(Stop(Reason.BUDGET, words))
             return None
         self._prepare(decision)
         return Wait(seconds, decision.code, words)
 
-    def _pay(self) -> bool:
+    def _pay(self, took: float, wait: float) -> bool:
         """Take the token of a retry; return False if none is left."""
-        if self._budget is None or self._budget_key is None:
+        budget, key = self._budget, self._budget_key
+        if budget is None or key is None:
             return True
-        self._is_paid = self._budget.take(self._budget_key, self._bound.time())
-        return self._is_paid
+        self._token = budget.take(key, self._bound.time(), took=took, wait=wait)
+        return self._token is not None
+
+    def _charge(self) -> None:
+        """Tell the budget of a retry that failed."""
+        if self._token is not None and self._budget is not None:
+            self._budget.charge(self._token, self._bound.time())
+        self._token = None
 
     def refund(self) -> None:
         """Give the token of a retry back that was never sent, or is not to be charged."""
-        if self._is_paid and self._budget is not None:
-            self._is_paid = False
-            self._budget.give_back(self._budget_key, self._bound.time())
+        if self._token is not None and self._budget is not None:
+            self._budget.give_back(self._token, self._bound.time())
+        self._token = None
 
     def earn(self) -> None:
         """Tell the budget of an attempt that succeeded."""

@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from benchmarks.storm.throttling_simulation import MIDDLEWARES, fail_at_random
 from resilient import Backoff, BudgetPolicy, Retry, RetryBudget, RetryPolicy
+from resilient.retry.budget import Token
 from resilient.testing import Answer, FaultServer, Received, Reply, run_in_virtual_time
 from tests.guards import Bulkhead, Gate
 
@@ -28,7 +29,7 @@ policies = st.builds(
 # The operation, the key, and the seconds that pass before, be they negative.
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["take", "give_back", "earn", "succeed"]),
+        st.sampled_from(["take", "take", "charge", "give_back", "earn"]),
         st.sampled_from("ab"),
         st.sampled_from([0.0, 0.0, 0.1, 1.0, 50.0, -1.0, -50.0]),
     ),
@@ -36,32 +37,58 @@ steps = st.lists(
 )
 
 
-@given(policies, steps)
+@given(policies, steps, st.sampled_from([0.02, 2.0]))
 def test_it_is_never_below_nothing_nor_above_its_capacity(
-    policy: BudgetPolicy, steps: list[tuple[str, str, float]]
+    policy: BudgetPolicy, steps: list[tuple[str, str, float]], took: float
 ) -> None:
     budget = RetryBudget(policy)
+    out: dict[str, list[Token]] = {"a": [], "b": []}
     now = 1000.0
     for step, key, passed in steps:
         other = "b" if key == "a" else "a"
         now += passed
         before, elsewhere = budget.left(key, now), budget.left(other, now)
+        change = 0.0
         if step == "take":
-            assert budget.take(key, now) == (before >= 1 - 1e-6)
-            assert budget.left(key, now) == pytest.approx(before - 1 if before >= 1 else before)
-        elif step == "succeed":
-            budget.give_back(key, now)
+            token = budget.take(key, now, took=took)
+            assert (token is not None) == (before >= 1 - 1e-6)
+            if token is not None:
+                out[key].append(token)
+                change = -1
+        elif step == "earn":
             budget.earn(key, now)
-            most = min(policy.capacity, before + 1 + policy.ratio)
-            assert budget.left(key, now) == pytest.approx(most)
-        else:
-            getattr(budget, step)(key, now)
-            more = 1 if step == "give_back" else policy.ratio
-            assert budget.left(key, now) == pytest.approx(min(policy.capacity, before + more))
+            change = policy.ratio
+        elif out[key]:
+            token = out[key].pop(0)
+            change = float(step == "give_back" and token.is_out)
+            getattr(budget, step)(token, now)
+        assert budget.left(key, now) <= max(before + change, 0.0) + 1e-6
         assert budget.left(other, now) == elsewhere
         for each in "ab":
             assert 0 <= budget.left(each, now) <= policy.capacity
         assert set(budget.accounts) <= {"a", "b"}
+
+
+@given(policies, st.integers(1, 60), st.integers(1, 10), st.randoms(use_true_random=False))
+def test_what_is_presumed_to_go_well_is_paid_for_if_it_fails(
+    policy: BudgetPolicy, tries: int, rounds: int, random: Random
+) -> None:
+    """A server whose retries fail late is charged for all of them."""
+    budget = RetryBudget(attrs.evolve(policy, min_per_second=0.0))
+    now, sent, out = 0.0, 0, []
+    for _ in range(rounds):
+        for _ in range(tries):
+            token = budget.take("a", now, took=0.02)
+            if token is not None:
+                out.append(token)
+                sent += 1
+        now += random.choice([0.01, 1.0])
+        random.shuffle(out)
+        for _ in range(random.randrange(len(out) + 1)):
+            budget.charge(out.pop(), now)
+    for token in out:
+        budget.charge(token, now)
+    assert budget.left("a", now + 1e6) == max(0, policy.capacity - sent)
 
 
 # What one call meets: statuses in their order; and when it is given up, in seconds, if ever.
