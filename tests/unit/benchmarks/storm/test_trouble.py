@@ -160,6 +160,21 @@ def test_means_are_of_as_many_seeds_as_the_row_needs(monkeypatch: pytest.MonkeyP
     assert {seed for seed, _ in seen} == {1, 2, 3, 4, 5, 6}
 
 
+def test_a_quick_run_is_of_a_few_groups_and_one_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[Row] = []
+
+    def note(row: Row, column: Any, *, seed: int, factor: float) -> dict[str, float]:
+        rows.append(row)
+        return dict.fromkeys(row.measures, 1.0)
+
+    monkeypatch.setattr(trouble, "measure_row", note)
+    *_, found = measured(quick=True)
+    assert {row.group for row in rows} == {"a", "b", "d", "i"}
+    assert not any(row.is_heavy for row in rows)
+    assert len(rows) == len(COLUMNS) * len(set(rows))
+    assert len(found.charts) == 1  # the headline
+
+
 def test_columns_are_chosen_and_those_left_out_are_not_judged_by() -> None:
     *_, found = measured(rows=("d 50 at once 50 processes",), seeds=1, columns=(PIPELINE,))
     assert {name.rpartition(", ")[2] for name in figures(found)} == {PIPELINE}
