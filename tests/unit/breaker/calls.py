@@ -14,7 +14,7 @@ from resilient.breaker import Circuit
 from resilient.core.attempt import run_attempt
 from resilient.testing import LoopClock
 
-__all__ = ["DOWN", "OK", "Api", "Request", "Response", "down_until", "hang"]
+__all__ = ["DOWN", "OK", "URL_OF_IT", "Api", "Request", "Response", "down_until", "hang"]
 
 URL_OF_IT = "https://api.mavio.example"
 
