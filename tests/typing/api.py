@@ -93,6 +93,18 @@ def policies() -> resilient.Policy:
         max_circuits=16,
     )
     assert_type(breaker.slow_call, float | None)
+    throttle = resilient.ThrottlePolicy(
+        limit="300/min",
+        burst=15,
+        learn=True,
+        classes=False,
+        headers=["RateLimit", "X-RateLimit"],
+        max_wait=30,
+        pace="even",
+        key="origin+path:1",
+    )
+    assert_type(throttle.limit, str | None)
+    assert_type(throttle.headers, tuple[str, ...])
     assert_type(breaker.statuses, frozenset[int])
 
     rule = resilient.CodeRule("slot_unavailable", status=400, message="no longer available")
@@ -118,12 +130,14 @@ def policies() -> resilient.Policy:
         errors=errors,
         total_timeout=20,
         retry=retry,
+        throttle=throttle,
         breaker=breaker,
         attempt_timeout=5,
         reset_headers=[reset],
     )
     assert_type(policy.total_timeout, float | None)
     assert_type(policy.retry, resilient.RetryPolicy | None)
+    assert_type(policy.throttle, resilient.ThrottlePolicy | None)
     assert_type(policy.breaker, resilient.BreakerPolicy | None)
     assert_type(policy.errors, resilient.ErrorPolicy | None)
     assert_type(policy.reset_headers, tuple[resilient.ResetHeader, ...])
@@ -276,6 +290,22 @@ def pipelines(policy: resilient.Policy, clock: resilient.Clock) -> None:
     assert_type(pipeline.breaker, resilient.CircuitBreaker)
     assert_type(pipeline.describe(), str)
     aiohttp.ClientSession(middlewares=[middleware, *pipeline])
+
+
+def throttles(pipeline: resilient.Pipeline) -> None:
+    throttle = resilient.Throttle(resilient.ThrottlePolicy(), max_retry_after=30)
+    assert_type(throttle.policy, resilient.ThrottlePolicy)
+    assert_type(pipeline.throttle, resilient.Throttle)
+    resilient.Pipeline(throttle=throttle)
+    resilient.Services([], throttle=throttle)
+    for gate in throttle.gates:
+        assert_type(gate, resilient.GateView)
+        assert_type(gate.key, Hashable)
+        assert_type(gate.part, str | None)
+        assert_type(gate.rate, float)
+        assert_type(gate.seconds, float)
+        assert_type(gate.waiting, int)
+        assert_type(gate.server_seconds, float)
 
 
 def circuits(breaker: resilient.CircuitBreaker) -> None:

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 from attrs import fields
 
-from resilient import Backoff, BreakerPolicy, BudgetPolicy, ErrorPolicy, Policy, RetryPolicy
+from resilient import (
+    Backoff,
+    BreakerPolicy,
+    BudgetPolicy,
+    ErrorPolicy,
+    Policy,
+    RetryPolicy,
+    ThrottlePolicy,
+)
 from resilient.services import load_services
 
 TEXT = files("resilient.services").joinpath("presets/standard.toml").read_text(encoding="utf-8")
@@ -42,6 +50,7 @@ POLICIES: dict[tuple[str, ...], type] = {
     ("retry",): RetryPolicy,
     ("retry", "backoff"): Backoff,
     ("retry", "budget"): BudgetPolicy,
+    ("throttle",): ThrottlePolicy,
     ("breaker",): BreakerPolicy,
 }
 
