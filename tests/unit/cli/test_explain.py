@@ -34,9 +34,9 @@ def test_facts_for_a_program_have_the_documented_keys(services: Path) -> None:
     assert (told["service"], told["default"]) == ("mavio", False)
     assert told["because"] == "https://api.mavio.example covers it, by its origin"
     assert told["others"] == []
-    assert told["facts"] == {"error_format": "nested", "requests_per_minute": 300}
+    assert told["facts"] == {"error_format": "nested"}
     assert [line.partition(":")[0] for line in told["order"]] == [
-        *("Deadline", "Retry", "CircuitBreaker", "NormalizeErrors", "AttemptTimeout")
+        *("Deadline", "Retry", "Throttle", "CircuitBreaker", "NormalizeErrors", "AttemptTimeout")
     ]
     for failure in told["failures"]:
         assert failure.keys() == FAILURE
@@ -186,7 +186,7 @@ def test_what_it_prints_of_a_post(services: Path) -> None:
         "POST https://api.mavio.example/x\n"
         "goes to  mavio\n"
         "because  https://api.mavio.example covers it, by its origin\n"
-        "facts    error_format=nested requests_per_minute=300 (not acted on)\n"
+        "facts    error_format=nested (not acted on)\n"
         "\n"
         "Pipeline, outermost first\n"
         "1.  Deadline: 20 s for the whole call\n"

@@ -32,9 +32,10 @@ from resilient import (
     RetryPolicy,
     Service,
     Services,
+    Throttle,
 )
 
-STANDARD = [Deadline, Retry, CircuitBreaker, NormalizeErrors, AttemptTimeout]
+STANDARD = [Deadline, Retry, Throttle, CircuitBreaker, NormalizeErrors, AttemptTimeout]
 
 
 async def mine(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -50,6 +51,7 @@ def test_the_standard_order_comes_from_a_policy_in_one_call() -> None:
     [
         ({"total_timeout": None}, Deadline),
         ({"retry": None}, Retry),
+        ({"throttle": None}, Throttle),
         ({"breaker": None}, CircuitBreaker),
         ({"errors": None}, NormalizeErrors),
         ({"attempt_timeout": None}, AttemptTimeout),
