@@ -87,4 +87,5 @@ def _floor(run: Run) -> float:
     retry = run.contender.policy.retry
     if retry is None or retry.budget is None:
         return 0.0
-    return run.workers * retry.budget.min_per_second * retry.budget.window
+    budget = retry.budget
+    return run.workers * (budget.capacity + budget.min_per_second * run.scenario.seconds)

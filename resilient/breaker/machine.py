@@ -125,7 +125,6 @@ class Machine:
     __slots__ = (
         "_abandoned_at",
         "_asked",
-        "_closed_at",
         "_failures",
         "_first",
         "_floor",
@@ -173,10 +172,9 @@ class Machine:
         self.answered_at = self._abandoned_at = self._now = -math.inf
         # Until when a server asked to be left alone.
         self._floor = -math.inf
-        # How often it has opened since it was last proved well, and when it did so first.
+        # How often it has opened since it was closed, and when it did so first.
         self._trips = 0
         self.series_began = -math.inf
-        self._closed_at = -math.inf
         self._until = 0.0
         # Callers, each once, that asked since then, and how many were held or refused.
         self._asked = self._held = 0
@@ -469,7 +467,6 @@ class Machine:
         """Close, with everything forgotten; return the change, None if it was closed before."""
         before = self.state
         change = self._close(Reason.BY_HAND, "reset by hand")
-        self._trips = 0
         self._floor = -math.inf
         return None if before is State.CLOSED else change
 
@@ -488,7 +485,6 @@ class Machine:
             "_half_at",
             "_last_probe_at",
             "_floor",
-            "_closed_at",
             "_abandoned_at",
             "answered_at",
             "series_began",
@@ -559,8 +555,6 @@ class Machine:
 
     def _open(self, code: Reason, reason: str, random: float) -> Change:
         policy, now = self._policy, self._now
-        if self.state is State.CLOSED and now - self._closed_at > policy.window:
-            self._trips = 0
         if self._trips == 0:
             self.series_began = now
             self._asked = 0
@@ -615,7 +609,7 @@ class Machine:
         self._forget_scores()
         self._streak = self.good = 0
         self._timeouts = 0.0
-        self._closed_at = self._now
+        self._trips = 0
         self._until = 0.0
         self._usual.pause()
         self._look_for_quiet()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Hashable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from yarl import URL
@@ -233,7 +233,7 @@ class CircuitBreaker(Guard):
             if outcome.status is not None:
                 machine.answered_at = now
             change = machine.end(number, now)
-        self._took(machine, change, now)
+        self._took(machine, change, now, is_free=verdict is Verdict.NEUTRAL)
         if machine.state is not State.CLOSED and not self.policy.observe:
             self._foretell(machine, outcome, call, now)
 
@@ -245,8 +245,17 @@ class CircuitBreaker(Guard):
             patience = self._may_wait_until(machine, call, now) - now
             outcome.refused_until = ready if ready == math.inf else ready - patience
 
-    def _took(self, machine: Kept, change: Change | None, now: float) -> None:
-        """Tell of a change that an attempt made, and wake whoever it concerns."""
+    def _took(
+        self, machine: Kept, change: Change | None, now: float, *, is_free: bool = False
+    ) -> None:
+        """Tell of a change that an attempt made, and wake whoever it concerns.
+
+        Args:
+            machine: The circuit.
+            change: The change, if there was one.
+            now: The time, in seconds.
+            is_free: Whether the attempt may have freed the place of a probe.
+        """
         self._circuits.told(machine, change)
         state = machine.state
         if state is State.CLOSED:
@@ -256,7 +265,7 @@ class CircuitBreaker(Guard):
             proven = machine.close_if_proven(machine.waiting)
             if proven is not None:
                 self._circuits.told(machine, proven)
-            elif queue is not None:
+            elif queue is not None and (change is not None or is_free):
                 queue.wake()
         elif change is not None and queue is not None:
             # It opened again: some can no longer wait for so long, and the next one for longer.
@@ -301,6 +310,21 @@ class CircuitBreaker(Guard):
     def circuits(self) -> tuple[Circuit, ...]:
         """Every circuit that is kept."""
         return tuple(Circuit(key, self._circuits) for key in self._circuits.machines)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the circuits that are kept, as plain data; see `Pipeline.snapshot`."""
+        return {
+            "circuits": {
+                str(circuit.key): {
+                    "state": circuit.state,
+                    "isolated": circuit.isolated,
+                    "score": circuit.counts.score,
+                    "retry_after": circuit.retry_after,
+                    "waiting": circuit.waiting,
+                }
+                for circuit in self.circuits
+            }
+        }
 
 
 class _Teller:

@@ -53,8 +53,9 @@ def origin(request: ClientRequest) -> str:
 
 def secret_hash(value: str) -> str:
     """Return a short keyed hash of a credential, different in each process."""
-    raw = value.encode(errors="surrogatepass")
-    return hashlib.blake2b(raw, digest_size=6, key=_SECRET).hexdigest()
+    return hashlib.blake2b(
+        value.encode(errors="surrogatepass"), digest_size=6, key=_SECRET
+    ).hexdigest()
 
 
 def _is_declared(value: object) -> bool:

@@ -66,6 +66,7 @@ def _run(middlewares: list[Any]) -> ClientMiddlewareType:
     (timeout,) = by_role.get("timeout", (None,))
     asked = (getattr(each, "reset_headers", ()) for each in (*guards, errors))
     reset_headers = next(filter(None, asked), ())
+    reads_headers = any(each.reads_headers for each in guards)
     return lambda request, handler: run_attempt(
-        request, handler, bound, guard, errors, timeout, reset_headers
+        request, handler, bound, guard, errors, timeout, reset_headers, reads_headers
     )

@@ -321,8 +321,8 @@ async def test_listeners_are_told_of_transitions_and_refusals() -> None:
     assert [str(event) for event in rest] == [
         f"the circuit for {key} is half_open (the time is up)",
         f"the circuit for {key} is half_open (a probe went well)",
-        f"the circuit for {key} is closed (5 successes in the recovery; 1 calls were held or "
-        "refused)",
+        f"the circuit for {key} is closed "
+        "(5 successes in the recovery; 1 calls were held or refused)",
     ]
 
 

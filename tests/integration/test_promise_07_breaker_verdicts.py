@@ -70,8 +70,8 @@ SHAPES: dict[str, Callable[[CircuitBreaker], list[Any]]] = {
     [
         *[(Reply(status), DISSOLVED) for status in (200, 201, 204, 304)],
         *[(Reply(status), DISSOLVED) for status in (400, 401, 403, 404, 409, 410, 418, 422)],
-        *[(Reply(status), DISSOLVED) for status in (501, 505)],
-        *[(Reply(status), ANOTHER) for status in (500, 502, 503, 504)],
+        *[(Reply(status), DISSOLVED) for status in (501, 505, 506, 507, 508, 510, 511)],
+        *[(Reply(status), ANOTHER) for status in (500, 502, 503, 504, 509, 520, 524, 530, 599)],
         (Reply(429), AS_BEFORE),
         (Reply(429, headers={"Retry-After": "60"}), AS_BEFORE),
         (Reset(), ANOTHER),

@@ -146,6 +146,7 @@ async def test_records_carry_the_fields_of_the_event(caplog: pytest.LogCaptureFi
         "duration": told[0][1]["duration"],
         "status": 503,
         "error": None,
+        "queued": 0.0,
     }
     assert all(record.getMessage() for record in caplog.records)
 

@@ -30,7 +30,9 @@ from yarl import URL
 import resilient
 import resilient.testing
 from resilient.breaker import Counts
+from resilient.bulkhead import Places
 from resilient.core.keys import Key
+from resilient.core.queues import Room
 from resilient.envelopes import json_object, text
 
 
@@ -50,7 +52,7 @@ def policies() -> resilient.Policy:
     assert_type(next(backoff.bounds()), tuple[float, float])
     resilient.Backoff(wait=own_waits, options={"step": 2})
 
-    budget = resilient.BudgetPolicy(ratio=0.2, min_per_second=1, window=10)
+    budget = resilient.BudgetPolicy(ratio=0.2, capacity=10, min_per_second=1, key="origin+path:1")
     assert_type(budget.ratio, float)
 
     retry = resilient.RetryPolicy(
@@ -102,6 +104,17 @@ def policies() -> resilient.Policy:
     assert_type(breaker.slow_call, float | None)
     assert_type(breaker.statuses, frozenset[int])
 
+    adaptive = resilient.Aimd(
+        initial=20, minimum=2, maximum=50, decrease=0.9, increase=1, statuses=[429, 503]
+    )
+    assert_type(adaptive.statuses, frozenset[int])
+    bulkhead = resilient.BulkheadPolicy(
+        max_concurrent=20, max_wait=5, key="origin+path:1", max_destinations=16
+    )
+    assert_type(bulkhead.max_concurrent, int)
+    assert_type(bulkhead.adaptive, resilient.Aimd | None)
+    resilient.BulkheadPolicy(adaptive=adaptive, key=tenant)
+
     rule = resilient.CodeRule("slot_unavailable", status=400, message="no longer available")
     assert_type(rule.matches(400, "The slot is no longer available"), bool)
     errors = resilient.ErrorPolicy(
@@ -126,12 +139,14 @@ def policies() -> resilient.Policy:
         total_timeout=20,
         retry=retry,
         breaker=breaker,
+        bulkhead=bulkhead,
         attempt_timeout=5,
         reset_headers=[reset],
     )
     assert_type(policy.total_timeout, float | None)
     assert_type(policy.retry, resilient.RetryPolicy | None)
     assert_type(policy.breaker, resilient.BreakerPolicy | None)
+    assert_type(policy.bulkhead, resilient.BulkheadPolicy | None)
     assert_type(policy.errors, resilient.ErrorPolicy | None)
     assert_type(policy.reset_headers, tuple[resilient.ResetHeader, ...])
     assert_type(policy.effective_attempt_timeout, float | None)
@@ -215,8 +230,8 @@ class SlowClock:
     def call_at(self, when: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_at(when * 10, callback)
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds * 10)
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds * 10, callback)
 
 
 def tenant(request: ClientRequest) -> Hashable | None:
@@ -247,6 +262,10 @@ def middlewares() -> tuple[ClientMiddlewareType, ...]:
         clock=clock,
     )
     assert_type(breaker.policy, resilient.BreakerPolicy)
+    bulkhead = resilient.Bulkhead(
+        resilient.BulkheadPolicy(), listeners=[listener], room=Room(100), clock=clock
+    )
+    assert_type(bulkhead.policy, resilient.BulkheadPolicy)
     errors = resilient.NormalizeErrors(
         resilient.ErrorPolicy(), reset_headers=reset_headers, clock=clock
     )
@@ -256,7 +275,7 @@ def middlewares() -> tuple[ClientMiddlewareType, ...]:
     attempt_timeout = resilient.AttemptTimeout(5, clock=clock)
     assert_type(attempt_timeout.seconds, float)
     # Each of them is a middleware of aiohttp's, alone and among others.
-    return deadline, retry, auth, breaker, errors, attempt_timeout
+    return deadline, retry, auth, breaker, bulkhead, errors, attempt_timeout
 
 
 def pipelines(policy: resilient.Policy, clock: resilient.Clock) -> None:
@@ -264,6 +283,7 @@ def pipelines(policy: resilient.Policy, clock: resilient.Clock) -> None:
         policy,
         listeners=(listener, print, resilient.testing.EventLog()),
         budget=resilient.RetryBudget(resilient.BudgetPolicy()),
+        bulkhead=resilient.Bulkhead(),
         clock=clock,
     )
     middleware: ClientMiddlewareType = pipeline
@@ -279,8 +299,20 @@ def pipelines(policy: resilient.Policy, clock: resilient.Clock) -> None:
     assert_type(pipeline.find(resilient.Deadline), resilient.Deadline | None)
     assert_type(pipeline.retry, resilient.Retry)
     assert_type(pipeline.breaker, resilient.CircuitBreaker)
+    assert_type(pipeline.bulkhead, resilient.Bulkhead)
     assert_type(pipeline.describe(), str)
     aiohttp.ClientSession(middlewares=[middleware, *pipeline])
+
+
+def places(bulkhead: resilient.Bulkhead) -> None:
+    for each in bulkhead.places:
+        assert_type(each, Places)
+        assert_type(each.key, Hashable)
+        assert_type((each.limit, each.in_use, each.waiting), tuple[int, int, int])
+
+
+def snapshot(bulkhead: resilient.Bulkhead) -> None:
+    assert_type(bulkhead.snapshot(), dict[str, Any])
 
 
 def circuits(breaker: resilient.CircuitBreaker) -> None:
@@ -308,7 +340,14 @@ def services(policy: resilient.Policy, clock: resilient.Clock) -> None:
     assert_type(service.match, tuple[str, ...])
     assert_type(service.policy, resilient.Policy)
     resilient.Service("other", "https://other.example")
-    chosen = resilient.Services([service], default=policy, listeners=[listener], clock=clock)
+    chosen = resilient.Services(
+        [service],
+        default=policy,
+        listeners=[listener],
+        throttle=resilient.Throttle(),
+        bulkhead=resilient.Bulkhead(),
+        clock=clock,
+    )
     middleware: ClientMiddlewareType = chosen
     mapping: Mapping[str, resilient.Pipeline] = chosen
     assert_type(chosen["mavio"], resilient.Pipeline)
@@ -351,7 +390,7 @@ def attempts(response: ClientResponse) -> None:
     for attempt in resilient.attempts_of(response):
         assert_type(attempt.number, int)
         assert_type((attempt.method, attempt.url), tuple[str, str])
-        assert_type((attempt.started, attempt.duration), tuple[float, float])
+        assert_type((attempt.started, attempt.duration, attempt.queued), tuple[float, float, float])
         assert_type(attempt.status, int | None)
         assert_type(attempt.error, str | None)
         assert_type(attempt.waited, float | None)
@@ -413,7 +452,7 @@ def listener(event: resilient.Event) -> None:
     assert_type((event.name, event.level), tuple[str, int])
     if isinstance(event, resilient.AttemptEvent):
         assert_type((event.call, event.method, event.url), tuple[int, str, str])
-        assert_type((event.number, event.duration), tuple[int, float])
+        assert_type((event.number, event.duration, event.queued), tuple[int, float, float])
         assert_type((event.status, event.error), tuple[int | None, str | None])
     elif isinstance(event, resilient.WaitEvent):
         assert_type((event.number, event.seconds), tuple[int, float])
@@ -605,7 +644,13 @@ def steps() -> list[resilient.testing.Step]:
 
 
 def answers() -> list[resilient.testing.Answer]:
-    bucket = resilient.testing.TokenBucket(5, burst=20, hints=["Retry-After", "RateLimit"])
+    resilient.testing.Limit("10/s", per="account", accounts={"Bearer a": "acme"})
+    resilient.testing.Limit("10/s", per="account", accounts=lambda credential: credential[-1])
+    resilient.testing.Limit("1000/h", per="credential", credential="X-Api-Key", window=True)
+    bucket = resilient.testing.Limit(
+        "300/min", per="route", burst=20, hints=["Retry-After", "RateLimit"]
+    )
+    assert_type((bucket.rate, bucket.burst, bucket.window), tuple[str, int | None, bool])
     mixture = resilient.testing.Mixture(
         {resilient.testing.Reply(503): 0.1}, otherwise=bucket, seed=1
     )
@@ -739,8 +784,17 @@ def event_logs() -> None:
     log.assert_refused(by="breaker")
     log.assert_opened("https://api.example")
     log.assert_states("open", "half_open", "closed")
+    log.assert_held(by="throttle", reason="the server asks")
+    log.assert_no_holds(by="bulkhead")
+    log.assert_turns(50, by="throttle")
+    log.assert_no_refusals()
+    log.assert_gate_closed("https://api.example", part="GET /meetings")
+    log.assert_gates("closed", "open", key="https://api.example")
     assert_type(list(log), list[resilient.Event])
     assert_type(log.attempts, list[resilient.AttemptEvent])
     assert_type(log.waits, list[resilient.WaitEvent])
     assert_type(log.refusals, list[resilient.RefusalEvent])
     assert_type(log.transitions, list[resilient.TransitionEvent])
+    assert_type(log.holds, list[resilient.HoldEvent])
+    assert_type(log.turns, list[resilient.TurnEvent])
+    assert_type(log.gates, list[resilient.ThrottleEvent])

@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from resilient.bulkhead import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.retry import RetryBudget
 from resilient.services.middleware import Services
 from resilient.telemetry.events import Listener
+from resilient.throttle import Throttle
 
 __all__ = ["load_services"]
 
@@ -20,6 +22,8 @@ def load_services(
     code: bool | Iterable[str] = False,
     listeners: Iterable[Listener] = (),
     budget: RetryBudget | None = None,
+    throttle: Throttle | None = None,
+    bulkhead: Bulkhead | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Services:
     """Load the services that a TOML file describes.
@@ -58,6 +62,8 @@ def load_services(
             as `["my_package.rules"]`. By default it may name none.
         listeners: Called with the events of all pipelines.
         budget: A retry budget that all services share, in place of one for each.
+        throttle: A throttle that all services share, in place of those of their policies.
+        bulkhead: A bulkhead that all services share, in place of those of their policies.
         clock: The source of time, sleep and randomness.
 
     Raises:
@@ -79,5 +85,7 @@ def load_services(
         default=read.default,
         listeners=listeners,
         budget=budget,
+        throttle=throttle,
+        bulkhead=bulkhead,
         clock=clock,
     )

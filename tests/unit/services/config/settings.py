@@ -12,9 +12,11 @@ import backoff
 from attrs import field, frozen
 
 from resilient import (
+    Aimd,
     Backoff,
     BreakerPolicy,
     BudgetPolicy,
+    BulkheadPolicy,
     CodeRule,
     ErrorPolicy,
     Policy,
@@ -32,7 +34,7 @@ __all__ = [
     "parse_nothing",
     "policy",
     "steps",
-    "tenant_of",
+    "tenant",
 ]
 
 
@@ -52,9 +54,9 @@ def parse_nothing(status: int, headers: object, body: bytes) -> None:
     """A parser of error bodies."""
 
 
-def tenant_of(request: object) -> str:
+def tenant(request: object) -> str:
     """A key."""
-    return "tenant"
+    return "acme"
 
 
 HERE: Final = __name__
@@ -109,7 +111,22 @@ _COUNT: Final = Setting([(1, 1), (9, 9)], "integer")
 _SHARE: Final = Setting([(0.25, 0.25), (1, 1)])
 _FLAG: Final = Setting([(True, True), (False, False)], "true false")
 _TEXTS: Final = Setting([(["a", "b"], frozenset({"a", "b"})), ([], frozenset())], "array texts")
-_STATUSES: Final = Setting([([503, 429], frozenset({429, 503})), ([], frozenset())], "array")
+_STATUSES: Final = Setting(
+    [
+        ([503, 429], frozenset({429, 503})),
+        ([429, "502-504"], frozenset({429, 502, 503, 504})),
+        ([], frozenset()),
+    ],
+    "array",
+)
+
+_KEY: Final = Setting(
+    [
+        ("origin+path:1", "origin+path:1"),
+        ("origin + header:X-Tenant", "origin + header:X-Tenant"),
+        (f"{HERE}:tenant", tenant),
+    ]
+)
 
 SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
     Policy: {
@@ -117,6 +134,7 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "total_timeout": _SOME_SECONDS,
         "retry": Setting([({}, RetryPolicy()), (False, None)], "empty false"),
         "breaker": Setting([({}, BreakerPolicy()), (False, None)], "empty false"),
+        "bulkhead": Setting([({}, BulkheadPolicy()), (False, None)], "empty false"),
         "attempt_timeout": _SOME_SECONDS,
         "max_waiting": _COUNT,
         "reset_headers": Setting(
@@ -197,8 +215,9 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
     },
     BudgetPolicy: {
         "ratio": _SHARE,
+        "capacity": _COUNT,
         "min_per_second": Setting([(0, 0), (2.5, 2.5)], "integer zero float"),
-        "window": _SECONDS,
+        "key": _KEY,
     },
     ResetHeader: {
         "name": Setting([("RateLimit-Reset",) * 2], "text", {"form": "seconds"}),
@@ -237,11 +256,26 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
                 ("origin", "origin"),
                 ("origin+path:2", "origin+path:2"),
                 ("origin+method+header:X-Tenant", "origin+method+header:X-Tenant"),
-                (f"{HERE}:tenant_of", tenant_of),
+                (f"{HERE}:tenant", tenant),
             ]
         ),
         "observe": _FLAG,
         "max_destinations": _COUNT,
+    },
+    BulkheadPolicy: {
+        "max_concurrent": _COUNT,
+        "max_wait": _SECONDS_OR_ZERO,
+        "adaptive": Setting([({"initial": 9}, Aimd(initial=9)), (False, None)], "empty false"),
+        "key": _KEY,
+        "max_destinations": _COUNT,
+    },
+    Aimd: {
+        "initial": _COUNT,
+        "minimum": _COUNT,
+        "maximum": Setting([(20, 20), (1_000, 1_000)]),
+        "decrease": Setting([(0.5, 0.5), (0.75, 0.75)]),
+        "increase": _COUNT,
+        "statuses": _STATUSES,
     },
 }
 
@@ -255,6 +289,8 @@ PLACES: Final[Mapping[type[Any], tuple[str | int, ...]]] = {
     BudgetPolicy: ("retry", "budget"),
     ResetHeader: ("reset_headers", 0),
     BreakerPolicy: ("breaker",),
+    BulkheadPolicy: ("bulkhead",),
+    Aimd: ("bulkhead", "adaptive"),
 }
 
 _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
@@ -266,6 +302,8 @@ _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
     BudgetPolicy: lambda it: Policy(retry=RetryPolicy(budget=it)),
     ResetHeader: lambda it: Policy(reset_headers=[it]),
     BreakerPolicy: lambda it: Policy(breaker=it),
+    BulkheadPolicy: lambda it: Policy(bulkhead=it),
+    Aimd: lambda it: Policy(bulkhead=BulkheadPolicy(adaptive=it)),
 }
 
 

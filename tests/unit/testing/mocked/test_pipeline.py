@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -12,6 +14,7 @@ from yarl import URL
 import resilient
 from resilient import BreakerPolicy, CircuitBreaker, Retry
 from resilient.testing import CallbackResult, FakeClock, aioresponses
+from resilient.testing.time.clocks import FakeTimer
 from tests.unit.testing.mocked.support import piped
 
 API = "https://api.example/meetings"
@@ -185,9 +188,9 @@ async def test_a_cancelled_call_takes_no_more_answers(clock: FakeClock) -> None:
     waiting = asyncio.Event()
 
     class Stopped(FakeClock):
-        async def sleep(self, seconds: float) -> None:
+        def wake_after(self, seconds: float, callback: Callable[[], object]) -> FakeTimer:
             waiting.set()
-            await asyncio.Event().wait()
+            return super().wake_after(math.inf, callback)
 
     with aioresponses() as m:
         m.get(API, status=503, repeat=True)
