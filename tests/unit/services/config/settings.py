@@ -129,14 +129,6 @@ _KEY: Final = Setting(
     ]
 )
 
-_KEY: Final = Setting(
-    [
-        ("origin+path:1", "origin+path:1"),
-        ("origin + header:X-Tenant", "origin + header:X-Tenant"),
-        (f"{HERE}:tenant", tenant),
-    ]
-)
-
 SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
     Policy: {
         "errors": Setting([({}, ErrorPolicy()), (False, None)], "empty false"),
