@@ -95,7 +95,7 @@ class Part(NamedTuple):
 
 
 class Gate:
-    """What was learnt of a limit, and who waits for it.
+    """Holds what was learnt of a limit, and those who wait for it.
 
     Args:
         part: What it holds.

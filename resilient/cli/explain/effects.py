@@ -23,7 +23,7 @@ _COUNTED: dict[Verdict, Literal["failure", "success", "nothing"]] = {
 
 @frozen
 class Effects:
-    """What a failure comes to besides the end of an attempt.
+    """The things that a failure does besides ending an attempt.
 
     Attributes:
         circuit: The circuit counts it as a "failure", a "success" or "nothing"; None where
@@ -41,9 +41,9 @@ class Effects:
     def __str__(self) -> str:
         said = []
         if self.closes_gate:
-            said.append("closes a gate")
+            said.append("it closes a gate")
         elif self.circuit in ("failure", "success"):
-            said.append(f"a {self.circuit} for the circuit")
+            said.append(f"it is a {self.circuit} for the circuit")
         if self.charged is not None:
             said.append("its retry is charged if it fails" if self.charged else "its retry is free")
         return "; ".join(said)

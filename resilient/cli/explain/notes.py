@@ -84,7 +84,7 @@ def _about_guards(case: Case) -> Iterator[str]:
         part = f"every call to the same {key}"
         wider = ""
         if throttle.classes:
-            part = f"every {part_of(case).name} at the same {key} with the same Authorization"
+            part = f"every {part_of(case).name} at the same {key} with the same Authorization"  # type: ignore[arg-type]  # it has what is asked for
             wider = (
                 f"; once {WIDENS_AT} such parts were refused, all calls with that Authorization "
                 "are held"

@@ -124,10 +124,10 @@ def _policy(explanation: Explanation, times: Times) -> Iterator[RenderableType]:
     yield _heading("Pipeline, outermost first")
     yield _listed(((f"{place}.", each) for place, each in enumerate(explanation.order, 1)), 2)
     yield _heading("After a first attempt that failed")
-    table = headed("failure", "repeated", "because", "effect")
+    table = headed("failure", "repeated", "because")
     for lines, is_repeated, reason, effects in failure_rows(explanation.failures):
         verdict = Text("yes", "green") if is_repeated else Text("no", "red")
-        table.add_row(text(*lines), verdict, text(reason), text(effects))
+        table.add_row(text(*lines), verdict, text(*filter(None, (reason, effects))))
     yield table
     yield ""
     yield _listed((("-", note) for note in explanation.notes), 1)
