@@ -29,12 +29,12 @@ from resilient.support.validation import instance, validated
 from resilient.telemetry.emitter import Emitter
 from resilient.telemetry.events import Listener
 
-__all__ = ["CircuitBreaker"]
+__all__ = ["FOR_ITS_TURN", "CircuitBreaker"]
 
 _STANDARD: Final = BreakerPolicy()
 
 # A circuit that lets traffic back in serves those who wait in seconds, so they may stay longer.
-_FOR_ITS_TURN: Final = 3.0
+FOR_ITS_TURN: Final = 3.0
 
 # Times that add up are not exact to the last digit.
 _GRAIN: Final = 1e-6
@@ -98,8 +98,9 @@ class CircuitBreaker(Guard):
         """Return its settings in words."""
         policy = self.policy
         said = [
+            f"for each {key_text(policy.key)}",
             f"opens at {policy.failures} failures, if at least {policy.failure_rate:.0%} fail, "
-            f"for {policy.open_for:g} to {policy.max_open_for:g} s"
+            f"for {policy.open_for:g} to {policy.max_open_for:g} s",
         ]
         if policy.consecutive_failures:
             said.append(f"or after {policy.consecutive_failures} failures in a row")
@@ -108,9 +109,12 @@ class CircuitBreaker(Guard):
         if policy.observe:
             said.append("only observes")
         elif policy.patience:
-            said.append(f"calls wait up to {policy.patience:g} s for it")
-        if policy.key != "origin":
-            said.append(f"one for each {key_text(policy.key)}")
+            said.append(
+                f"calls wait up to {policy.patience:g} s for it in the first "
+                f"{policy.patience_horizon:g} s of an outage"
+            )
+        else:
+            said.append("calls do not wait for it")
         return "; ".join(said)
 
     def __call__(
@@ -185,7 +189,7 @@ class CircuitBreaker(Guard):
         if patience <= 0:
             return now
         if machine.is_releasing:
-            patience += _FOR_ITS_TURN
+            patience += FOR_ITS_TURN
         until = now + patience - call.held_by(self)
         return until if call.deadline is None else min(until, call.deadline)
 

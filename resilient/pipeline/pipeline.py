@@ -187,20 +187,36 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     def snapshot(self) -> dict[str, Any]:
         """Return the state of its guards and budgets now, as plain data for a health endpoint.
 
-        It can be written as JSON. Keys are those of the destinations that are kept; credentials
-        in them are hashed. Of the standard pipeline:
+        It can be written as JSON. A part that the pipeline does not have is not there. Keys are
+        those of the parts' policies, as a rule origins; credentials that a declared key names are
+        hashed, those of gates are left out. Times are seconds from now.
 
-            {"gates":     {KEY: {...}, ...}, the gates that are closed
-             "circuits":  {KEY: {"state": "closed" | "open" | "half_open", "isolated": false,
-                                 "score": 0.0, "retry_after": seconds or null,
-                                 "waiting": calls that wait for it}, ...}
-             "budgets":   {KEY: {...}, ...}, those that are not full
-             "bulkheads": {KEY: {...}, ...}}
+            {"budgets":   {KEY: {"left":     the retries that may still fail
+                                 "capacity": those of a full budget}, ...}, which are not full
+             "gates":     {KEY: [{"part":    method and first path segment; null for all
+                                  "rate":    calls a second that it lets through
+                                  "seconds": until it lets the next one through
+                                  "server_seconds": until the time is over that the server named
+                                  "waiting": calls that wait at it}, ...], ...}, which are in
+                          force, and the declared limits that somebody waits for
+             "circuits":  {KEY: {"state":       "closed", "open" or "half_open"
+                                 "isolated":    whether somebody opened it by hand
+                                 "score":       of failures; it opens at `failures`
+                                 "retry_after": until it lets a call through; null if isolated
+                                 "waiting":     calls that wait for it}, ...}
+             "bulkheads": {KEY: {"limit":   attempts that may be under way
+                                 "in_use":  those that are
+                                 "waiting": calls that wait for a place}, ...}, where somebody is}
+
+        Services in it add theirs, as `Services.snapshot` has it.
         """
         found: dict[str, Any] = {}
         for middleware in self._middlewares:
-            if kind_of(middleware) is not None and hasattr(middleware, "snapshot"):
-                found.update(middleware.snapshot())
+            is_ours = kind_of(middleware) is not None or isinstance(middleware, Branches)
+            if is_ours and hasattr(middleware, "snapshot"):
+                for name, part in middleware.snapshot().items():
+                    # Of two alike, one in another, both.
+                    found[name] = {**found[name], **part} if found.get(name) and part else part
         return found
 
     def describe(self) -> str:

@@ -32,11 +32,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable
 from heapq import nlargest
-from typing import Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
-from resilient.core.keys import Key, KeyFunction, is_key, key_function
+from resilient.core.keys import Key, KeyFunction, is_key, key_function, key_text
 from resilient.support.validation import at_least, fraction
 
 __all__ = ["BudgetPolicy", "RetryBudget", "Token"]
@@ -127,6 +127,24 @@ class RetryBudget:
         self.policy = policy
         self.key: KeyFunction = key_function(policy.key)
         self.accounts: dict[Hashable, _Account] = {}
+
+    def describe(self) -> str:
+        """Return its settings in words."""
+        policy = self.policy
+        return (
+            f"a budget for each {key_text(policy.key)} of {policy.capacity} retries that fail, "
+            f"then one for every {1 / policy.ratio:.3g} successes"
+        )
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Return the budgets that are not full, as plain data; see `Pipeline.snapshot`."""
+        capacity = self.policy.capacity
+        left = {key: self.left(key, now) for key in self.accounts}
+        return {
+            str(key): {"left": tokens, "capacity": capacity}
+            for key, tokens in left.items()
+            if tokens < capacity
+        }
 
     def take(
         self, key: Hashable, now: float, *, took: float = 0.0, wait: float = 0.0

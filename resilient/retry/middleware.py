@@ -6,7 +6,7 @@ import math
 from asyncio import get_running_loop
 from collections.abc import Hashable, Iterable, Mapping
 from logging import DEBUG
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
@@ -111,7 +111,13 @@ class Retry(LoopBound):
             f"{wait} backoff from {backoff.base:g} s to {backoff.cap:g} s, {backoff.jitter} jitter"
             + (f"; sends {policy.idempotency_header}" if policy.idempotency_header else "")
             + ("; asks a judge" if policy.judge else "")
+            + ("" if self._budget is None else f"; {self._budget.describe()}")
         )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the budgets that are not full, as plain data; see `Pipeline.snapshot`."""
+        budget = self._budget
+        return {"budgets": {} if budget is None else budget.snapshot(self.clock.time())}
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Run the request until it succeeds or no more is to be tried."""

@@ -26,10 +26,10 @@ from resilient.throttle.gate import Gate, Part
 from resilient.throttle.grants import Grants
 from resilient.throttle.limit import Meter
 
-__all__ = ["WHOLE", "Destination", "part_of"]
+__all__ = ["WHOLE", "WIDENS_AT", "Destination", "part_of"]
 
 # Gates of one credential at which the limit is taken for that of the whole key.
-_WIDENS_AT: Final = 3
+WIDENS_AT: Final = 3
 
 _MOST_PARTS: Final = 256
 
@@ -103,7 +103,7 @@ class Destination:
         """
         if gate.part.segment is None or gate.part is _OTHERS:
             return None
-        if len(self.narrower(gate.part.credential)) < _WIDENS_AT:
+        if len(self.narrower(gate.part.credential)) < WIDENS_AT:
             return None
         return self.make(Part(gate.part.credential), now)
 

@@ -20,7 +20,7 @@ import math
 from collections.abc import Awaitable, Iterable
 from copy import copy
 from logging import DEBUG
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
@@ -134,17 +134,17 @@ class Throttle(Guard):
     def describe(self) -> str:
         """Return its settings in words."""
         policy = self.policy
-        words = []
+        words = [f"for each {key_text(policy.key)}"]
         if policy.limit is not None:
             burst = self._places.burst
             how = "a window at once" if policy.pace == "window" else f"bursts of {burst}"
-            words.append(f"at most {policy.limit} for each {key_text(policy.key)}, {how}")
+            words.append(f"at most {policy.limit}, {how}")
         if policy.learn:
-            what = "method, first path segment and credential" if policy.classes else "key"
-            words.append(f"a 429 holds its {what} until the server's time, then at a learnt pace")
+            what = "its method, first path segment and credential" if policy.classes else "all"
+            words.append(f"a 429 holds {what} for the server's time, then a learnt limit")
         if policy.headers:
             words.append(f"reads {', '.join(policy.headers)}")
-        words.append(f"a queue of up to {policy.max_wait:g} s")
+        words.append(f"queues of up to {policy.max_wait:g} s (max_wait)")
         return "; ".join(words)
 
     def __call__(
@@ -420,3 +420,18 @@ class Throttle(Guard):
     def gates(self) -> tuple[GateView, ...]:
         """The gates that are in force, and the declared limits that somebody waits for."""
         return tuple(self._places.views(max(self.clock.time(), self._seen)))
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the gates by key, as plain data; see `Pipeline.snapshot`."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for gate in self.gates:
+            found.setdefault(str(gate.key), []).append(
+                {
+                    "part": gate.part,
+                    "rate": gate.rate,
+                    "seconds": gate.seconds,
+                    "server_seconds": gate.server_seconds,
+                    "waiting": gate.waiting,
+                }
+            )
+        return {"gates": found}

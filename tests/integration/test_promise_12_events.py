@@ -15,6 +15,7 @@ from resilient import (
     AttemptEvent,
     Backoff,
     BreakerPolicy,
+    BudgetPolicy,
     CircuitOpenError,
     ErrorPolicy,
     Event,
@@ -24,6 +25,7 @@ from resilient import (
     Reason,
     RefusalEvent,
     ServiceUnavailableError,
+    ThrottlePolicy,
     TransitionEvent,
     WaitEvent,
     pipeline_of,
@@ -47,7 +49,9 @@ async def test_events_come_in_the_order_of_what_happens() -> None:
             with pytest.raises(CircuitOpenError):
                 await status_of(session, server.url)
             clock.advance(10)
-            assert await status_of(session, server.url) == 200
+            for _ in range(5):
+                assert await status_of(session, server.url) == 200
+                clock.advance(1)
     assert events.kinds == [
         "attempt",
         "wait",
@@ -55,11 +59,11 @@ async def test_events_come_in_the_order_of_what_happens() -> None:
         "attempt",
         "refusal",
         "refusal",
-        "transition",
-        "transition",
-        "attempt",
+        *("transition", "transition", "attempt"),
+        *("attempt",) * 3,
+        *("transition", "attempt"),
     ]
-    attempt, wait, opened, failed, by_retry, by_breaker, half, closed, _ = events.events
+    attempt, wait, opened, failed, by_retry, by_breaker, half, *_, closed, _ = events.events
     url = str(server.url)
     assert isinstance(attempt, AttemptEvent)
     assert attempt == AttemptEvent(
@@ -214,7 +218,9 @@ HOOKS: dict[str, Callable[[Any], tuple[dict[str, Any], dict[str, Any]]]] = {
     "listener": lambda hook: ({}, {"listeners": [hook]}),
     "judge": lambda hook: ({"retry": retry_policy(judge=hook)}, {}),
     "parser": lambda hook: ({"errors": ErrorPolicy(parsers=[hook, "nested"])}, {}),
-    "breaker key": lambda hook: ({}, {"key": hook}),
+    "breaker key": lambda hook: ({"breaker": BreakerPolicy(key=hook)}, {}),
+    "throttle key": lambda hook: ({"throttle": ThrottlePolicy(key=hook)}, {}),
+    "budget key": lambda hook: ({"retry": retry_policy(budget=BudgetPolicy(key=hook))}, {}),
 }
 
 
@@ -233,7 +239,7 @@ async def test_a_hook_that_fails_is_said_once_and_the_call_goes_on(
                 assert caught.value.code == "busy"
         assert server.hits == 9
     complaints = [record for record in caplog.records if record.levelname == "ERROR"]
-    harmless = hook is wrong and role in ("listener", "breaker key")
+    harmless = hook is wrong and (role == "listener" or role.endswith("key"))
     assert len(complaints) == (0 if harmless else 1)
     if complaints:
         assert role in complaints[0].getMessage()

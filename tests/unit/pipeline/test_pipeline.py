@@ -65,9 +65,9 @@ def test_none_leaves_a_part_out(left_out: dict[str, Any], kind: type) -> None:
 def test_a_part_that_is_off_by_default_is_switched_on_by_its_policy() -> None:
     policy = Policy(bulkhead=BulkheadPolicy(max_concurrent=3))
     pipeline = Pipeline(policy)
-    assert [type(each) for each in pipeline] == [*STANDARD[:3], Bulkhead, *STANDARD[3:]]
+    assert [type(each) for each in pipeline] == [*STANDARD[:4], Bulkhead, *STANDARD[4:]]
     assert pipeline.bulkhead.policy == policy.bulkhead
-    assert "4. Bulkhead: at most 3 attempts at once" in str(pipeline)
+    assert "5. Bulkhead: at most 3 attempts at once" in str(pipeline)
     with pytest.raises(LookupError, match="no bulkhead"):
         _ = Pipeline().bulkhead
 
@@ -77,7 +77,7 @@ def test_a_bulkhead_that_is_passed_is_shared(policy: Policy) -> None:
     shared = Bulkhead()
     pipelines = Pipeline(policy, bulkhead=shared), Pipeline(bulkhead=shared)
     for pipeline in pipelines:
-        assert [type(each) for each in pipeline] == [*STANDARD[:3], Bulkhead, *STANDARD[3:]]
+        assert [type(each) for each in pipeline] == [*STANDARD[:4], Bulkhead, *STANDARD[4:]]
         assert pipeline.bulkhead is shared
     services = Services([Service("a", "https://a.example", policy)], bulkhead=shared)
     assert services["a"].bulkhead is shared
