@@ -129,14 +129,28 @@ def load(**given: Any) -> int:
 @click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
 @run_options
 @policy_options
+@click.option(
+    "--rows",
+    metavar="ROWS",
+    multiple=True,
+    help='Rows of trouble: groups and beginnings of names, with commas: "a 50/s 6.5 s,d".',
+)
+@click.option(
+    "--columns",
+    metavar="COLUMNS",
+    multiple=True,
+    help="Columns of trouble: none, retry, consecutive breaker, pipeline.",
+)
+@click.option("--seeds", type=int, metavar="N", help="The seeds that trouble is run with.")
+@click.option("--workers", type=int, metavar="N", help="Processes that simulate trouble.")
 @click.option("--clients", type=int, metavar="N", help="How many there are in the crowd.")
 @click.option("--seconds", type=float, metavar="N", help="For how long it calls, simulated.")
 @outputs
 def storm(**given: Any) -> int:
     """Let thousands of clients storm a server in virtual time.
 
-    Scenarios: jitter, throttling, metastable, crowd and rate-limit; all are measured if none are
-    named.
+    Scenarios: trouble, jitter, throttling, metastable, crowd and rate-limit; all are measured if
+    none are named.
     """
     return _measure("storm", given)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from random import Random
 
 import aiohttp
@@ -64,10 +64,7 @@ class GrpcThrottle(RetryBudget):
         """The share of failed attempts above which retries are suspended in the long run."""
         return self.token_ratio / (1 + self.token_ratio)
 
-    def count_call(self, now: float) -> None:
-        """Do nothing: tokens come from successful attempts, not from calls."""
-
-    def withdraw(self, now: float) -> bool:
+    def take(self, key: Hashable, now: float) -> bool:
         """Tell if a retry is allowed; the retry itself takes no token."""
         return self.tokens > self.max_tokens / 2
 

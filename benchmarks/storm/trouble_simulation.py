@@ -12,7 +12,8 @@ import asyncio
 import statistics
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from random import Random
 from typing import Any
 
@@ -54,6 +55,11 @@ _SLICE = 0.2
 
 # Seconds after an outage in which the peak of arrivals is looked for.
 _AFTER = 30.0
+
+# Seconds after an outage in which goodput is counted.
+_LONG_AFTER = 50.0
+
+_NOTHING = nullcontext()
 
 # Makes one call of a path in one of the processes, chosen by its number.
 _Make = Callable[[int, str], Coroutine[Any, Any, bool]]
@@ -169,21 +175,24 @@ class Scenario:
         arrivals: The way in which calls arrive.
         server: Makes the server from a generator of random numbers.
         outage: The period that the measures refer to; None, the default, without an outage.
-        offline: Refuse connections in the outage, whatever the server answers. Default False.
         read_timeout: Seconds without an answer after which aiohttp itself ends an attempt, in
             every column; None, the default, for no limit.
         paths: Draws the path of each call. Default: one path.
+        healthy: The paths that are not in trouble, if some are and others not. Default: none.
         limits: Changes the policy of the column, for example its time-outs. Default: none.
+        max_wait: Seconds that each call may wait for its turn; None, the default, for what the
+            policy says.
     """
 
     name: str
     arrivals: Arrivals
     server: Callable[[Random], Answer]
     outage: Period | None = None
-    offline: bool = False
     read_timeout: float | None = None
     paths: Paths = _one_path
+    healthy: frozenset[str] = frozenset()
     limits: Callable[[Policy], Policy] = lambda policy: policy
+    max_wait: float | None = None
 
 
 @frozen
@@ -301,11 +310,14 @@ class Observed:
     calls: list[OneCall] = field(factory=list)
     begun: int = 0
 
-    def only(self, paths: Iterable[str]) -> Observed:
-        """Return the observations of the calls of some paths, without their requests."""
-        wanted = set(paths)
-        calls = [call for call in self.calls if call.path in wanted]
-        return Observed(self.scenario, Tally(_SLICE), calls, len(calls))
+    @property
+    def neighbours_success(self) -> float:
+        """The share of the calls of healthy paths that succeeded, of those that ended, in percent.
+
+        100 without such a call.
+        """
+        ends = [call.succeeded for call in self.calls if call.path in self.scenario.healthy]
+        return 100 * statistics.fmean(ends) if ends else 100.0
 
     @property
     def unfinished(self) -> int:
@@ -341,8 +353,7 @@ class Observed:
     def load(self) -> float:
         """Requests that arrived in the outage, in percent of the calls that normally begin then."""
         outage = self._outage
-        arrived = sum(self.tally.arrivals(outage.start, outage.end)) * _SLICE
-        return 100 * arrived / (self._rate * (outage.end - outage.start))
+        return 100 * self._arrived_in_outage / (self._rate * (outage.end - outage.start))
 
     @property
     def peak(self) -> float:
@@ -385,6 +396,29 @@ class Observed:
         return done / (end - start)
 
     @property
+    def goodput_throughout(self) -> float:
+        """The calls per second that succeeded while calls began, of an open loop."""
+        arrivals = self.scenario.arrivals
+        assert isinstance(arrivals, OpenLoop), "other calls end when all is done"
+        return self.goodput(0.0, arrivals.seconds)
+
+    @property
+    def goodput_after(self) -> float:
+        """The calls per second that succeeded in the 50 s after the outage."""
+        end = self._outage.end
+        return self.goodput(end, end + _LONG_AFTER)
+
+    @property
+    def further_requests(self) -> float:
+        """Requests that arrived in the outage, but for the one that began it for the client."""
+        return max(0.0, self._arrived_in_outage - 1)
+
+    @property
+    def _arrived_in_outage(self) -> float:
+        outage = self._outage
+        return sum(self.tally.arrivals(outage.start, outage.end)) * _SLICE
+
+    @property
     def _rate(self) -> float:
         arrivals = self.scenario.arrivals
         assert isinstance(arrivals, OpenLoop), "only an open loop has a rate"
@@ -394,6 +428,12 @@ class Observed:
     def _outage(self) -> Period:
         assert self.scenario.outage is not None, "the scenario has no outage"
         return self.scenario.outage
+
+
+def _waiting_at_most(max_wait: float | None) -> AbstractContextManager[object]:
+    """Return the context in which a call may wait for its turn for so many seconds."""
+    # TODO: with the throttle: `return override(max_wait=max_wait)` unless it is None.
+    return _NOTHING
 
 
 def run(scenario: Scenario, column: Column, *, seed: int) -> Observed:
@@ -408,13 +448,7 @@ def run(scenario: Scenario, column: Column, *, seed: int) -> Observed:
     arrivals = random_for(seed, "trouble", scenario.name, "arrivals")
     server = random_for(seed, "trouble", scenario.name, "server")
     draws = random_for(seed, "trouble", scenario.name, column.name)
-    offline = (scenario.outage,) if scenario.offline and scenario.outage is not None else ()
-    network = Network(
-        scenario.server(server),
-        observed.tally,
-        offline=offline,
-        read_timeout=scenario.read_timeout,
-    )
+    network = Network(scenario.server(server), observed.tally, read_timeout=scenario.read_timeout)
 
     async def main(session: aiohttp.ClientSession) -> None:
         loop = asyncio.get_running_loop()
@@ -431,7 +465,8 @@ def run(scenario: Scenario, column: Column, *, seed: int) -> Observed:
         async def make(process: int, path: str) -> bool:
             observed.begun += 1
             began = loop.time()
-            succeeded = await processes[process].call(path)
+            with _waiting_at_most(scenario.max_wait):
+                succeeded = await processes[process].call(path)
             observed.calls.append(OneCall(began, loop.time(), path, succeeded))
             return succeeded
 

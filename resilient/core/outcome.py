@@ -83,6 +83,7 @@ class Outcome:
             if it would not.
         paced: Whether a guard knows when the next attempt may go and has it wait until then, so
             that no other wait is needed, and no retry out of a budget.
+        shut: Whether the circuit of the attempt is open, or sends probes only.
         overdue: Whether a limit further out cut the attempt off, so that a cancellation is a
             time-out.
     """
@@ -110,6 +111,7 @@ class Outcome:
         self.overdue = False
         self.refused_until: float | None = None
         self.paced = False
+        self.shut = False
         self.reset_headers = reset_headers
         self._before = before
         self._clock = clock
@@ -133,7 +135,7 @@ class Outcome:
         outcome.duration = 0.0
         outcome.pool_was_full = outcome.overdue = False
         outcome.refused_until = None
-        outcome.paced = False
+        outcome.paced = outcome.shut = False
         outcome.reset_headers = ()
         # Facts that no connection tells.
         vars(outcome).update(never_sent=never_sent, is_own=True, stale=stale, retry_after=None)
@@ -269,6 +271,17 @@ class Outcome:
             return False
         made = requests.sendings_of(self.request) or ()
         return all(each.status in NOT_CARRIED_OUT for each in made)
+
+    @property
+    def is_given_up(self) -> bool:
+        """True if its caller cancelled the attempt, not a limit of time."""
+        return isinstance(self.error, asyncio.CancelledError) and not self.overdue
+
+    @property
+    def timed_out(self) -> bool:
+        """True if it ran out of time."""
+        cut = isinstance(self.error, asyncio.CancelledError) and self.overdue
+        return cut or isinstance(self.error, TimeoutError)
 
     @cached_property
     def is_cut_off(self) -> bool:

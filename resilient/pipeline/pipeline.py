@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from typing import Self, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
 from resilient.breaker.middleware import CircuitBreaker
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.core.keys import Key
 from resilient.core.queues import Room
 from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.describe import describe, name_of
 from resilient.pipeline.fuse import fuse
-from resilient.pipeline.order import problems
+from resilient.pipeline.order import kind_of, problems
 from resilient.pipeline.policy import Policy
 from resilient.pipeline.standard import STANDARD, Shared
 from resilient.retry.budget import RetryBudget
@@ -47,7 +46,6 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     Args:
         policy: The policy that the standard order is made from; `Policy()` by default.
         listeners: Told of what happens.
-        key: Returns the circuit that a request belongs to; by default there is one per origin.
         budget: A retry budget to share with other pipelines; by default each has its own.
         throttle: A throttle to share with other pipelines, in the place of the policy's.
         clock: The source of time, sleep and randomness; by default the event loop's and the
@@ -67,7 +65,6 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         policy: Policy | None = None,
         *,
         listeners: Iterable[Listener] = (),
-        key: Key | None = None,
         budget: RetryBudget | None = None,
         throttle: Throttle | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -80,7 +77,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         validated(self, "budget", budget, optional(instance(RetryBudget, "a RetryBudget")))
         validated(self, "throttle", throttle, optional(instance(Throttle, "a Throttle")))
         emitter = make_emitter(listeners, policy.name)
-        shared = Shared(clock, emitter, Room(policy.max_waiting), key, budget, throttle)
+        shared = Shared(clock, emitter, Room(policy.max_waiting), budget, throttle)
         self.policy: Policy | None = policy
         made = (part.made(policy, shared) for part in STANDARD)
         self._compose([each for each in made if each is not None])
@@ -172,6 +169,25 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             f"({branches.summary()}), and each of those has its own: "
             f'pipeline.find({what})["NAME"]'
         )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state of its guards and budgets now, as plain data for a health endpoint.
+
+        It can be written as JSON. Keys are those of the destinations that are kept; credentials
+        in them are hashed. Of the standard pipeline:
+
+            {"gates":     {KEY: {...}, ...}, the gates that are closed
+             "circuits":  {KEY: {"state": "closed" | "open" | "half_open", "isolated": false,
+                                 "score": 0.0, "retry_after": seconds or null,
+                                 "waiting": calls that wait for it}, ...}
+             "budgets":   {KEY: {...}, ...}, those that are not full
+             "bulkheads": {KEY: {...}, ...}}
+        """
+        found: dict[str, Any] = {}
+        for middleware in self._middlewares:
+            if kind_of(middleware) is not None and hasattr(middleware, "snapshot"):
+                found.update(middleware.snapshot())
+        return found
 
     def describe(self) -> str:
         """Describe the middlewares, outermost first, a line each."""

@@ -14,7 +14,6 @@ from aiohttp import ClientMiddlewareType
 
 from resilient.breaker.middleware import CircuitBreaker
 from resilient.clock import Clock
-from resilient.core.keys import Key
 from resilient.core.queues import Room
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.pipeline.policy import Policy
@@ -38,7 +37,6 @@ class Shared(NamedTuple):
         clock: The source of time, sleep and randomness.
         emitter: Told of what happens.
         room: Counts those who wait at any guard of the pipeline.
-        key: The circuit that a request belongs to; None for one per origin.
         budget: A retry budget to share with other pipelines, or None.
         throttle: A throttle to share with other pipelines, or None.
     """
@@ -46,7 +44,6 @@ class Shared(NamedTuple):
     clock: Clock
     emitter: Emitter
     room: Room
-    key: Key | None
     budget: RetryBudget | None
     throttle: Throttle | None
 
@@ -118,7 +115,6 @@ def _breaker(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     return CircuitBreaker(
         policy.breaker,
         listeners=shared.emitter,
-        key=shared.key or "origin",
         reset_headers=policy.reset_headers,
         room=shared.room,
         clock=shared.clock,

@@ -71,6 +71,7 @@ class Decision(NamedTuple):
         refused: Whether the outcome was worth another attempt that cannot be made.
         worth: Why the outcome is worth another attempt, or why not.
         leave: Why the request may be carried out again, in words; "" if it may not.
+        succeeded: Whether the server did its work: it gave an answer that nobody would repeat.
     """
 
     repeat: bool
@@ -79,6 +80,7 @@ class Decision(NamedTuple):
     refused: bool = False
     worth: Reason = Reason.NOT_RETRYABLE
     leave: str = ""
+    succeeded: bool = False
 
     @property
     def resend(self) -> bool:
@@ -114,7 +116,14 @@ def decide(policy: RetryPolicy, facts: Facts) -> Decision:
     worth = _worth(policy, facts)
     is_worth = worth not in _NOT_WORTH
     leave = _leave(policy, facts)
-    decision = Decision(True, worth, what, worth=worth, leave=leave)
+    succeeded = (
+        worth is Reason.NOT_RETRYABLE
+        and outcome.status is not None
+        and outcome.status not in policy.statuses
+        and outcome.is_own
+        and not facts.judged
+    )
+    decision = Decision(True, worth, what, worth=worth, leave=leave, succeeded=succeeded)
     is_dead = outcome.stale and not facts.resent
     if is_dead and leave and facts.obstacle is None and facts.judged is not False:
         words = f"{what} on a pooled connection; sent again at once"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Final
 
 from aiohttp import ClientRequest, ConnectionTimeoutError
@@ -12,6 +12,7 @@ from aiohttp import ClientRequest, ConnectionTimeoutError
 from resilient.attempts import Stop, Wait
 from resilient.clock import LoopBound
 from resilient.core.call import Call, tell_attempts
+from resilient.core.keys import ask_key
 from resilient.core.outcome import Outcome, is_transport_failure
 from resilient.core.waiting import sleep
 from resilient.errors import (
@@ -67,7 +68,9 @@ class Hop:
     __slots__ = (
         "_bound",
         "_budget",
+        "_budget_key",
         "_emitter",
+        "_is_paid",
         "_policy",
         "_resent",
         "_waits",
@@ -94,6 +97,11 @@ class Hop:
         self._bound = bound
         self._resent = False
         self._waits: Iterator[float] | None = None
+        # Whether the attempt under way has taken a token.
+        self._is_paid = False
+        self._budget_key: Hashable | None = None
+        if budget is not None:
+            self._budget_key = ask_key(budget.key, request, emitter, "budget key")
 
     # -- after an attempt
 
@@ -105,6 +113,12 @@ class Hop:
             in `call.stop`.
         """
         decision = decide(self._policy, self._facts(outcome))
+        if decision.succeeded:
+            self.earn()
+        elif not decision.resend:
+            if outcome.status == 429 and outcome.is_own:
+                self.refund()
+            self._is_paid = False
         if not decision.repeat:
             self._stop(Stop(decision.code, decision.words), told=decision.refused)
             return None
@@ -120,16 +134,31 @@ class Hop:
             words = f"{decision.words}; {pause.words}" if pause.words else decision.words
         await self._clean_up(outcome)
         # A connection that was closed before costs the server nothing.
-        if not decision.resend and not self._may_spend():
+        if not decision.resend and not self._pay():
             words = f"{decision.words}, but the retry budget is spent"
             self._stop(Stop(Reason.BUDGET, words))
             return None
         self._prepare(decision)
         return Wait(seconds, decision.code, words)
 
-    def _may_spend(self) -> bool:
-        """Take a retry out of the budget; return whether there was one."""
-        return self._budget is None or self._budget.withdraw(self._bound.time())
+    def _pay(self) -> bool:
+        """Take the token of a retry; return False if none is left."""
+        if self._budget is None or self._budget_key is None:
+            return True
+        self._is_paid = self._budget.take(self._budget_key, self._bound.time())
+        return self._is_paid
+
+    def refund(self) -> None:
+        """Give the token of a retry back that was never sent, or is not to be charged."""
+        if self._is_paid and self._budget is not None:
+            self._is_paid = False
+            self._budget.give_back(self._budget_key, self._bound.time())
+
+    def earn(self) -> None:
+        """Tell the budget of an attempt that succeeded."""
+        self.refund()
+        if self._budget is not None and self._budget_key is not None:
+            self._budget.earn(self._budget_key, self._bound.time())
 
     def _prepare(self, decision: Decision) -> None:
         if decision.resend:

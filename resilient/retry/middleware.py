@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from asyncio import get_running_loop
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from logging import DEBUG
 from typing import Final
 
@@ -12,6 +12,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.call import Call, attach, current, detach, remember, tell_attempts
+from resilient.core.keys import ask_key
 from resilient.core.outcome import Outcome
 from resilient.core.override import NO_OVERRIDE
 from resilient.errors import AttemptTimeoutError, RefusedError
@@ -66,7 +67,7 @@ class Retry(LoopBound):
         RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = ("_budget", "_counting", "_emitter", "policy", "reset_headers")
+    __slots__ = ("_budget", "_emitter", "_owing", "policy", "reset_headers")
 
     def __init__(
         self,
@@ -83,15 +84,17 @@ class Retry(LoopBound):
         self._budget: RetryBudget | None = validated(self, "budget", budget, optional(is_budget))
         if budget is None and policy.budget is not None:
             self._budget = RetryBudget(policy.budget)
-        # The budget, as calls keep it: a tuple made once costs them nothing.
-        self._counting = () if self._budget is None else (self._budget,)
+        # Empty as long as no retry has failed: what a success has to look at.
+        self._owing: Mapping[Hashable, object] = (
+            {} if self._budget is None else self._budget.accounts
+        )
         self._emitter = make_emitter(listeners)
         self.reset_headers = tuple(reset_headers)
 
     def loop_changed(self, now: float | None) -> None:
-        """Forget what the budget has counted: its window is on the old loop's scale of time."""
+        """Keep the budget, on the new loop's scale of time."""
         if now is not None and self._budget is not None:
-            self._budget.forget()
+            self._budget.rebase(now)
 
     def describe(self) -> str:
         """Return its settings in words."""
@@ -119,10 +122,7 @@ class Retry(LoopBound):
         outcome: Outcome | None = None
         try:
             started = self.time()
-            if self._budget is not None and self._budget not in call.counted:
-                call.counted += self._counting
-                self._budget.count_call(started)
-            if request.body or policy.idempotency_header is not None or call.span or call.records:
+            if request.body or policy.idempotency_header is not None or call.records:
                 await self._prepare(call, request)
             while True:
                 before = call.before = request.response
@@ -138,6 +138,8 @@ class Retry(LoopBound):
                     # Nothing was attempted, and to spare the wait is what it was refused for.
                     if not call.records:
                         raise
+                    if hop is not None:
+                        hop.refund()
                     tell_attempts(refusal, call)
                     raise refusal from call.failure
                 except Exception as error:
@@ -158,6 +160,8 @@ class Retry(LoopBound):
                     status = response.status
                     if status < 400 and policy.judge is None and status not in policy.statuses:
                         self._record(call, request, hop, started, ended, status)
+                        if self._owing:
+                            self._earn(request, hop, ended)
                         return response
                     result = response
                 outcome = call.note_outcome(
@@ -183,6 +187,8 @@ class Retry(LoopBound):
                     if response is not None:
                         # Whoever is cancelled here has been handed nothing.
                         response.close()
+                    # The retry that was paid for is not sent.
+                    hop.refund()
                     raise
                 started = self.time()
         finally:
@@ -214,9 +220,18 @@ class Retry(LoopBound):
                 error=came if isinstance(came, str) else None,
             )
 
+    def _earn(self, request: ClientRequest, hop: Hop | None, now: float) -> None:
+        """Tell the budget of an attempt that succeeded, while retries of some key have failed."""
+        if hop is not None:
+            hop.earn()
+        elif self._budget is not None:
+            key = ask_key(self._budget.key, request, self._emitter, "budget key")
+            if key is not None:
+                self._budget.earn(key, now)
+
     async def _prepare(self, call: Call, request: ClientRequest) -> None:
-        """Prepare a hop that is not the first, or whose request has a body or needs a key."""
-        # A hop or a run before this one may have left them.
+        """Prepare a hop that has records already, or whose request has a body or needs a key."""
+        # A run before this one may have left them.
         call.stop = call.read_until = None
         if request.body:
             await prepare_upload(request)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 from attrs import evolve
 from yarl import URL
 
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.core.keys import Key
 from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.pipeline import Pipeline
@@ -56,7 +55,6 @@ class Services(Branches, Mapping[str, Pipeline]):
         default: The policy for URLs that no service covers. By default those are left to
             aiohttp.
         listeners: Called with the events of all pipelines; events carry the service's name.
-        key: Returns the key of the circuit that a request belongs to; by default its origin.
         budget: A retry budget that all pipelines share, in place of one for each. By default
             each pipeline has the budget that its policy describes.
         throttle: A throttle that all pipelines share, in place of those of their policies.
@@ -79,7 +77,6 @@ class Services(Branches, Mapping[str, Pipeline]):
         *,
         default: Policy | None = None,
         listeners: Iterable[Listener] = (),
-        key: Key | None = None,
         budget: RetryBudget | None = None,
         throttle: Throttle | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -94,7 +91,6 @@ class Services(Branches, Mapping[str, Pipeline]):
             return Pipeline(
                 policy,
                 listeners=listeners,
-                key=key,
                 budget=budget,
                 throttle=throttle,
                 clock=clock,
@@ -136,6 +132,18 @@ class Services(Branches, Mapping[str, Pipeline]):
         """Return the pipelines that a request may go through."""
         yield from self._pipelines.values()
         yield () if self.default_pipeline is None else self.default_pipeline
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state of each service now, as plain data for a health endpoint.
+
+        {"services": {NAME: as `Pipeline.snapshot` returns it, ...},
+         "default":  the same of the default policy, or null}
+        """
+        default = self.default_pipeline
+        return {
+            "services": {name: made.snapshot() for name, made in self._pipelines.items()},
+            "default": None if default is None else default.snapshot(),
+        }
 
     def describe(self) -> str:
         """Return a text with a line for each service."""

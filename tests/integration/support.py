@@ -17,6 +17,7 @@ from resilient.testing.script.script import OK
 from resilient.testing.time.clocks import FakeClock
 
 __all__ = [
+    "Hedge",
     "Teller",
     "after",
     "client",
@@ -42,6 +43,41 @@ class Teller:
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         self.seen.append(f"{request.method} {request.url.path}")
         return await handler(request)
+
+
+class Hedge:
+    """A middleware of others that has a request under way twice, and hands over the first answer.
+
+    Args:
+        delay: Seconds until the second begins.
+        leave: Whether the one that is late goes on; by default it is cancelled.
+    """
+
+    def __init__(self, delay: float = 0.0, *, leave: bool = False) -> None:
+        self._delay = delay
+        self._leave = leave
+        self._left: set[asyncio.Future[ClientResponse]] = set()
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        first = asyncio.ensure_future(handler(request))
+        if self._delay:
+            await asyncio.sleep(self._delay)
+        both = [first, asyncio.ensure_future(handler(request))]
+        done, late = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        quicker = done.pop()
+        self._left |= done | late
+        if not self._leave:
+            for each in late:
+                each.cancel()
+            await self.close()
+        return await quicker
+
+    async def close(self) -> None:
+        """Wait for those that were late, and close what they have brought."""
+        for each in await asyncio.gather(*self._left, return_exceptions=True):
+            if isinstance(each, ClientResponse):
+                each.close()
+        self._left.clear()
 
 
 def retry_policy(**changes: Any) -> RetryPolicy:

@@ -33,7 +33,7 @@ from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
 HAIR_TRIGGER = BreakerPolicy(consecutive_failures=1, open_for=60)
-NO_BUDGET = BudgetPolicy(ratio=0.001, min_per_second=0.1, window=10)
+NO_BUDGET = BudgetPolicy(ratio=0.001, capacity=1, min_per_second=0)
 
 
 async def fail(session: ClientSession, server: FaultServer) -> Exception:

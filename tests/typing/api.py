@@ -50,7 +50,7 @@ def policies() -> resilient.Policy:
     assert_type(next(backoff.bounds()), tuple[float, float])
     resilient.Backoff(wait=own_waits, options={"step": 2})
 
-    budget = resilient.BudgetPolicy(ratio=0.2, min_per_second=1, window=10)
+    budget = resilient.BudgetPolicy(ratio=0.2, capacity=10, min_per_second=1, key="origin+path:1")
     assert_type(budget.ratio, float)
 
     retry = resilient.RetryPolicy(

@@ -53,9 +53,7 @@ BREAKER_POLICY: Final = Policy(
     name="outage",
     total_timeout=None,
     retry=None,
-    breaker=BreakerPolicy(
-        failure_rate=0.5, window=0.5, minimum_calls=10, open_for=0.5, max_open_for=1.0, ramp_up=0.5
-    ),
+    breaker=BreakerPolicy(failures=10, open_for=0.5, max_open_for=1.0, patience=0),
     attempt_timeout=0.5,
 )
 

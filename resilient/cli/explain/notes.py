@@ -11,6 +11,7 @@ from resilient.cli.explain.case import Case
 from resilient.cli.explain.failures import Failure
 from resilient.cli.explain.times import Times
 from resilient.cli.plain import number
+from resilient.core.keys import key_text
 from resilient.reasons import Reason
 from resilient.retry import RetryPolicy
 
@@ -62,10 +63,10 @@ def _about_retry(retry: RetryPolicy, failures: tuple[Failure, ...], times: Times
         yield f"{times.waits.ends}: nothing is repeated after that"
     if retry.budget is not None:
         budget = retry.budget
-        floor = budget.min_per_second * budget.window
         yield (
-            f"a budget: in any {number(budget.window)} s, at most {number(budget.ratio * 100)} % "
-            f"of the calls are repeated, or {number(floor)} if that is more"
+            f"a budget for each {key_text(budget.key)}: {number(budget.capacity)} retries that "
+            f"fail, then one for every {number(1 / budget.ratio)} attempts that succeed, or "
+            f"{number(budget.min_per_second)} a second; retries that succeed cost nothing"
         )
     if any(each.why is Reason.NOT_IDEMPOTENT for each in failures):
         yield (

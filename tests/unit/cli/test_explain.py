@@ -198,7 +198,7 @@ def test_what_it_prints_of_a_post(services: Path) -> None:
         "no connection could be made, or not in time yes nothing was sent",
         "the circuit is open no it would only be refused again",
         "- a body that can be read only once is not sent again",
-        "a budget: in any 10 s, at most 10 % of the calls are repeated, or 30 if that is more",
+        "a budget for each origin: 30 retries that fail, then one for every 10 attempts that succeed",
         "an Idempotency-Key of its own may be carried out twice",
         "attempts at most 5, each of at most 20 s",
         "wait 1 0.5 to 1 s",

@@ -26,7 +26,7 @@ from resilient import (
 from tests.unit.services.support import FRAGILE, MAVIO, MEETERGO, two
 
 # One retry in ten seconds, however many calls there are.
-ONE_IN_ALL = BudgetPolicy(ratio=0.001, min_per_second=0.1, window=10)
+ONE_IN_ALL = BudgetPolicy(ratio=0.001, capacity=1, min_per_second=0, key=lambda _: "all")
 
 
 Run = Callable[..., Awaitable[str]]

@@ -99,9 +99,11 @@ def test_the_waits_are_those_that_were_published(
 # Throttling
 
 
-def test_when_everything_fails_a_budget_makes_of_three_requests_a_call_one_and_a_tenth() -> None:
+def test_when_everything_fails_a_budget_makes_of_three_requests_a_call_little_more_than_one() -> (
+    None
+):
     assert throttled("no budget", 1.0).requests_per_call == 3
-    assert throttled("our budget", 1.0).requests_per_call == pytest.approx(1.1, abs=0.02)
+    assert throttled("our budget", 1.0).requests_per_call == pytest.approx(1.06, abs=0.02)
     assert throttled("gRPC's throttling", 1.0).requests_per_call == pytest.approx(1, abs=0.02)
 
 
@@ -111,7 +113,7 @@ def test_when_little_fails_no_limit_is_in_the_way() -> None:
 
 
 def test_where_a_third_fails_a_budget_goes_on_and_grpc_stops() -> None:
-    assert throttled("our budget", 0.3).requests_per_call > 1.08
+    assert throttled("our budget", 0.3).requests_per_call > 1.3
     assert throttled("gRPC's throttling", 0.3).requests_per_call < 1.03
 
 

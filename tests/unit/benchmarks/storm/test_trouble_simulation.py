@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from benchmarks.storm.network import Refused
 from benchmarks.storm.tally import Tally
 from benchmarks.storm.trouble_server import ByPath, FixedWindow, Latency
 from benchmarks.storm.trouble_simulation import (
@@ -86,7 +87,7 @@ def test_a_closed_loop_works_on_its_items_with_a_call_for_each() -> None:
 
 
 def test_a_connection_can_be_refused_in_the_outage() -> None:
-    found = observed(evolve(DOWN, offline=True))
+    found = observed(evolve(DOWN, server=lambda _: Outage(OUTAGE, during=Refused())))
     failed = [call for call in found.calls if not call.succeeded]
     assert failed
     assert all(OUTAGE.covers(call.began) and call.seconds == 0 for call in failed)
@@ -110,11 +111,12 @@ def test_calls_of_one_path_can_be_looked_at_alone() -> None:
         arrivals=OpenLoop(rate=50, seconds=10),
         server=lambda _: ByPath({"/limited": Reply(429)}),
         paths=lambda random: random.choice(("/a", "/b", "/limited")),
+        healthy=frozenset({"/a", "/b"}),
     )
     found = observed(scenario)
-    assert found.only(["/a", "/b"]).success == 100
-    assert found.only(["/limited"]).success == 0
+    assert found.neighbours_success == 100
     assert 50 < found.success < 80
+    assert observed(evolve(scenario, healthy=frozenset({"/limited"}))).neighbours_success == 0
 
 
 # Measures

@@ -217,8 +217,9 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
     },
     BudgetPolicy: {
         "ratio": _SHARE,
+        "capacity": _COUNT,
         "min_per_second": Setting([(0, 0), (2.5, 2.5)], "integer zero float"),
-        "window": _SECONDS,
+        "key": _KEY,
     },
     ResetHeader: {
         "name": Setting([("RateLimit-Reset",) * 2], "text", {"form": "seconds"}),
