@@ -199,8 +199,6 @@ class AttemptTimeout(LoopBound):
         self, call: Call, request: ClientRequest, now: float, pool_was_full: bool
     ) -> Serial | Limit:
         """Limit the current task."""
-        if self.loop is not get_running_loop():
-            self.claim()
         seconds = self.seconds
         if call.override is not NO_OVERRIDE or call.span is not None:
             seconds = self._seconds(call)

@@ -84,7 +84,7 @@ def app(context: click.Context) -> None:
 @run_options
 @all_outputs
 def all_(**given: Any) -> int:
-    """Run everything, in less than ten minutes, and write a report."""
+    """Run everything, in about a quarter of an hour, and write a report."""
     from benchmarks.cli.perform import measure_all
 
     return measure_all(*_split(given))
@@ -119,8 +119,8 @@ def overhead(*, without_peers: bool, **given: Any) -> int:
 def load(**given: Any) -> int:
     """Put policies under a load on real sockets, while the server fails to order.
 
-    Scenarios: calm, random-503, rate-limit, resets, stalls, tail, outage, brown-out and dead, which
-    are measured if none are named; offline.
+    Scenarios: calm, random-503, rate-limit, resets, stalls, tail, outage, blip, limit, brown-out
+    and dead, which are measured if none are named; offline.
     """
     return _measure("load", given)
 
@@ -150,7 +150,8 @@ def storm(**given: Any) -> int:
     """Let thousands of clients storm a server in virtual time.
 
     Scenarios: trouble, jitter, throttling, metastable, crowd and rate-limit; all are measured if
-    none are named.
+    none are named. "storm trouble" says where the standard pipeline is worse than nothing; judge
+    it with --seeds 10.
     """
     return _measure("storm", given)
 

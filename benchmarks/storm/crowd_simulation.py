@@ -45,6 +45,7 @@ _NO_JITTER = evolve(Policy(), retry=RetryPolicy(backoff=Backoff(jitter="none")))
 _RETRY_ALONE = Policy(
     errors=None,
     total_timeout=None,
+    throttle=None,
     breaker=None,
     attempt_timeout=None,
     retry=RetryPolicy(budget=None),

@@ -47,8 +47,8 @@ class StormSettings:
         scenarios: The scenarios to measure, in this order. Default: all.
         quick: Use fewer repetitions, fewer clients and fewer policies. Default False.
         rows: Rows of "trouble": groups ("a"), or the words with which a row's name begins ("a 50/s
-            6.5 s"); one text may have several, with commas. Default: all, in a quick run those
-            that are quick.
+            6.5 s"); one text may have several, with commas. Default: all, in a quick run a
+            few groups.
         columns: Columns of "trouble". Default: all.
         seeds: Seeds of "trouble", from 1 to 100: `seed` and those that follow it; heavy rows are
             run with a third of them. Default 3, in a quick run 1.

@@ -8,7 +8,8 @@ each row, as a limit that is mostly relative to aiohttp alone: no worse than not
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
@@ -18,7 +19,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from benchmarks.progress import Progress
-from benchmarks.results import Figure, ScenarioResult, Table
+from benchmarks.results import Chart, Figure, Line, ScenarioResult, Table
 from benchmarks.settings import by_name
 from benchmarks.storm.settings import StormSettings
 from benchmarks.storm.trouble_measures import MEASURES, judge
@@ -27,10 +28,15 @@ from benchmarks.storm.trouble_simulation import COLUMNS, Column, run
 
 __all__ = ["MeasuredRow", "measure", "measure_row", "result"]
 
-_NONE, _PIPELINE = COLUMNS[0].name, COLUMNS[-1].name
+_NONE, _RETRY, _, _PIPELINE = (column.name for column in COLUMNS)
 
-# Columns that stand there for comparison, and heavy rows, are run with a share of the seeds.
+# What is run with a share of the seeds: heavy rows; the retry where nothing is compared with it,
+# since it makes three requests of one and takes as long as all other columns together; and so the
+# consecutive breaker, unless there is an outage, of which it has to meet each length.
 _SHARE = 3
+
+# In a quick run: the headline, and a few seconds more.
+_QUICK_GROUPS: Final = ("a", "b", "d", "i")
 
 _GROUPS: Final = {
     "a": "a server is down",
@@ -92,7 +98,7 @@ def measure(settings: StormSettings, progress: Progress) -> Iterator[ScenarioRes
     columns = by_name(settings.columns, COLUMNS, "StormSettings.columns") or COLUMNS
     rows = choose_rows(settings.rows)
     if settings.quick and not settings.rows:
-        rows = tuple(row for row in rows if not row.is_heavy)
+        rows = tuple(row for row in choose_rows(_QUICK_GROUPS) if not row.is_heavy)
     jobs = {row.name: list(_jobs(row, columns, settings)) for row in rows}
     progress.begin("trouble", sum(map(len, jobs.values())))
     found: list[MeasuredRow] = []
@@ -117,10 +123,17 @@ class _Job:
 
 
 def _jobs(row: Row, columns: Iterable[Column], settings: StormSettings) -> Iterator[_Job]:
-    seeds = -(-settings.seeds // _SHARE) if row.is_heavy else settings.seeds
+    a_share = -(-settings.seeds // _SHARE)
     compared = {_NONE, _PIPELINE, *(each.column for each in row.tolerances)}
+    has_outage = row.scenario(1.0).outage is not None
     for column in columns:
-        for index in range(seeds if column.name in compared else -(-seeds // _SHARE)):
+        seeds = a_share if row.is_heavy else settings.seeds
+        if column.name not in compared:
+            if column.name == _RETRY:
+                seeds = 0 if row.is_heavy else a_share
+            elif not has_outage:
+                seeds = a_share
+        for index in range(seeds):
             factor = FACTORS[index % len(FACTORS)]
             yield _Job(row.name, column.name, settings.seed + index, factor)
 
@@ -171,10 +184,101 @@ def _means(row: Row, runs: Mapping[str, list[_Figures]]) -> _Means:
 def result(found: list[MeasuredRow], settings: StormSettings) -> ScenarioResult:
     """Return the tables and notes of the rows that were measured so far, at least one."""
     groups = groupby(found, key=lambda each: each.row.group)
+    charts, headline = _headline({each.row.name: each.means for each in found})
     return ScenarioResult(
         tables=tuple(_table(group, list(rows)) for group, rows in groups),
-        notes=(_count(found, settings),),
+        charts=charts,
+        notes=(*headline, _count(found, settings)),
     )
+
+
+@frozen
+class _Headline:
+    """A row of the headline.
+
+    Attributes:
+        row: The name of the row.
+        name: What happens in it.
+        lost: Computes the calls lost in percent of those that meet the trouble.
+        requests: Computes the requests that the server gets, in percent of those calls.
+    """
+
+    row: str
+    name: str
+    lost: Callable[[Mapping[str, float]], float]
+    requests: Callable[[Mapping[str, float]], float]
+
+
+_HEADLINES: Final = (
+    _Headline(
+        "a 50/s 6.5 s",
+        "an outage of 6.5 s",
+        lambda means: 100 * means["lost"] / 6.5,
+        operator.itemgetter("load"),
+    ),
+    _Headline(
+        "a 50/s 30 s",
+        "an outage of 30 s",
+        lambda means: 100 * means["lost"] / 30,
+        operator.itemgetter("load"),
+    ),
+    _Headline(
+        "d 50 at once",
+        "50 calls at a limit of 10/s",
+        lambda means: 100 * (50 - means["done"]) / 50,
+        lambda means: 100 * means["requests"] / 50,
+    ),
+)
+
+
+def _headline(means: Mapping[str, _Means]) -> tuple[tuple[Chart, ...], tuple[str, ...]]:
+    """Return the picture and the sentence that compare the columns; neither before it is known."""
+    if not all(each.row in means for each in _HEADLINES):
+        return (), ()
+    columns = [
+        column.name
+        for column in COLUMNS
+        if all(column.name in means[each.row] for each in _HEADLINES)
+    ]
+    figures = {
+        column: [
+            (each.lost(means[each.row][column]), each.requests(means[each.row][column]))
+            for each in _HEADLINES
+        ]
+        for column in columns
+    }
+    chart = Chart(
+        title="What callers lose in trouble, and what the server gets",
+        x_label="",
+        y_label="% of the calls that meet the trouble",
+        lines=tuple(
+            Line(
+                name=column,
+                xs=range(2 * len(_HEADLINES)),
+                ys=[value for pair in pairs for value in pair],
+            )
+            for column, pairs in figures.items()
+        ),
+        groups=tuple(
+            f"{each.name}: {what}" for each in _HEADLINES for what in ("calls lost", "requests")
+        ),
+        remark="Less is better. A breaker may lose more than 100 %: it also refuses calls later.",
+    )
+    troubles = " / ".join(each.name for each in _HEADLINES)
+    lost, got = (
+        ", ".join(
+            f"{_percents(pair[side] for pair in figures[each])} with {each}" for each in columns
+        )
+        for side in (0, 1)
+    )
+    return (chart,), (
+        f"Trouble: of the calls that met {troubles}, callers lost {lost}; in proportion to those "
+        f"calls the server got {got} as requests.",
+    )
+
+
+def _percents(values: Iterable[float]) -> str:
+    return f"{' / '.join(f'{value:.0f}' for value in values)} %"
 
 
 def _table(group: str, found: list[MeasuredRow]) -> Table:

@@ -40,11 +40,6 @@ class Measure:
     of: Callable[[Observed], float]
 
 
-def _recovered(found: Observed) -> float:
-    after = found.recovered_after
-    return math.inf if after is None else after
-
-
 MEASURES: Final[Mapping[str, Measure]] = {
     "lost": Measure("caller", "s", operator.attrgetter("lost")),
     "success": Measure("caller", "%", operator.attrgetter("success")),
@@ -53,7 +48,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "not done": Measure("caller", "", lambda found: found.begun - found.succeeded),
     "goodput": Measure("caller", "/s", operator.attrgetter("goodput_throughout")),
     "goodput after": Measure("caller", "/s", operator.attrgetter("goodput_after")),
-    "recover": Measure("caller", "s", _recovered),
+    "recover": Measure("caller", "s", operator.attrgetter("recovered_within")),
     "wasted": Measure("caller", "s", operator.attrgetter("wasted")),
     "median": Measure("caller", "s", operator.attrgetter("median_latency")),
     "finished": Measure("caller", "s", operator.attrgetter("finished_at")),

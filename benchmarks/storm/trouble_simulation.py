@@ -32,7 +32,7 @@ from benchmarks.storm.simulation import (
     simulate,
 )
 from benchmarks.storm.tally import Tally
-from resilient import CircuitOpenError, Pipeline, Policy, Retry, RetryPolicy
+from resilient import CircuitOpenError, Pipeline, Policy, Retry, RetryPolicy, override
 from resilient.testing import LoopClock, Period
 from resilient.testing.script.script import Answer
 
@@ -58,6 +58,7 @@ _AFTER = 30.0
 
 # Seconds after an outage in which goodput is counted.
 _LONG_AFTER = 50.0
+_RECOVERED = 10.0
 
 _NOTHING = nullcontext()
 
@@ -213,7 +214,8 @@ class ConsecutiveBreaker:
     """The breaker that most libraries have: it opens after failures in a row, for a fixed time.
 
     Then it lets one call through: a success closes it, a failure opens it again. Every 5xx and
-    every exception is a failure; any other answer is a success.
+    every exception is a failure; any other answer is a success. Outcomes of calls that began before
+    it opened change nothing while it is open.
 
     Attributes:
         failures: Failures in a row that open it. Default 5.
@@ -240,12 +242,17 @@ class ConsecutiveBreaker:
             failed = response.status >= 500
             return response
         finally:
-            if is_probe:
-                self._probing = False
-            self._in_a_row = self._in_a_row + 1 if failed else 0
-            # Failures of calls that began before it opened do not prolong it.
-            if is_probe or self._in_a_row == self.failures:
-                self._open_until = asyncio.get_running_loop().time() + self.open_for
+            self._learn(is_probe, failed)
+
+    def _learn(self, is_probe: bool, failed: bool) -> None:
+        is_open = self._in_a_row >= self.failures
+        if is_probe:
+            self._probing = False
+        elif is_open:
+            return
+        self._in_a_row = self._in_a_row + 1 if failed else 0
+        if self._in_a_row >= self.failures:
+            self._open_until = asyncio.get_running_loop().time() + self.open_for
 
 
 def _none(clock: LoopClock, limits: Callable[[Policy], Policy]) -> ClientMiddlewareType:
@@ -312,11 +319,17 @@ class Observed:
 
     @property
     def neighbours_success(self) -> float:
-        """The share of the calls of healthy paths that succeeded, of those that ended, in percent.
+        """The share of the calls of healthy paths that succeeded, in percent; 100 without one.
 
-        100 without such a call.
+        With an outage, those that began in it count; calls without an end do not.
         """
-        ends = [call.succeeded for call in self.calls if call.path in self.scenario.healthy]
+        outage = self.scenario.outage or Period()
+        healthy = self.scenario.healthy
+        ends = [
+            call.succeeded
+            for call in self.calls
+            if call.path in healthy and outage.covers(call.began)
+        ]
         return 100 * statistics.fmean(ends) if ends else 100.0
 
     @property
@@ -369,9 +382,13 @@ class Observed:
         """
         offered = Counter(int(call.began // BUCKET) for call in self.calls)
         good = Counter(int(call.began // BUCKET) for call in self.calls if call.succeeded)
-        arrivals = self.scenario.arrivals
-        assert isinstance(arrivals, OpenLoop)
-        return time_to_recover(offered, good, end=self._outage.end, until=arrivals.seconds)
+        return time_to_recover(offered, good, end=self._outage.end, until=self._arrivals.seconds)
+
+    @property
+    def recovered_within(self) -> float:
+        """Seconds as in `recovered_after`; those until the end of the run if it never did."""
+        after = self.recovered_after
+        return self._arrivals.seconds - self._outage.end if after is None else after
 
     @property
     def wasted(self) -> float:
@@ -398,20 +415,27 @@ class Observed:
     @property
     def goodput_throughout(self) -> float:
         """The calls per second that succeeded while calls began, of an open loop."""
-        arrivals = self.scenario.arrivals
-        assert isinstance(arrivals, OpenLoop), "other calls end when all is done"
-        return self.goodput(0.0, arrivals.seconds)
+        return self.goodput(0.0, self._arrivals.seconds)
 
     @property
     def goodput_after(self) -> float:
-        """The calls per second that succeeded in the 50 s after the outage."""
-        end = self._outage.end
-        return self.goodput(end, end + _LONG_AFTER)
+        """The calls per second that succeeded in 50 s, from 10 s after the outage on.
+
+        How long the recovery takes is what `not done` and `success` tell.
+        """
+        begin = self._outage.end + _RECOVERED
+        return self.goodput(begin, begin + _LONG_AFTER)
 
     @property
     def further_requests(self) -> float:
-        """Requests that arrived in the outage, but for the one that began it for the client."""
-        return max(0.0, self._arrived_in_outage - 1)
+        """Requests that arrived in the outage when the first of them had been answered for long.
+
+        They arrived at least 0.2 s after it; the answers take a tenth of that.
+        """
+        outage = self._outage
+        arrived = self.tally.arrivals(outage.start, outage.end)
+        first = next((place for place, rate in enumerate(arrived) if rate), 0)
+        return sum(arrived[first + 2 :]) * _SLICE
 
     @property
     def _arrived_in_outage(self) -> float:
@@ -419,10 +443,14 @@ class Observed:
         return sum(self.tally.arrivals(outage.start, outage.end)) * _SLICE
 
     @property
-    def _rate(self) -> float:
+    def _arrivals(self) -> OpenLoop:
         arrivals = self.scenario.arrivals
-        assert isinstance(arrivals, OpenLoop), "only an open loop has a rate"
-        return arrivals.rate
+        assert isinstance(arrivals, OpenLoop), "only an open loop has a rate and a time"
+        return arrivals
+
+    @property
+    def _rate(self) -> float:
+        return self._arrivals.rate
 
     @property
     def _outage(self) -> Period:
@@ -430,10 +458,9 @@ class Observed:
         return self.scenario.outage
 
 
-def _waiting_at_most(max_wait: float | None) -> AbstractContextManager[object]:
+def _waiting_at_most(max_wait: float | None) -> AbstractContextManager[None]:
     """Return the context in which a call may wait for its turn for so many seconds."""
-    # TODO: with the throttle: `return override(max_wait=max_wait)` unless it is None.
-    return _NOTHING
+    return _NOTHING if max_wait is None else override(max_wait=max_wait)
 
 
 def run(scenario: Scenario, column: Column, *, seed: int) -> Observed:

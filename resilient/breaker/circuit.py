@@ -59,13 +59,13 @@ class Circuit:
     def isolate(self) -> None:
         """Refuse every call until `reset`; with `observe`, only say so."""
         machine = self._circuits.make(self.key)
-        self._circuits.told(self.key, machine.isolate())
+        self._circuits.told(machine, machine.isolate())
         self._wake(machine)
 
     def reset(self) -> None:
         """Close it, and forget what it has counted."""
         machine = self._machine
-        self._circuits.told(self.key, machine.reset())
+        self._circuits.told(machine, machine.reset())
         self._wake(machine)
 
     def _wake(self, machine: Kept) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Hashable
 from itertools import islice
 from typing import Final
 
-from resilient.breaker.machine import Change, Machine
+from resilient.breaker.machine import Change, Machine, State
 from resilient.breaker.policy import BreakerPolicy
+from resilient.core.call import Call
 from resilient.core.queues import Queue, Room
 
 __all__ = ["Circuits", "Kept"]
@@ -27,14 +29,16 @@ class Kept(Machine):
     Attributes:
         key: The key.
         queue: Those who wait; None before anybody did.
+        inside: Calls with an attempt under way that it let pass while it was half-open.
     """
 
-    __slots__ = ("key", "queue")
+    __slots__ = ("inside", "key", "queue")
 
     def __init__(self, policy: BreakerPolicy, key: Hashable) -> None:
         super().__init__(policy)
         self.key = key
         self.queue: Queue | None = None
+        self.inside: set[Call] = set()
 
     @property
     def waiting(self) -> int:
@@ -44,6 +48,9 @@ class Kept(Machine):
 
 class Circuits:
     """Keeps machines by key; of more than `max_destinations` it forgets what is not needed.
+
+    Needed is what is not closed or has failed lately, and where somebody waits. If all are, the
+    registry grows, since a circuit that is forgotten is closed.
 
     Args:
         policy: What machines are made from, and how many are kept.
@@ -72,7 +79,7 @@ class Circuits:
         machine = self.machines.get(key)
         if machine is None:
             if len(self.machines) >= self.policy.max_destinations:
-                self._forget_one()
+                self._forget_some()
             machine = self.machines[key] = Kept(self.policy, key)
         return machine
 
@@ -82,10 +89,14 @@ class Circuits:
             machine.queue = Queue(self._room)
         return machine.queue
 
-    def told(self, key: Hashable, change: Change | None) -> None:
-        """Tell of a transition, if there was one."""
-        if change is not None:
-            self._tell(key, change)
+    def told(self, machine: Kept, change: Change | None) -> None:
+        """Tell of a transition, if there was one; of a circuit that was forgotten nothing."""
+        if change is None:
+            return
+        if change.after is State.CLOSED:
+            machine.inside.clear()
+        if self.machines.get(machine.key) is machine:
+            self._tell(machine.key, change)
 
     def move_to_loop(self, now: float | None) -> None:
         """Go on in another event loop: queues are cleared, and stored times moved.
@@ -95,24 +106,27 @@ class Circuits:
                 the same scale.
         """
         seen = max((machine.last_seen for machine in self.machines.values()), default=None)
-        shift = 0.0 if now is None or seen is None or seen < 0 else now - seen
+        shift = 0.0 if now is None or seen is None or seen == -math.inf else now - seen
         for machine in self.machines.values():
             if machine.queue is not None:
                 machine.queue.clear()
+            machine.inside.clear()
             machine.move_to_loop(shift)
 
-    def _forget_one(self) -> None:
-        """Forget one of the oldest circuits that nothing is wrong with; if all are needed, none."""
-        for key, machine in list(islice(self.machines.items(), _OLDEST)):
+    def _forget_some(self) -> None:
+        """Make room for one more, as far as some of the oldest circuits are not needed."""
+        now = self.time()
+        for key, machine in [*islice(self.machines.items(), _OLDEST)]:
             del self.machines[key]
-            if not machine.is_needed and not machine.waiting:
+            if machine.is_needed(now) or machine.waiting:
+                # To the end, so that next time others are looked at.
+                self.machines[key] = machine
+            elif len(self.machines) < self.policy.max_destinations:
                 return
-            # To the end: the next time others are looked at.
-            self.machines[key] = machine
         if not self._has_said:
             self._has_said = True
             logger.warning(
-                "more than %d circuits are in trouble, and none is forgotten "
-                "(BreakerPolicy.max_destinations); this is said once",
+                "more than %d circuits are kept, since those that are in trouble are not "
+                "forgotten (BreakerPolicy.max_destinations); this is said once",
                 self.policy.max_destinations,
             )

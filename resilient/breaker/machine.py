@@ -17,11 +17,12 @@ The rules, each with what is worse without it:
   circuit was last open for, so that a probe which hangs hides nothing (without: 38 s lost in an
   outage of hangs of 30 s, with: 32).
 - It opens again only when a probe failed and none is out.
-- Presumed well: if the failures came at once and the first probe has not failed by four times
+- Presumed well: if the failures came at once and the oldest probe has not failed by four times
   what they took, long before an answer could be expected, the server is taken for well, and the
   release begins. (At a latency of 10 s an outage of 15 s would lose 29 s of calls; with it 17.) If
-  no answer has come in twice the usual latency, no more are let in but probes; three failures
-  open it again.
+  no answer has come in twice the usual latency, no more are let in but probes, and that is not
+  presumed again; three failures open it again. Where slow calls opened it, what they took counts
+  as a failure's time: that a slow server is silent is no news.
 - The release lets traffic back in at a pace (`release`), with a score of its own for failures:
   one that opened the circuit at the first failure would keep a server down that fails now and
   then.
@@ -124,19 +125,19 @@ class Machine:
     __slots__ = (
         "_abandoned_at",
         "_asked",
-        "_closed_at",
         "_failures",
         "_first",
-        "_first_probe_at",
         "_floor",
         "_gap",
         "_half_at",
         "_held",
-        "_is_presumed",
         "_last_probe_at",
-        "_leases",
+        "_may_presume",
         "_now",
+        "_out",
         "_policy",
+        "_presumed_until",
+        "_probe_before",
         "_probe_failed",
         "_release",
         "_slow",
@@ -159,10 +160,9 @@ class Machine:
         self.sent = 0
         # Results of attempts with a lower number belong to an earlier spell.
         self._first = 1
-        self._failures = self._score()
-        self._slow: Score | None = None
-        if policy.slow_call is not None:
-            self._slow = Score(policy.failures, policy.slow_rate, policy.window)
+        self._failures: Score
+        self._slow: Score | None
+        self._forget_scores()
         self.is_quiet = self._slow is None
         self._usual = Usual()
         self._streak = 0
@@ -172,23 +172,31 @@ class Machine:
         self.answered_at = self._abandoned_at = self._now = -math.inf
         # Until when a server asked to be left alone.
         self._floor = -math.inf
-        # How often it has opened since it was last proved well, and when it did so first.
+        # How often it has opened since it was closed, and when it did so first.
         self._trips = 0
         self.series_began = -math.inf
-        self._closed_at = -math.inf
         self._until = 0.0
         # Callers, each once, that asked since then, and how many were held or refused.
         self._asked = self._held = 0
-        # Half-open: probes that are out with the ends of their leases, then the release.
-        self._leases: dict[int, float] = {}
-        self._half_at = self._first_probe_at = self._last_probe_at = self._gap = 0.0
+        # Half-open: when the probes that are out were sent, the oldest first; then the release.
+        self._out: dict[int, float] = {}
+        self._half_at = self._last_probe_at = self._probe_before = self._gap = 0.0
         self._probe_failed = False
-        self._is_presumed = False
+        self._may_presume = True
+        # Until when a server that is presumed well has to answer; infinity if it has.
+        self._presumed_until = math.inf
         self._release: Release | None = None
 
     def _score(self) -> Score:
         policy = self._policy
         return Score(policy.failures, policy.failure_rate, policy.window)
+
+    def _forget_scores(self) -> None:
+        policy = self._policy
+        self._failures = self._score()
+        self._slow = None
+        if policy.slow_call is not None:
+            self._slow = Score(policy.failures, policy.slow_rate, policy.window)
 
     # -- before an attempt
 
@@ -208,32 +216,21 @@ class Machine:
             if now < self._until:
                 return 0, None
             change = self._half_open(now)
-        release = self._release
-        if release is None:
-            self._drop_leases(now)
-            if self._may_presume(now):
-                self._is_presumed = True
-                words = "a probe has not failed in the time that failures took"
-                change = self._begin_release(now, Reason.PRESUMED_WELL, words)
-            elif self._may_probe(now):
-                if not self._leases and self._first_probe_at < self._half_at:
-                    self._first_probe_at = now
-                self._last_probe_at = now
-                self.sent += 1
-                self._leases[self.sent] = now + self._policy.probe_lease
-                return self.sent, change
-            else:
-                return 0, change
-            release = self._release
-            assert release is not None, "it has begun"
-        elif self._is_presumed and self._is_disappointed(now):
+        if now >= self._presumed_until:
             # Nobody has answered in time: back to probes.
-            self._release, self._is_presumed = None, False
-            self._first_probe_at = -math.inf
-            self._leases = {self.sent: now + self._policy.probe_lease}
+            self._release, self._presumed_until = None, math.inf
             self._last_probe_at = now
-            return 0, change
-        if not release.take_turn(now):
+        if self._release is None:
+            self._drop_lost_probes(now)
+            if now >= self._presumed_at():
+                change = self._presume(now)
+            elif self._may_probe(now):
+                self._probe_before, self._last_probe_at = self._last_probe_at, now
+                self.sent += 1
+                self._out[self.sent] = now
+                return self.sent, change
+        release = self._release
+        if release is None or not release.take_turn(now):
             return 0, change
         self.sent += 1
         return self.sent, change
@@ -259,13 +256,12 @@ class Machine:
             return self._until
         if self._release is not None:
             return self._release.turn_at(waiting, now)
-        leases = self._leases
-        if not leases:
+        if not self._out:
             return now
-        first_end = min(leases.values())
-        if len(leases) >= self._policy.probes:
-            return first_end
-        return min(first_end, self._next_probe_at(), self._presumed_at())
+        soon = min(self._oldest_sent() + self._policy.probe_lease, self._presumed_at())
+        if len(self._out) >= self._policy.probes:
+            return soon
+        return min(soon, self._next_probe_at())
 
     def retry_in(self, now: float) -> float | None:
         """Return the seconds until a call may pass, as far as that is known; None if isolated."""
@@ -278,34 +274,39 @@ class Machine:
         return self._release is not None
 
     def _may_probe(self, now: float) -> bool:
-        leases = self._leases
-        if not leases:
+        out = self._out
+        if not out:
             return True
-        return len(leases) < self._policy.probes and now >= self._next_probe_at()
+        return len(out) < self._policy.probes and now >= self._next_probe_at()
 
     def _next_probe_at(self) -> float:
         return self._last_probe_at + self._gap
 
+    def _oldest_sent(self) -> float:
+        return next(iter(self._out.values()))
+
     def _presumed_at(self) -> float:
         """Return when a probe that has not failed is good news; infinity for never."""
         latency = self._usual.latency
-        if latency is None or self._probe_failed or self._first_probe_at < self._half_at:
+        took = self._failures.mean_failure
+        if self._slow is not None:
+            took = max(took, self._slow.mean_failure)
+        if latency is None or not (took and self._out and self._may_presume):
             return math.inf
-        silent = max(_SHORTEST, _PATIENT * self._failures.mean_failure)
-        return self._first_probe_at + silent if silent < _EXPECTED * latency else math.inf
+        silent = max(_SHORTEST, _PATIENT * took)
+        return self._oldest_sent() + silent if silent < _EXPECTED * latency else math.inf
 
-    def _may_presume(self, now: float) -> bool:
-        return bool(self._leases) and now >= self._presumed_at()
-
-    def _is_disappointed(self, now: float) -> bool:
+    def _presume(self, now: float) -> Change:
+        self._may_presume = False
         latency = self._usual.latency or 0.0
-        return now >= self._first_probe_at + _EXPECTED * latency
+        self._presumed_until = self._oldest_sent() + _EXPECTED * latency
+        words = "a probe has not failed in the time that failures took"
+        return self._begin_release(now, Reason.PRESUMED_WELL, words)
 
-    def _drop_leases(self, now: float) -> None:
+    def _drop_lost_probes(self, now: float) -> None:
         """Forget probes that nobody has heard of for too long."""
-        leases = self._leases
-        for number in [number for number, expires in leases.items() if expires <= now]:
-            del leases[number]
+        while self._out and self._oldest_sent() + self._policy.probe_lease <= now:
+            del self._out[next(iter(self._out))]
 
     # -- after an attempt
 
@@ -337,6 +338,9 @@ class Machine:
         self.good += 1
         if self.good % EVERY == 0:
             self._usual.took(duration)
+            if not self._failures.value:
+                # With slow calls to watch it is never quiet.
+                self._usual.count(self.sent, now)
         if self._slow is not None:
             if not is_slow:
                 self._slow.good(number)
@@ -389,16 +393,16 @@ class Machine:
         self._streak += 1
         self.is_quiet = False
         if self.state is State.HALF_OPEN:
-            release = self._release
-            if release is None and number not in self._leases:
-                return None
+            is_probe = self._out.pop(number, None) is not None
+            if self._release is None:
+                if not is_probe:
+                    return None
+                score.bad(number, sent, now)
+                self._probe_failed, self._may_presume = True, False
+                self._drop_lost_probes(now)
+                return None if self._out else self._open(code, words, random)
             score.bad(number, sent, now)
-            if release is None:
-                del self._leases[number]
-                self._probe_failed = True
-                self._drop_leases(now)
-                return None if self._leases else self._open(code, words, random)
-            if self._is_presumed:
+            if self._presumed_until < math.inf:
                 wrong = score.failed >= _DISPROVED and score.is_told(self.sent, now)
                 return self._open(code, words, random) if wrong else None
             if not score.reached(self.sent, now):
@@ -422,9 +426,9 @@ class Machine:
         self._failures.ended(number)
         if self._slow is not None:
             self._slow.ended(number)
-        if self.state is State.HALF_OPEN and self._leases.pop(number, None) is not None:
-            self._drop_leases(now)
-            if self._probe_failed and not self._leases:
+        if self.state is State.HALF_OPEN and self._out.pop(number, None) is not None:
+            self._drop_lost_probes(now)
+            if self._probe_failed and not self._out:
                 return self._open(Reason.PROBE_FAILED, "a probe failed", 0.0)
         return None
 
@@ -440,15 +444,14 @@ class Machine:
         return True
 
     def void(self, number: int) -> None:
-        """Take a permit back whose attempt never left: it counts nowhere."""
-        if self.state is State.HALF_OPEN and number >= self._first:
-            if self._release is not None:
-                self._release.give_back()
-            else:
-                self._leases.pop(number, None)
-        self._failures.ended(number)
-        if self._slow is not None:
-            self._slow.ended(number)
+        """Take the last permit back, whose attempt never left: it is as if nobody had asked."""
+        if number < self._first or number != self.sent:
+            return
+        self.sent -= 1
+        if self._out.pop(number, None) is not None:
+            self._last_probe_at = self._probe_before
+        elif self._release is not None:
+            self._release.give_back()
 
     # -- by hand
 
@@ -464,7 +467,6 @@ class Machine:
         """Close, with everything forgotten; return the change, None if it was closed before."""
         before = self.state
         change = self._close(Reason.BY_HAND, "reset by hand")
-        self._trips = 0
         self._floor = -math.inf
         return None if before is State.CLOSED else change
 
@@ -481,24 +483,20 @@ class Machine:
             "_now",
             "_until",
             "_half_at",
-            "_first_probe_at",
             "_last_probe_at",
             "_floor",
-            "_closed_at",
             "_abandoned_at",
             "answered_at",
             "series_began",
         ):
             setattr(self, name, getattr(self, name) + shift)
         self._usual.rebase(shift)
-        self._failures = self._score()
-        if self._slow is not None:
-            self._slow = Score(self._policy.failures, self._policy.slow_rate, self._policy.window)
+        self._forget_scores()
         if self.state is State.HALF_OPEN:
             # Those who would have told are gone.
             self.state = State.OPEN
             self._until = self._now
-            self._release = None
+            self._release, self._presumed_until = None, math.inf
 
     @property
     def last_seen(self) -> float:
@@ -512,10 +510,13 @@ class Machine:
         """True if it is open until somebody closes it."""
         return self.state is State.OPEN and self._until == _FOR_GOOD
 
-    @property
-    def is_needed(self) -> bool:
-        """True if forgetting it would lose more than what is usual."""
-        return self.state is not State.CLOSED or self._failures.value > 0
+    def is_needed(self, now: float) -> bool:
+        """Return whether forgetting it would lose more than what is usual."""
+        return (
+            self.state is not State.CLOSED
+            or self._failures.is_running(now)
+            or (self._slow is not None and self._slow.is_running(now))
+        )
 
     def counts(self) -> Counts:
         """Return the counts."""
@@ -539,24 +540,24 @@ class Machine:
     def _turn(
         self, after: State, code: Reason, reason: str, seconds: float | None = None
     ) -> Change:
-        held = self._held if after is State.CLOSED else 0
+        held = 0
+        if after is State.CLOSED:
+            held, self._held = self._held, 0
         change = Change(self.state, after, code, reason, seconds, held)
         self.state = after
         # No result from before counts after.
         self._first = self.sent + 1
-        self._leases = {}
+        self._out = {}
         self._release = None
-        self._is_presumed = False
+        self._presumed_until = math.inf
         self.is_quiet = False
         return change
 
     def _open(self, code: Reason, reason: str, random: float) -> Change:
         policy, now = self._policy, self._now
-        if self.state is State.CLOSED and now - self._closed_at > policy.window:
-            self._trips = 0
         if self._trips == 0:
             self.series_began = now
-            self._asked = self._held = 0
+            self._asked = 0
         # The exponent is bounded so that the power cannot overflow.
         seconds = policy.open_for * policy.open_factor ** min(self._trips, 60)
         seconds = min(seconds, policy.max_open_for) * (1 + random / 10)
@@ -569,8 +570,7 @@ class Machine:
     def _half_open(self, now: float) -> Change:
         change = self._turn(State.HALF_OPEN, Reason.TIME_UP, "the time is up")
         self._half_at = now
-        self._first_probe_at = -math.inf
-        self._probe_failed = False
+        self._probe_failed, self._may_presume = False, True
         self.good = 0
         return change
 
@@ -580,35 +580,36 @@ class Machine:
             rate = self._asked / max(now - self.series_began, 1.0)
         gentle_for = self._policy.recovery if self._timeouts > 0.5 else 0.0
         self._release = Release(rate, now, gentle_for)
-        self._leases = {}
         score = self._score()
-        score.watch_from(self._first, self._half_at)
+        # Probes that ended before, or were lost, are not silent.
+        ended = self.sent - self._first + 1 - len(self._out)
+        score.watch_from(self._first, self._half_at, ended)
         self._failures = score
         return Change(State.HALF_OPEN, State.HALF_OPEN, code, words)
 
     def _probe_went_well(self, number: int, now: float) -> Change | None:
         change = None
         if self._release is None:
-            self._leases.pop(number, None)
             change = self._begin_release(now, Reason.PROBES_SUCCEEDED, "a probe went well")
-        self._is_presumed = False
+        # From now on all attempts are alike.
+        self._out = {}
+        self._presumed_until = math.inf
         self._failures.good(number)
         self.good += 1
         return change
 
-    def close_if_proven(self, waiting: int, now: float) -> Change | None:
-        """Close it after enough successes, if nobody waits and the pace holds nobody back."""
-        release = self._release
-        if release is None or waiting or self.good < _PROVEN or release.is_binding(now):
+    def close_if_proven(self, waiting: int) -> Change | None:
+        """Close it after enough successes, if nobody waits, so that no crowd comes at once."""
+        if self._release is None or waiting or self.good < _PROVEN:
             return None
         return self._close(Reason.PROBES_SUCCEEDED, f"{self.good} successes in the recovery")
 
     def _close(self, code: Reason, reason: str) -> Change:
         change = self._turn(State.CLOSED, code, reason)
-        self._failures = self._score()
+        self._forget_scores()
         self._streak = self.good = 0
         self._timeouts = 0.0
-        self._closed_at = self._now
+        self._trips = 0
         self._until = 0.0
         self._usual.pause()
         self._look_for_quiet()

@@ -55,7 +55,8 @@ class CircuitBreaker(Guard):
     closed, and waiting for a place in the pool say nothing of the server and count as neither.
 
     A call that may not pass waits for its turn as long as the policy's patience allows; one that
-    would wait in vain is refused at once.
+    would wait in vain is refused at once. Calls that a middleware makes inside an attempt of a
+    half-open circuit (for a token, say) are part of that attempt, and pass.
 
     Args:
         policy: When circuits open and close, and who waits for them.
@@ -139,13 +140,18 @@ class CircuitBreaker(Guard):
 
     def _ask(
         self, machine: Kept, call: Call, request: ClientRequest, now: float, turn: Turn | None
-    ) -> _Permit | Wait | Refusal:
+    ) -> _Permit | Wait | Refusal | None:
         """Ask a circuit that is not closed."""
+        if machine.inside and any(outer in machine.inside for outer in call.around()):
+            # Refused, it would end the attempt around it, and no probe would ever be answered.
+            return None
         queue = machine.queue
         number = 0
         if queue is None or queue.is_next(turn):
             number, change = machine.admit(now)
-            self._circuits.told(machine.key, change)
+            self._circuits.told(machine, change)
+        if number:
+            machine.inside.add(call)
         if number or self.policy.observe:
             return machine, number, now, call
         if turn is None:
@@ -155,6 +161,7 @@ class CircuitBreaker(Guard):
         ready = machine.ready_at(0 if is_known else machine.waiting, now)
         until = self._may_wait_until(machine, call, now)
         is_vain = ready > until and (machine.state is State.OPEN or machine.is_releasing)
+        is_vain = is_vain or ready == math.inf
         if until - now <= _GRAIN or is_vain:
             return self.refuse(call, request, self._error(machine, call, now))
         queue = self._circuits.queue_of(machine)
@@ -192,8 +199,10 @@ class CircuitBreaker(Guard):
                 machine.good += 1
                 if machine.good % EVERY:
                     return
+            machine.inside.discard(call)
             self._took(machine, machine.succeed(number, started, now), now)
             return
+        machine.inside.discard(call)
         verdict = outcome.health(self.policy.statuses)
         duration = now - started
         slow_call = self.policy.slow_call
@@ -234,7 +243,8 @@ class CircuitBreaker(Guard):
         if machine.state is State.OPEN:
             ready = machine.ready_at(0, now)
             patience = self._may_wait_until(machine, call, now) - now
-            outcome.refused_until = ready if ready == math.inf else ready - patience
+            code = Reason.CIRCUIT_ISOLATED if ready == math.inf else Reason.CIRCUIT_OPEN
+            outcome.refuse_until(ready - patience, code)
 
     def _took(
         self, machine: Kept, change: Change | None, now: float, *, is_free: bool = False
@@ -247,25 +257,27 @@ class CircuitBreaker(Guard):
             now: The time, in seconds.
             is_free: Whether the attempt may have freed the place of a probe.
         """
-        self._circuits.told(machine.key, change)
+        self._circuits.told(machine, change)
         state = machine.state
         if state is State.CLOSED:
             return
         queue = machine.queue
         if state is State.HALF_OPEN:
-            proven = machine.close_if_proven(machine.waiting, now)
+            proven = machine.close_if_proven(machine.waiting)
             if proven is not None:
-                self._circuits.told(machine.key, proven)
+                self._circuits.told(machine, proven)
             elif queue is not None and (change is not None or is_free):
                 queue.wake()
         elif change is not None and queue is not None:
-            # It opened again: some can no longer wait for so long.
+            # It opened again: some can no longer wait for so long, and the next one for longer.
+            queue.wake()
             queue.wake_before(machine.ready_at(0, now))
 
     def give_back(self, permit: _Permit, refused: bool) -> None:
         """Free the place of an attempt that never left."""
-        machine, number, _, _ = permit
+        machine, number, _, call = permit
         machine.void(number)
+        machine.inside.discard(call)
         if machine.queue is not None and refused:
             machine.queue.wake()
 

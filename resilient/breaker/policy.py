@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from attrs import field, frozen
 
 from resilient.core.keys import Key, is_key
+from resilient.core.statuses import SERVER_TROUBLE
 from resilient.errors import ConfigError
 from resilient.support.validation import (
     Seconds,
-    as_set,
+    as_statuses,
     at_least,
     fraction,
     instance,
@@ -20,8 +19,6 @@ from resilient.support.validation import (
 )
 
 __all__ = ["BreakerPolicy"]
-
-FAILURE_STATUSES: Final = frozenset({500, 502, 503, 504})
 
 
 @frozen(kw_only=True)
@@ -65,8 +62,9 @@ class BreakerPolicy:
         patience_horizon: The age of an outage at which calls no longer wait; by default 30.
         abandoned_after: The time without an answer after which an attempt that its caller gives
             up is a failure, if nothing at all was answered meanwhile; by default 10.
-        statuses: Those that count as failures; by default 500, 502, 503, 504. Any other status
-            is a success, but for 429, which says nothing of a server's health.
+        statuses: Those that count as failures, numbers or ranges such as "500-504"; by default
+            every 5xx but 501, 505 to 508, 510 and 511. Any other status is a success, but for
+            429, which says nothing of a server's health.
         key: What has a circuit of its own: "origin", that with "path:N", "method" and
             "header:NAME" joined by "+", or a function of the request. By default "origin".
         observe: Count and report, but refuse and hold nothing; by default False.
@@ -91,7 +89,7 @@ class BreakerPolicy:
     patience_horizon: Seconds = field(default=30.0, validator=at_least(0.0, "seconds"))
     abandoned_after: Seconds = field(default=10.0, validator=positive())
     statuses: frozenset[int] = field(
-        default=FAILURE_STATUSES, converter=as_set, validator=statuses(400)
+        default=SERVER_TROUBLE, converter=as_statuses, validator=statuses(400)
     )
     key: Key = field(default="origin", validator=is_key())
     observe: bool = field(default=False, validator=instance(bool, "True or False"))

@@ -5,6 +5,9 @@ in one moment all that it missed. So attempts leave at least 1/R apart, where R 
 usual rate, and at least 12.5 a second. At a latency of 0.3 s the most in 0.2 s is then 2.1 times
 the usual rate, without the pace 7.7 times.
 
+Where more is asked for than was usual, callers would wait in vain for ever: the usual rate is no
+longer what it was. So from 30 s on the pace grows by a third a second, until nobody waits.
+
 A server that was hanging is busy with work that nobody waits for any more. If most failures
 were time-outs, the pace begins at a fifth of the usual rate and grows to all of it.
 """
@@ -21,6 +24,9 @@ _LEAST = 10.0
 
 # Of a pace that begins gently: the share at first, and when it may be as quick as any other.
 _GENTLE_SHARE, _GENTLE_UNTIL = 0.2, 15.0
+
+# When the pace begins to grow, and by what each second; the bound is for the power.
+_GROWS_AFTER, _GROWTH, _GROWS_FOR = 30.0, 1.35, 60.0
 
 # The seconds of missed turns that are made up for, since timers are late by some milliseconds.
 _MADE_UP = 0.05
@@ -45,12 +51,13 @@ class Release:
 
     def rate(self, now: float) -> float:
         """Return the attempts per second that may leave now."""
-        if self._gentle_for:
-            age = now - self._began
-            if age < _GENTLE_UNTIL:
-                share = min(1.0, _GENTLE_SHARE + age / self._gentle_for)
-                return self._usual * share
-        return self._usual * _SPEED_UP
+        age = now - self._began
+        if self._gentle_for and age < _GENTLE_UNTIL:
+            return self._usual * min(1.0, _GENTLE_SHARE + age / self._gentle_for)
+        rate = self._usual * _SPEED_UP
+        if age > _GROWS_AFTER:
+            rate *= _GROWTH ** min(age - _GROWS_AFTER, _GROWS_FOR)
+        return rate
 
     def take_turn(self, now: float) -> bool:
         """Take a turn; return False if it is too early."""
@@ -67,10 +74,6 @@ class Release:
     def turn_at(self, waiting: int, now: float) -> float:
         """Return when whoever has so many others before it may have its turn."""
         return max(now, self._next) + waiting / self.rate(now)
-
-    def is_binding(self, now: float) -> bool:
-        """Return whether attempts have come in quicker than they may leave."""
-        return self._next > now + 1 / self.rate(now)
 
     def rebase(self, shift: float) -> None:
         """Move stored times to another scale."""

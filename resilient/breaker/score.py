@@ -71,9 +71,16 @@ class Score:
         self.failed = self.done = 0
         self._spent = 0.0
 
-    def watch_from(self, number: int, now: float) -> None:
-        """Let one run begin here and never end: all attempts from this one on belong to it."""
-        self._begin(number, now)
+    def watch_from(self, number: int, began: float, ended: int) -> None:
+        """Let one run begin here and never end: all attempts from this one on belong to it.
+
+        Args:
+            number: The attempt's.
+            began: When it was sent.
+            ended: How many of them have ended already.
+        """
+        self._begin(number, began)
+        self.done = ended
         self._is_pinned = True
 
     @property
@@ -111,6 +118,10 @@ class Score:
         """Take in an attempt that ended without saying anything, or never left."""
         if number >= self.first and (self.value or self._is_pinned):
             self.done += 1
+
+    def is_running(self, now: float) -> bool:
+        """Return whether there is a run that another failure would go on with."""
+        return self.value > 0 and now - self._last <= self._window
 
     def reached(self, sent: int, now: float) -> bool:
         """Return whether the score is at its threshold, and few enough attempts are silent."""

@@ -47,7 +47,7 @@ class Usual:
             span = now - self._marked_at
             if 0 <= span < _SHORTEST:
                 return
-            if span <= _LONGEST:
+            if _SHORTEST <= span <= _LONGEST:
                 rate = (sent - self._marked) / span
                 known = self.rate
                 self.rate = rate if known is None else known + _RATE_WEIGHT * (rate - known)

@@ -18,14 +18,16 @@ Who writes what, and who reads it:
     override           attach, begin (wrap)    all
     span               attach                  Deadline, AttemptTimeout
     request            attach                  attach
+    outer              attach, begin           around
     deadline, allowed  Deadline                Retry, normalisation, run_attempt
     attempt_deadline   AttemptTimeout          run_attempt
     read_until         AttemptTimeout          Retry: a body that belongs to the attempt
     before             Retry                   run_attempt, for the facts of an outcome
     outcome            run_attempt, Retry      normalisation, breaker, Retry
     failure            run_attempt, Retry      Deadline: the cause of its error
-    refused_until      run_attempt             Retry: a shorter wait would be in vain
+    guarded            run_attempt             Retry: when guards would let the next attempt go
     held               admit                   guards: their patience with the call
+    holds, waiting     admit                   Retry: an attempt's time in queues
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
     stop               Retry, Deadline         errors
@@ -36,8 +38,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
+from collections.abc import Iterator
 from contextvars import ContextVar, Token
 from typing import Any, Final
+from weakref import ReferenceType, ref
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession, ClientTimeout
 
@@ -83,21 +87,28 @@ class Call:
     override_token: Token[Override] | None = None
     # The last exception that an attempt ended with; not a cancellation.
     failure: Exception | None = None
-    # Until when a guard inside would refuse the next attempt.
-    refused_until: float | None = None
+    # The outcome that guards inside have seen last, if the attempt did not simply go well.
+    guarded: Outcome | None = None
+    # When guards held the attempt under way, from and until; and whether one does.
+    holds: tuple[tuple[float, float], ...] = ()
+    waiting = False
     # Idempotency keys by origin.
     keys: dict[str, str] | None = None
     # The wait that followed a record, by the place of the record.
     waits: dict[int, Wait] | None = None
     stop: Stop | None = None
+    # The call within which a middleware makes this one, for a token say; a weak reference.
+    outer: ReferenceType[Call] | None = None
     _number = 0
 
-    def __init__(self) -> None:
+    def __init__(
+        self, request: ClientRequest | None = None, override: Override = NO_OVERRIDE
+    ) -> None:
+        # The request under way.
+        self.request = request
+        self.override = override
         # The call that it is a hop of, if a session began that.
         self.span: Span | None = None
-        # The request under way.
-        self.request: ClientRequest | None = None
-        self.override: Override = NO_OVERRIDE
         # When the call has to be over, on the clock's scale; and the seconds that it was given,
         # for whoever says that they are over.
         self.deadline: float | None = None
@@ -125,6 +136,16 @@ class Call:
         """Time at which aiohttp's own total timeout ends it, on the event loop's scale, or None."""
         span = self.span
         return span.began + span.total if span is not None and span.total else None
+
+    def around(self) -> Iterator[Call]:
+        """Return the calls that it was made in by their middlewares, the nearest first."""
+        outer = self.outer
+        while outer is not None:
+            call = outer()
+            if call is None:
+                return
+            yield call
+            outer = call.outer
 
     def is_overdue(self, now: float) -> bool:
         """Return whether a limit of time is what ends the call, or its attempt, now."""
@@ -181,6 +202,11 @@ class Call:
             self.held = {}
         self.held[guard] = self.held_by(guard) + seconds
 
+    def take_queued(self, since: float) -> float:
+        """Return the seconds that guards have held an attempt that began then, and forget them."""
+        holds, self.holds = self.holds, ()
+        return sum(ended - began for began, ended in holds if began >= since)
+
     @property
     def queued(self) -> float:
         """The seconds that guards have held the call back, over all of its attempts."""
@@ -215,15 +241,17 @@ class Span(Call):
         self.began = began
         self.given = given
 
-    def begin_hop(self) -> Call:
+    def begin_hop(self, request: ClientRequest) -> Call:
         """Return the call of a hop that begins now."""
-        hop = Call()
+        hop = Call(request, self.override)
         hop.span = self
-        hop.override = self.override
         hop.deadline = self.deadline
         hop.allowed = self.allowed
-        hop.counted = self.counted
         hop.records = self.records
+        if self.outer is not None:
+            hop.outer = self.outer
+        if self.held is not None:
+            hop.held = dict(self.held)
         if self.keys is not None:
             hop.keys = self.keys
         if self.waits is not None:
@@ -235,8 +263,8 @@ class Span(Call):
         """Keep for the hops to come what one leaves them, unless it was cancelled."""
         error = sys.exception()
         if error is None or isinstance(error, Exception):
-            self.counted, self.keys = hop.counted, hop.keys
             self.records, self.waits = hop.records, hop.waits
+            self.held, self.keys = hop.held, hop.keys
 
 
 current: Final[ContextVar[Call | None]] = ContextVar("resilient_call", default=None)
@@ -257,14 +285,13 @@ def attach(request: ClientRequest) -> Attached:
         if call.request is request:
             return call, None
         if isinstance(call, Span) and call.session is request.session:
-            call = call.begin_hop()
-            call.request = request
+            call = call.begin_hop(request)
             return call, current.set(call)
-    call = Call()
-    call.request = request
     settings = scope.get()
+    outer, call = call, Call(request, settings)
+    if outer is not None:
+        call.outer = ref(outer)
     if settings is not NO_OVERRIDE:
-        call.override = settings
         call.override_token = take_over()
     return call, current.set(call)
 
@@ -280,7 +307,7 @@ def detach(call: Call, token: Token[Call | None]) -> None:
         call.span = None
     call.request = call.before = call.held = None
     if call.outcome is not None:
-        call.outcome = call.failure = None
+        call.outcome = call.guarded = call.failure = None
     try:  # noqa: SIM105 (every call pays for it)
         current.reset(token)
     except ValueError:
@@ -305,6 +332,9 @@ def begin(
     total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
     total = total if isinstance(total, int | float) else None
     span = Span(session, total, asyncio.get_running_loop().time(), given)
+    outer = current.get()
+    if outer is not None:
+        span.outer = ref(outer)
     span.override = scope.get()
     span.override_token = take_over()
     return span, current.set(span)

@@ -13,7 +13,7 @@ from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
 from resilient.errors import ConfigError
 from resilient.support.validation import (
     Seconds,
-    as_set,
+    as_statuses,
     as_tuple,
     at_least,
     each,
@@ -89,6 +89,8 @@ class ErrorPolicy:
         converter=as_tuple,
         validator=each(str, "names of headers"),
     )
-    ignore: frozenset[int] = field(default=frozenset(), converter=as_set, validator=statuses(400))
+    ignore: frozenset[int] = field(
+        default=frozenset(), converter=as_statuses, validator=statuses(400)
+    )
     max_body: int = field(default=65_536, validator=at_least(0, "bytes"))
     read_timeout: Seconds = field(default=1.0, validator=positive())

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar, overload
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
 from resilient.breaker.middleware import CircuitBreaker
+from resilient.bulkhead.middleware import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.core.queues import Room
 from resilient.errors import ConfigError
@@ -48,6 +49,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         listeners: Told of what happens.
         budget: A retry budget to share with other pipelines; by default each has its own.
         throttle: A throttle to share with other pipelines, in the place of the policy's.
+        bulkhead: A bulkhead to share with other pipelines, in the place of the policy's.
         clock: The source of time, sleep and randomness; by default the event loop's and the
             system's.
 
@@ -67,6 +69,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         listeners: Iterable[Listener] = (),
         budget: RetryBudget | None = None,
         throttle: Throttle | None = None,
+        bulkhead: Bulkhead | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         policy = Policy() if policy is None else policy
@@ -76,8 +79,10 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             )
         validated(self, "budget", budget, optional(instance(RetryBudget, "a RetryBudget")))
         validated(self, "throttle", throttle, optional(instance(Throttle, "a Throttle")))
+        validated(self, "bulkhead", bulkhead, optional(instance(Bulkhead, "a Bulkhead")))
         emitter = make_emitter(listeners, policy.name)
-        shared = Shared(clock, emitter, Room(policy.max_waiting), budget, throttle)
+        room = Room(policy.max_waiting)
+        shared = Shared(clock, emitter, room, budget, throttle, bulkhead)
         self.policy: Policy | None = policy
         made = (part.made(policy, shared) for part in STANDARD)
         self._compose([each for each in made if each is not None])
@@ -154,6 +159,15 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             LookupError: There is none.
         """
         return self._found(Throttle, "throttle")
+
+    @property
+    def bulkhead(self) -> Bulkhead:
+        """The first bulkhead.
+
+        Raises:
+            LookupError: There is none.
+        """
+        return self._found(Bulkhead, "bulkhead")
 
     def _found(self, kind: type[_M], name: str) -> _M:
         found = self.find(kind)

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import field, fields, frozen
 
 from resilient.breaker.policy import BreakerPolicy
+from resilient.bulkhead.policy import BulkheadPolicy
 from resilient.core.queues import MAX_WAITING
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.errors import ConfigError
@@ -46,6 +47,7 @@ class Policy:
         throttle: The calls to hold back once a server refuses some; by default as
             `ThrottlePolicy()` says.
         breaker: When to stop calling; by default as `BreakerPolicy()` says.
+        bulkhead: How many attempts may be under way at once; by default None, for any number.
         attempt_timeout: The limit for one attempt, which `AttemptTimeout` keeps; by default 30,
             or `total_timeout` if that is less.
         max_waiting: How many calls may wait in the queues of throttle, breaker and bulkhead
@@ -67,6 +69,9 @@ class Policy:
     )
     breaker: BreakerPolicy | None = field(
         factory=BreakerPolicy, validator=optional(instance(BreakerPolicy, "a BreakerPolicy"))
+    )
+    bulkhead: BulkheadPolicy | None = field(
+        default=None, validator=optional(instance(BulkheadPolicy, "a BulkheadPolicy"))
     )
     attempt_timeout: Seconds | None = field(
         default=_ATTEMPT_TIMEOUT, validator=optional(positive())

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 from aiohttp import ClientMiddlewareType
 
 from resilient.breaker.middleware import CircuitBreaker
+from resilient.bulkhead.middleware import Bulkhead
 from resilient.clock import Clock
 from resilient.core.queues import Room
 from resilient.envelopes.middleware import NormalizeErrors
@@ -39,6 +40,7 @@ class Shared(NamedTuple):
         room: Counts those who wait at any guard of the pipeline.
         budget: A retry budget to share with other pipelines, or None.
         throttle: A throttle to share with other pipelines, or None.
+        bulkhead: A bulkhead to share with other pipelines, or None.
     """
 
     clock: Clock
@@ -46,6 +48,7 @@ class Shared(NamedTuple):
     room: Room
     budget: RetryBudget | None
     throttle: Throttle | None
+    bulkhead: Bulkhead | None
 
 
 Make = Callable[[Policy, Shared], ClientMiddlewareType]
@@ -121,6 +124,11 @@ def _breaker(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     )
 
 
+def _bulkhead(policy: Policy, shared: Shared) -> ClientMiddlewareType:
+    assert policy.bulkhead is not None, "a part that is left out is not made"
+    return Bulkhead(policy.bulkhead, listeners=shared.emitter, room=shared.room, clock=shared.clock)
+
+
 def _errors(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     assert policy.errors is not None, "a part that is left out is not made"
     return NormalizeErrors(policy.errors, reset_headers=policy.reset_headers, clock=shared.clock)
@@ -167,6 +175,15 @@ STANDARD: Final = (
         "Refuses while the server is down. Inside normalisation it would work as well, on "
         "statuses alone; slow error bodies would no longer count as slow calls.",
         twice="two CircuitBreakers in a row count the same failures twice",
+        role="guard",
+    ),
+    Part(
+        "bulkhead",
+        Bulkhead,
+        _bulkhead,
+        "Counts what is really under way. Outside the breaker, callers would take places to be "
+        "refused or to wait for its verdict; inside normalisation, the bodies of errors would not "
+        "count.",
         role="guard",
     ),
     Part(

@@ -16,6 +16,11 @@ retries, and each of them would have helped. The rules, for each key:
   while it waited), or was answered 429: that says when to come again, and is paced by others.
 - Below three tokens the budget grows by `min_per_second`: a destination with few calls, and one
   that has been down for long, is still tried again now and then.
+- A retry that has not failed in four times what failures take is presumed to go well, and its
+  token comes back already; if it fails after all, that is charged then. (At a server that takes
+  10 s for an answer and fails 20 % of the requests at once, all tokens would otherwise be out
+  before the first answer comes: 95 % of the calls succeed in the first minute, with this rule
+  98.6 %.)
 - A resend after a stale pooled connection costs nothing, nor does an attempt whose time a guard
   knows: it waits there for a gate or for the verdict of a probe, and adds no load.
 
@@ -24,6 +29,7 @@ A key whose budget is full is not kept, so that a destination that is well costs
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable
 from heapq import nlargest
 from typing import Final
@@ -33,7 +39,7 @@ from attrs import field, frozen
 from resilient.core.keys import Key, KeyFunction, is_key, key_function
 from resilient.support.validation import at_least, fraction
 
-__all__ = ["BudgetPolicy", "RetryBudget"]
+__all__ = ["BudgetPolicy", "RetryBudget", "Token"]
 
 # Tokens up to which a budget grows by time.
 _FLOOR: Final = 3.0
@@ -42,6 +48,12 @@ _FLOOR: Final = 3.0
 _ONE: Final = 1.0 - 1e-9
 
 _MOST_KEYS: Final = 1024
+
+# A retry is presumed to go well after so many times what failures take, and so many seconds.
+_PATIENT, _SHORTEST = 4.0, 0.5
+
+# The weight of the last failure in the mean of what failures take.
+_WEIGHT: Final = 0.2
 
 
 @frozen(kw_only=True)
@@ -66,15 +78,35 @@ class BudgetPolicy:
     key: Key = field(default="origin", validator=is_key())
 
 
+class Token:
+    """The token of one retry, while that is under way.
+
+    Attributes:
+        key: The key of its budget.
+        due: When the retry is presumed to go well if it has not failed.
+        is_out: False once the token has come back.
+    """
+
+    __slots__ = ("due", "is_out", "key")
+
+    def __init__(self, key: Hashable, due: float) -> None:
+        self.key = key
+        self.due = due
+        self.is_out = True
+
+
 class _Account:
     """The tokens of one key."""
 
-    __slots__ = ("seen", "tokens")
+    __slots__ = ("out", "seen", "tokens", "took")
 
     def __init__(self, tokens: float, seen: float) -> None:
         self.tokens = tokens
         # The latest time at which it was looked at.
         self.seen = seen
+        # The tokens that may still be out, and the mean seconds that failures took.
+        self.out: deque[Token] = deque()
+        self.took = 0.0
 
 
 class RetryBudget:
@@ -96,22 +128,41 @@ class RetryBudget:
         self.key: KeyFunction = key_function(policy.key)
         self.accounts: dict[Hashable, _Account] = {}
 
-    def take(self, key: Hashable, now: float) -> bool:
-        """Take the token of a retry; return False if none is left."""
-        account = self.accounts.get(key)
-        if account is None:
-            if len(self.accounts) >= _MOST_KEYS:
-                self._forget_some(now)
-            account = self.accounts[key] = _Account(float(self.policy.capacity), now)
-        self._grow(account, now)
-        if account.tokens < _ONE:
-            return False
-        account.tokens = max(0.0, account.tokens - 1)
-        return True
+    def take(
+        self, key: Hashable, now: float, *, took: float = 0.0, wait: float = 0.0
+    ) -> Token | None:
+        """Take the token of a retry; return None if none is left.
 
-    def give_back(self, key: Hashable, now: float) -> None:
-        """Give the token of a retry back that is not to be charged."""
-        self._add(key, 1.0, now)
+        Args:
+            key: The key.
+            now: The time, in seconds.
+            took: The seconds that the attempt took which is to be tried again.
+            wait: Seconds until the retry is sent.
+        """
+        account = self._account(key, now)
+        account.took += (_WEIGHT if account.out else 1.0) * (took - account.took)
+        self._look(account, now)
+        if account.tokens < _ONE:
+            return None
+        account.tokens -= 1
+        token = Token(key, now + wait + max(_SHORTEST, _PATIENT * account.took))
+        account.out.append(token)
+        return token
+
+    def give_back(self, token: Token, now: float) -> None:
+        """Take the token of a retry back that is not to be charged."""
+        if token.is_out:
+            token.is_out = False
+            self._add(token.key, 1.0, now)
+
+    def charge(self, token: Token, now: float) -> None:
+        """Note a retry that failed: its token is spent, also if it has come back meanwhile."""
+        if not token.is_out:
+            account = self._account(token.key, now)
+            self._look(account, now)
+            # What was presumed wrongly is paid for later, up to as much again.
+            account.tokens = max(-float(self.policy.capacity), account.tokens - 1)
+        token.is_out = False
 
     def earn(self, key: Hashable, now: float) -> None:
         """Note an attempt that succeeded."""
@@ -122,24 +173,42 @@ class RetryBudget:
         account = self.accounts.get(key)
         if account is None:
             return float(self.policy.capacity)
-        self._grow(account, now)
-        return account.tokens
+        self._look(account, now)
+        return max(0.0, account.tokens)
 
     def rebase(self, now: float) -> None:
         """Keep the tokens on another scale of time: no time has passed."""
         for account in self.accounts.values():
+            # Those who would tell how their retries ended are gone.
+            account.out.clear()
             account.seen = now
+
+    def _account(self, key: Hashable, now: float) -> _Account:
+        account = self.accounts.get(key)
+        if account is None:
+            if len(self.accounts) >= _MOST_KEYS:
+                self._forget_some(now)
+            account = self.accounts[key] = _Account(float(self.policy.capacity), now)
+        return account
 
     def _add(self, key: Hashable, tokens: float, now: float) -> None:
         account = self.accounts.get(key)
         if account is None:
             return
-        self._grow(account, now)
-        account.tokens += tokens
-        if account.tokens >= self.policy.capacity:
+        self._look(account, now)
+        account.tokens = min(float(self.policy.capacity), account.tokens + tokens)
+        if account.tokens == self.policy.capacity:
+            # A retry that is out and fails is charged to a new account, which is full too.
             del self.accounts[key]
 
-    def _grow(self, account: _Account, now: float) -> None:
+    def _look(self, account: _Account, now: float) -> None:
+        """Take in what time has brought."""
+        out = account.out
+        while out and (not out[0].is_out or out[0].due <= now):
+            token = out.popleft()
+            if token.is_out:
+                token.is_out = False
+                account.tokens = min(float(self.policy.capacity), account.tokens + 1)
         passed = now - account.seen
         # A clock that goes back stands still.
         if passed > 0:

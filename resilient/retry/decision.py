@@ -6,8 +6,10 @@
    so too, in `x-should-retry`.
 4. May the request be carried out twice? The user's word is final here, and no header makes it
    so.
-5. How long would the wait be, and is there time for it?
-6. Is there a retry left in the budget?
+5. How long would the wait be, and is there time for it? A guard that paces the next attempt
+   knows itself when that may go, so that there is no other wait; one that would still refuse it
+   after the wait makes it vain.
+6. Is there a retry left in the budget? An attempt that a guard holds needs none.
 
 A request that a stale pooled connection swallowed is sent again without an attempt and a wait:
 only the body, the time and questions 2 and 4 count.

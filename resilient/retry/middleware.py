@@ -15,6 +15,7 @@ from resilient.core.call import Call, attach, current, detach, remember, tell_at
 from resilient.core.keys import ask_key
 from resilient.core.outcome import Outcome
 from resilient.core.override import NO_OVERRIDE
+from resilient.core.statuses import in_words
 from resilient.errors import AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
@@ -50,6 +51,10 @@ class Retry(LoopBound):
     A request that a stale pooled connection swallowed is sent again at once, on a new
     connection, as aiohttp alone would do; that is no attempt, and there is one such resend at
     most in a hop.
+
+    If a guard inside (a breaker, a throttle) refuses the first attempt, its refusal comes out. If
+    it refuses a later one, the error of the attempt before does, with the refusal as the reason
+    why no more was tried.
 
     Args:
         policy: What is tried again, how often, and after how long.
@@ -102,7 +107,7 @@ class Retry(LoopBound):
         wait = backoff.wait if isinstance(backoff.wait, str) else backoff.wait.__name__
         return (
             f"at most {policy.max_attempts} attempts; "
-            f"statuses {', '.join(map(str, sorted(policy.statuses)))}; "
+            f"statuses {in_words(policy.statuses) or 'none'}; "
             f"{wait} backoff from {backoff.base:g} s to {backoff.cap:g} s, {backoff.jitter} jitter"
             + (f"; sends {policy.idempotency_header}" if policy.idempotency_header else "")
             + ("; asks a judge" if policy.judge else "")
@@ -135,13 +140,12 @@ class Retry(LoopBound):
                     if policy.read_body_up_to is not None:
                         await self._read_body(response, call, policy.read_body_up_to)
                 except RefusedError as refusal:
-                    # Nothing was attempted, and to spare the wait is what it was refused for.
-                    if not call.records:
-                        raise
-                    if hop is not None:
-                        hop.refund()
-                    tell_attempts(refusal, call)
-                    raise refusal from call.failure
+                    # Nothing was attempted. The server's own error says more, if there is one.
+                    if hop is not None and outcome is not None:
+                        raise hop.refused(refusal, outcome)  # noqa: B904 (it has its own cause)
+                    if call.records:
+                        tell_attempts(refusal, call)
+                    raise
                 except Exception as error:
                     ended = self.time()
                     result = error
@@ -150,6 +154,8 @@ class Retry(LoopBound):
                         keep_cookies(request, response)
                 except BaseException as error:
                     self._record(call, request, hop, started, self.time(), "cut off")
+                    if call.waiting and hop is not None:
+                        hop.refund()
                     if session_was_closed(request, error):
                         raise closed_error(call) from error
                     raise
@@ -208,16 +214,18 @@ class Retry(LoopBound):
     ) -> None:
         """Keep a record of an attempt: its status, or what went wrong, in a few words."""
         number = 1 if hop is None else hop.number
-        call.records += ((number, request.method, request.url, started, ended, came),)
+        queued = call.take_queued(started) if call.holds else 0.0
+        call.records += ((number, request.method, request.url, started, ended, came, queued),)
         if self._emitter.is_heard(DEBUG):
             self._emitter.tell(
                 "attempt",
                 call,
                 request,
                 number=number,
-                duration=ended - started,
+                duration=ended - started - queued,
                 status=came if isinstance(came, int) else None,
                 error=came if isinstance(came, str) else None,
+                queued=queued,
             )
 
     def _earn(self, request: ClientRequest, hop: Hop | None, now: float) -> None:

@@ -11,6 +11,7 @@ from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, Clie
 from attrs import evolve
 from yarl import URL
 
+from resilient.bulkhead import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
@@ -31,6 +32,7 @@ _NAMED: Final = 20
 _POLICY: Final = optional(instance(Policy, "a Policy"))
 _BUDGET: Final = optional(instance(RetryBudget, "a RetryBudget"))
 _THROTTLE: Final = optional(instance(Throttle, "a Throttle"))
+_BULKHEAD: Final = optional(instance(Bulkhead, "a Bulkhead"))
 
 
 class Services(Branches, Mapping[str, Pipeline]):
@@ -58,6 +60,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         budget: A retry budget that all pipelines share, in place of one for each. By default
             each pipeline has the budget that its policy describes.
         throttle: A throttle that all pipelines share, in place of those of their policies.
+        bulkhead: A bulkhead that all pipelines share, in place of those of their policies.
         clock: The source of time, sleep and randomness.
 
     Attributes:
@@ -79,12 +82,14 @@ class Services(Branches, Mapping[str, Pipeline]):
         listeners: Iterable[Listener] = (),
         budget: RetryBudget | None = None,
         throttle: Throttle | None = None,
+        bulkhead: Bulkhead | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         services = _checked(services)
         self.default = validated(self, "default", default, _POLICY)
         validated(self, "budget", budget, _BUDGET)
         validated(self, "throttle", throttle, _THROTTLE)
+        validated(self, "bulkhead", bulkhead, _BULKHEAD)
         listeners = tuple(listeners)
 
         def pipeline(policy: Policy) -> Pipeline:
@@ -93,6 +98,7 @@ class Services(Branches, Mapping[str, Pipeline]):
                 listeners=listeners,
                 budget=budget,
                 throttle=throttle,
+                bulkhead=bulkhead,
                 clock=clock,
             )
 

@@ -38,9 +38,10 @@ class AttemptEvent:
         method: The method of the request.
         url: The URL without userinfo, query and fragment.
         number: The number of the attempt, from 1 in each hop.
-        duration: Seconds until the response was there, or the failure.
+        duration: Seconds until the response was there, or the failure; without `queued`.
         status: The status of the response; None if there was none.
         error: What went wrong in the place of a response, in a few words; None otherwise.
+        queued: Seconds that guards held it back before it was sent; by default 0.
     """
 
     kind: ClassVar[Literal["attempt"]] = "attempt"
@@ -54,12 +55,14 @@ class AttemptEvent:
     duration: float
     status: int | None = None
     error: str | None = None
+    queued: float = 0.0
 
     def __str__(self) -> str:
         outcome = self.error if self.status is None else self.status
+        held = f", held for {self.queued:.3f} s before" if self.queued else ""
         return (
             f"{self.method} {self.url}: attempt {self.number} came to {outcome} "
-            f"in {self.duration:.3f} s"
+            f"in {self.duration:.3f} s{held}"
         )
 
 

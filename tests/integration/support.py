@@ -17,6 +17,7 @@ from resilient.testing.script.script import OK
 from resilient.testing.time.clocks import FakeClock
 
 __all__ = [
+    "Doorman",
     "Hedge",
     "Teller",
     "after",
@@ -32,6 +33,26 @@ __all__ = [
     "within",
     "wrapped",
 ]
+
+
+class Doorman:
+    """Answers when it is told to, and counts who is there."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+        self.inside = self.most = 0
+        self.came: list[str] = []
+        self.statuses: list[int] = []
+
+    async def __call__(self, request: Received) -> Reply:
+        self.came.append(request.path)
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        try:
+            await self.opened.wait()
+        finally:
+            self.inside -= 1
+        return Reply(self.statuses.pop() if self.statuses else 200)
 
 
 class Teller:

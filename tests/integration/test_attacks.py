@@ -453,7 +453,7 @@ async def test_promise_4_closed_while_calls_wait_in_the_pool(make: Any) -> None:
 
 def test_promise_7_time_passes_for_a_circuit_between_two_loops_of_another_kind() -> None:
     """A job that runs in a loop of its own each time never sees its circuit open again."""
-    breaker = BreakerPolicy(minimum_calls=1, open_for=0.1, max_open_for=0.1, ramp_up=0)
+    breaker = BreakerPolicy(failures=1, open_for=0.1, max_open_for=0.1, patience=0)
     pipeline = Pipeline(policy(retry=None, breaker=breaker))
 
     async def job(port: int, step: Answer) -> tuple[int, int | Exception]:

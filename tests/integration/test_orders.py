@@ -48,8 +48,8 @@ PARTS: dict[str, Callable[[Clock, BreakerPolicy], Any]] = {
 }
 ORDERS = pytest.mark.parametrize("order", list(itertools.permutations(PARTS)), ids="-".join)
 
-NEVER = BreakerPolicy(minimum_calls=10_000)
-SMALL = BreakerPolicy(consecutive_failures=2, open_for=5, probes=1, probe_lease=60, ramp_up=0)
+NEVER = BreakerPolicy(failures=10_000)
+SMALL = BreakerPolicy(consecutive_failures=2, open_for=5, patience=0)
 
 
 def in_order(order: tuple[str, ...], clock: Clock, breaker: BreakerPolicy = NEVER) -> Pipeline:

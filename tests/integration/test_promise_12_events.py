@@ -38,7 +38,7 @@ SECONDS = Backoff(base=1, jitter="none")
 
 async def test_events_come_in_the_order_of_what_happens() -> None:
     events, clock = EventLog(), FakeClock()
-    trips = BreakerPolicy(consecutive_failures=2, open_for=5, probes=1)
+    trips = BreakerPolicy(consecutive_failures=2, open_for=5, patience=0)
     async with fault_server(Reply(503), Reply(500), Reply(200)) as server:
         made = policy(name="mavio", breaker=trips, retry=retry_policy(backoff=SECONDS))
         async with wrapped(Pipeline(made, listeners=[events], clock=clock)) as session:
@@ -118,7 +118,7 @@ async def test_operating_a_breaker_by_hand_is_told() -> None:
 
 async def test_records_carry_the_fields_of_the_event(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "resilient")
-    trips = BreakerPolicy(consecutive_failures=3)
+    trips = BreakerPolicy(consecutive_failures=3, patience=0)
     async with (
         fault_server(then=Reply(503)) as server,
         wrapped(Pipeline(policy(name="mavio", breaker=trips))) as session,
@@ -146,6 +146,7 @@ async def test_records_carry_the_fields_of_the_event(caplog: pytest.LogCaptureFi
         "duration": told[0][1]["duration"],
         "status": 503,
         "error": None,
+        "queued": 0.0,
     }
     assert all(record.getMessage() for record in caplog.records)
 
@@ -155,7 +156,7 @@ import asyncio, aiohttp, resilient
 from resilient.testing import FaultServer, Reply
 async def main():
     retry = resilient.RetryPolicy(backoff=resilient.Backoff(base=0.001))
-    breaker = resilient.BreakerPolicy(consecutive_failures=FAILURES)
+    breaker = resilient.BreakerPolicy(consecutive_failures=FAILURES, patience=0)
     pipeline = resilient.Pipeline(resilient.Policy(retry=retry, breaker=breaker))
     async with FaultServer(then=Reply(503)) as server:
         async with aiohttp.ClientSession(middlewares=[pipeline]) as session:

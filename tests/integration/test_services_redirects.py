@@ -150,7 +150,7 @@ async def test_the_retry_budget_of_a_service_that_is_only_redirected_to_pays_for
 
 
 async def test_a_pooled_connection_of_one_hop_does_not_excuse_the_failure_of_the_next() -> None:
-    fragile = BreakerPolicy(consecutive_failures=1)
+    fragile = BreakerPolicy(consecutive_failures=1, patience=0)
     without_retry = Policy(
         retry=None, total_timeout=None, attempt_timeout=None, errors=None, breaker=fragile
     )

@@ -159,7 +159,9 @@ async def test_a_breaker_that_opens_for_a_request_within_does_not_end_the_retrie
     async with fault_server() as server:
         server.route("/ping", then=Reply(503))
         server.route("/", Reply(503))
-        breaker = CircuitBreaker(BreakerPolicy(consecutive_failures=1, open_for=60))
+        breaker = CircuitBreaker(
+            BreakerPolicy(consecutive_failures=1, open_for=60, max_open_for=60, patience=0)
+        )
         async with (
             client(breaker) as another,
             client(ping) as original,

@@ -24,12 +24,12 @@ FLOORS = [
     ["support"],
     ["headers", "telemetry", "wire"],
     ["core"],
-    ["timeouts", "retry", "throttle", "breaker", "envelopes"],
+    ["timeouts", "retry", "throttle", "breaker", "bulkhead", "envelopes"],
     ["pipeline"],
     ["services", "session"],
     ["testing", "cli", "__main__"],
 ]
-CAPABILITIES = ("retry", "throttle", "breaker", "envelopes")
+CAPABILITIES = ("retry", "throttle", "breaker", "bulkhead", "envelopes")
 
 
 def floor(module: str) -> int:

@@ -39,7 +39,7 @@ POLICY: Final = Policy(
         max_attempts=5,
         backoff=Backoff(base=0.05, cap=0.5, jitter="equal"),
         max_retry_after=2.0,
-        # Faults are far more frequent here than the tenth that the default allows for.
+        # Far more fails here than the default allows for.
         budget=BudgetPolicy(ratio=0.5),
     ),
     errors=ErrorPolicy(

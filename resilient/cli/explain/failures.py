@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from resilient.cli.explain.case import Case, FollowUp
 from resilient.cli.plain import number
-from resilient.core.outcome import NOT_CARRIED_OUT
+from resilient.core.statuses import NOT_CARRIED_OUT
 from resilient.errors import AttemptTimeoutError, public_request_info
 from resilient.reasons import Reason
 from resilient.retry import RetryPolicy
@@ -28,10 +28,13 @@ Kind = Literal[
     "attempt_timeout",
     "body_cut_short",
     "circuit_open",
+    "bulkhead_full",
 ]
 
 # Those that people ask about, besides those of the policy.
-_STATUSES: Final = frozenset({400, 401, 403, 404, 406, 409, 422, 425, 429, 500, 501, 502, 503, 504})
+_STATUSES: Final = frozenset(
+    {400, 401, 403, 404, 406, 408, 409, 422, 425, 429, 500, 501, 502, 503, 504}
+)
 
 
 @frozen
@@ -144,6 +147,10 @@ def _of_transport(case: Case) -> Iterator[Failure]:
     if policy.breaker is not None and not policy.breaker.observe:
         reason = "it would only be refused again"
         yield Failure("circuit_open", "the circuit is open", is_repeated=False, reason=reason)
+    if policy.bulkhead is not None:
+        what = f"no place in the bulkhead came free in {number(policy.bulkhead.max_wait)} s"
+        reason = "it has waited for as long as it may"
+        yield Failure("bulkhead_full", what, is_repeated=False, reason=reason)
 
 
 def _cut_short(case: Case) -> Failure:

@@ -46,6 +46,7 @@ from resilient.cli.explain.failures import Failure
 from resilient.cli.explain.times import Times, Waits
 from resilient.cli.plain import in_words
 from resilient.cli.tables import grid, headed, text
+from resilient.core.statuses import in_words as statuses_in_words
 from resilient.support.redact import public_url
 
 __all__ = ["as_json", "failure_rows", "shown", "time_rows"]
@@ -165,7 +166,9 @@ def failure_rows(failures: Iterable[Failure]) -> Iterator[tuple[tuple[str, ...],
         lines = tuple(each.what for each in members)
         if group:
             count = "" if status is None else f" with {status}"
-            lines = (f"{group} {', '.join(lines)}{count}",)
+            of_all = [each.status for each in members if each.status is not None]
+            listed = statuses_in_words(of_all) if group == "status" else ", ".join(lines)
+            lines = (f"{group} {listed}{count}",)
         yield lines, is_repeated, reason
 
 

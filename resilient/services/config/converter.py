@@ -17,6 +17,7 @@ from resilient.pipeline.policy import Policy
 from resilient.services.config.code import Code, Need, need_of
 from resilient.services.config.durations import to_seconds
 from resilient.services.config.keys import KINDS, fields_of, is_duration, nested_kind
+from resilient.support.references import is_reference
 
 __all__ = ["to_policy"]
 
@@ -75,6 +76,7 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
     is_optional = NoneType in kinds
     has_unit = is_duration(attribute)
     need = need_of(attribute)
+    takes_text = str in kinds
     is_array = get_origin(attribute.type) is tuple
     nested = nested_kind(attribute)
     # Whose field it is, as a validator puts it.
@@ -93,19 +95,10 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
             return converter.structure(value, kind_of_value)
         if has_unit and isinstance(value, str):
             return to_seconds(value)
-        # A text that the field takes as it is names nothing: a key may have a colon.
-        if need is None or (isinstance(value, str) and _takes(value)):
+        if takes_text and isinstance(value, str) and not is_reference(value):
+            # A text that the policy knows, such as "origin+path:1", or nothing at all.
             return value
-        return _with_code(value, need)
-
-    def _takes(value: Any) -> bool:
-        if attribute.validator is None:
-            return False
-        try:
-            attribute.validator(probe, attribute, value)
-        except ConfigError:
-            return False
-        return True
+        return value if need is None else _with_code(value, need)
 
     def hook(value: Any, _: Any) -> Any:
         if is_optional and (value is None or value is False):

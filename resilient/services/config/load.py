@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from resilient.bulkhead import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.retry import RetryBudget
 from resilient.services.middleware import Services
@@ -22,6 +23,7 @@ def load_services(
     listeners: Iterable[Listener] = (),
     budget: RetryBudget | None = None,
     throttle: Throttle | None = None,
+    bulkhead: Bulkhead | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Services:
     """Load the services that a TOML file describes.
@@ -61,6 +63,7 @@ def load_services(
         listeners: Called with the events of all pipelines.
         budget: A retry budget that all services share, in place of one for each.
         throttle: A throttle that all services share, in place of those of their policies.
+        bulkhead: A bulkhead that all services share, in place of those of their policies.
         clock: The source of time, sleep and randomness.
 
     Raises:
@@ -83,5 +86,6 @@ def load_services(
         listeners=listeners,
         budget=budget,
         throttle=throttle,
+        bulkhead=bulkhead,
         clock=clock,
     )

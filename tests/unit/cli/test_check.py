@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attrs import fields, has
 
-from resilient import Policy
+from resilient import BreakerPolicy, Policy
 from tests.unit.cli.support import SERVICES, facts_of, run, words
 
 
@@ -127,7 +127,7 @@ retry = false
         ("attempt_timeout", 7, "presets.house"),
         ("retry.backoff.cap", 9, "presets.house"),
         ("retry.backoff.base", 1, "preset mavio"),
-        ("retry.statuses", [429, 500, 502, 503, 504], "preset mavio"),
+        ("retry.statuses", [429, *sorted(BreakerPolicy().statuses)], "preset mavio"),
         ("retry.max_retry_after", 60, None),
         # The same as the default, but said.
         ("errors.read_timeout", 1, 'services."über"'),
@@ -213,7 +213,7 @@ SHOWN = {
     "retry.max_retry_after": "123456.5 s",
     "retry.backoff.wait": "backoff._wait_gen:constant",
     "retry.backoff.options": "interval=1.5",
-    "breaker.failure_rate": "0.5",
+    "breaker.failure_rate": "0.9",
     "breaker.observe": "no",
     "breaker.slow_call": "none",
     "facts.since": "2024-02-29",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from resilient import Backoff, BreakerPolicy, ErrorPolicy, Policy, RetryPolicy
+from resilient import Backoff, BreakerPolicy, BulkheadPolicy, ErrorPolicy, Policy, RetryPolicy
 from resilient.cli.explain.case import Case
 from resilient.cli.explain.failures import Failure, failures
 from resilient.cli.explain.notes import notes
@@ -107,6 +107,13 @@ def test_the_reason_of_what_is_no_answer(
 ) -> None:
     failure = found(method)[kind, None]
     assert (failure.is_repeated, failure.reason) == (repeated, reason)
+
+
+def test_a_bulkhead_that_is_full_is_spoken_of_where_there_is_one() -> None:
+    rows = found("POST", bulkhead=BulkheadPolicy(max_wait=2.5))
+    failure = rows["bulkhead_full", None]
+    assert failure.what == "no place in the bulkhead came free in 2.5 s"
+    assert (failure.is_repeated, failure.reason) == (False, "it has waited for as long as it may")
 
 
 def test_a_rule_that_gives_a_bare_status_a_code_is_named() -> None:

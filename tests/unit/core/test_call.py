@@ -25,7 +25,7 @@ def request(session: object = None) -> Any:
 
 def record(call: Call, number: int, started: float, ended: float, outcome: int | str) -> None:
     url = URL("https://u:p@api.example/v1?key=s3cret#there")
-    call.records += ((number, "GET", url, started, ended, outcome),)
+    call.records += ((number, "GET", url, started, ended, outcome, 0.0),)
 
 
 # Attempts.
@@ -196,3 +196,32 @@ def test_a_call_knows_how_long_each_guard_has_held_it_until_it_is_over() -> None
     assert (call.held_by(one), call.held_by(other)) == (2.0, 0.25)
     detach(call, token)
     assert call.held is None
+
+
+# Calls inside calls.
+
+
+def test_a_call_knows_the_calls_that_it_was_made_in_while_it_is_under_way() -> None:
+    (outer, outer_token), (middle, middle_token) = attach(request()), attach(request())
+    inner, inner_token = attach(request())
+    assert list(inner.around()) == [middle, outer]
+    assert list(outer.around()) == []
+    for call, token in ((inner, inner_token), (middle, middle_token), (outer, outer_token)):
+        detach(call, token)
+    # Nothing keeps them alive afterwards.
+    assert inner.outer is middle.outer is None
+
+
+async def test_the_call_of_a_session_knows_the_call_that_it_was_made_in() -> None:
+    session: Any = object()
+    outer, token = attach(request())
+    inner, inner_token = begin(session, None, None)
+    hop, hop_token = attach(request(session))
+    assert hop is inner
+    assert list(hop.around()) == [outer]
+    # The next hop is a part of the same call.
+    detach(hop, hop_token)
+    assert list(inner.around()) == [outer]
+    end(inner, inner_token)
+    assert list(inner.around()) == []
+    detach(outer, token)

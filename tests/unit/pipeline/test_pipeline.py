@@ -18,6 +18,8 @@ from resilient import (
     AttemptTimeout,
     BreakerPolicy,
     BudgetPolicy,
+    Bulkhead,
+    BulkheadPolicy,
     CircuitBreaker,
     ConfigError,
     Deadline,
@@ -60,6 +62,27 @@ def test_none_leaves_a_part_out(left_out: dict[str, Any], kind: type) -> None:
     assert [type(each) for each in Pipeline(Policy(**left_out))] == rest
 
 
+def test_a_part_that_is_off_by_default_is_switched_on_by_its_policy() -> None:
+    policy = Policy(bulkhead=BulkheadPolicy(max_concurrent=3))
+    pipeline = Pipeline(policy)
+    assert [type(each) for each in pipeline] == [*STANDARD[:3], Bulkhead, *STANDARD[3:]]
+    assert pipeline.bulkhead.policy == policy.bulkhead
+    assert "4. Bulkhead: at most 3 attempts at once" in str(pipeline)
+    with pytest.raises(LookupError, match="no bulkhead"):
+        _ = Pipeline().bulkhead
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(bulkhead=BulkheadPolicy())])
+def test_a_bulkhead_that_is_passed_is_shared(policy: Policy) -> None:
+    shared = Bulkhead()
+    pipelines = Pipeline(policy, bulkhead=shared), Pipeline(bulkhead=shared)
+    for pipeline in pipelines:
+        assert [type(each) for each in pipeline] == [*STANDARD[:3], Bulkhead, *STANDARD[3:]]
+        assert pipeline.bulkhead is shared
+    services = Services([Service("a", "https://a.example", policy)], bulkhead=shared)
+    assert services["a"].bulkhead is shared
+
+
 def test_a_pipeline_is_a_sequence_and_says_what_is_in_it() -> None:
     pipeline = Pipeline.of(Deadline(5), Retry(), mine, CircuitBreaker())
     assert len(pipeline) == 4
@@ -72,7 +95,7 @@ def test_a_pipeline_is_a_sequence_and_says_what_is_in_it() -> None:
     assert lines[0] == "1. Deadline: 5 s for the whole call"
     assert "at most 3 attempts" in lines[1]
     assert lines[2] == "3. mine"
-    assert "50% failures of at least 20 calls in 30 s" in lines[3]
+    assert "opens at 20 failures, if at least 90% fail, for 0.5 to 5 s" in lines[3]
     assert repr(pipeline) == "<Pipeline Deadline > Retry > mine > CircuitBreaker>"
 
 
@@ -213,10 +236,11 @@ async def async_hook(*_: object) -> None:
         (lambda: NormalizeErrors(given(Policy())), "NormalizeErrors.policy must be an ErrorPolicy"),
         (lambda: CircuitBreaker(given(Policy())), "CircuitBreaker.policy must be a BreakerPolicy"),
         (lambda: Retry(budget=given(BudgetPolicy())), "Retry.budget must be None or a RetryBudget"),
-        (lambda: CircuitBreaker(key=given(5)), r"CircuitBreaker.key must be a key: "),
+        (lambda: BreakerPolicy(key=given(5)), r"BreakerPolicy.key must be a key: "),
+        (lambda: BreakerPolicy(key=given(async_hook)), r"BreakerPolicy.key must be a key: "),
         (
-            lambda: Pipeline(key=given(async_hook)),
-            r"CircuitBreaker.key must be a key: ",
+            lambda: Pipeline(bulkhead=given(BulkheadPolicy())),
+            "Pipeline.bulkhead must be None or a Bulkhead",
         ),
         (lambda: Pipeline(listeners=given([async_hook])), r"listeners must be plain \(not async\)"),
         (lambda: Pipeline(listeners=given(print)), "listeners must be a list of functions"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import pytest
@@ -13,8 +14,12 @@ def budget(**settings: Any) -> RetryBudget:
     return RetryBudget(BudgetPolicy(**settings))
 
 
-def spend(budget: RetryBudget, now: float, tries: int = 1000, key: str = "a") -> int:
-    return sum(budget.take(key, now) for _ in range(tries))
+def spend(budget: RetryBudget, now: float, tries: int = 1000, key: Hashable = "a") -> int:
+    """Have so many retries fail at once; return how many there were."""
+    tokens = [token for _ in range(tries) if (token := budget.take(key, now))]
+    for token in tokens:
+        budget.charge(token, now)
+    return len(tokens)
 
 
 def test_so_many_retries_may_fail_at_first() -> None:
@@ -80,18 +85,55 @@ def test_another_scale_of_time_changes_nothing() -> None:
 
 def test_a_token_that_comes_back_can_be_taken_again() -> None:
     spent = budget()
-    spend(spent, 0.0)
-    spent.give_back("a", 0.0)
+    tokens = [token for _ in range(30) if (token := spent.take("a", 0.0))]
+    assert spent.take("a", 0.0) is None
+    spent.give_back(tokens[0], 0.0)
     assert spend(spent, 0.0) == 1
+
+
+def test_a_retry_that_is_slower_than_failures_is_presumed_to_go_well() -> None:
+    slow = budget(min_per_second=0)
+    tokens = [token for _ in range(30) if (token := slow.take("a", 0.0, took=0.2, wait=1.0))]
+    assert slow.left("a", 1.79) == 0
+    assert slow.left("a", 1.81) == 30
+    # Those that failed after all are charged then.
+    for token in tokens[:10]:
+        slow.charge(token, 10.0)
+    for token in tokens[10:]:
+        slow.give_back(token, 10.0)
+    assert slow.left("a", 10.0) == 20
+
+
+def test_failures_that_take_long_presume_nothing() -> None:
+    hanging = budget(min_per_second=0)
+    assert all(hanging.take("a", 0.0, took=10.0) for _ in range(30))
+    assert hanging.left("a", 39.0) == 0
+
+
+def test_what_was_presumed_wrongly_is_paid_for_later() -> None:
+    wrong = budget(ratio=1.0, min_per_second=0)
+    tokens = []
+    for now in (0.0, 1.0):
+        tokens += [token for _ in range(30) if (token := wrong.take("a", now))]
+    for token in tokens:
+        wrong.charge(token, 1.4)
+    for _ in range(30):
+        assert wrong.take("a", 1.4) is None
+        wrong.earn("a", 1.4)
+    wrong.earn("a", 1.4)
+    assert wrong.take("a", 1.4) is not None
 
 
 def test_a_key_that_lacks_nothing_is_not_kept() -> None:
     quiet = budget(ratio=1)
     quiet.earn("a", 0.0)
-    quiet.give_back("a", 0.0)
     assert not quiet.accounts
-    quiet.take("a", 0.0)
+    token = quiet.take("a", 0.0)
+    assert token is not None
     assert "a" in quiet.accounts
+    quiet.give_back(token, 0.0)
+    assert not quiet.accounts
+    spend(quiet, 0.0, tries=1)
     quiet.earn("a", 0.0)
     assert not quiet.accounts
     assert quiet.left("a", 0.0) == 30

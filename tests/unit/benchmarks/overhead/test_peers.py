@@ -37,7 +37,7 @@ everybody = pytest.mark.parametrize("wrapper", EVERYBODY, ids=lambda each: each.
 def test_the_settings_that_all_have_in_common_are_those_of_the_standard_pipeline() -> None:
     standard = resilient.Policy()
     assert standard.breaker is not None
-    many = resilient.BreakerPolicy(max_circuits=1 << 20)
+    many = resilient.BreakerPolicy(max_destinations=1 << 20)
     assert policy() == evolve(standard, breaker=many)
 
 

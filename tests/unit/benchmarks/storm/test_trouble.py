@@ -55,6 +55,7 @@ def test_rows_are_chosen_by_group_or_by_the_beginning_of_their_name() -> None:
     assert {row.group for row in choose_rows(["a", "m"])} == {"a", "m"}
     assert [row.name for row in choose_rows(["a 50/s 6.5  s"])] == ["a 50/s 6.5 s"]
     assert len(choose_rows(["a 50/s 30 s"])) == 3  # also refused, and hanging
+    assert [row.group for row in choose_rows(["k retry-after"])] == ["k"]
     assert choose_rows(["z", "a 7/s"]) == ()
 
 
@@ -148,13 +149,30 @@ def test_means_are_of_as_many_seeds_as_the_row_needs(monkeypatch: pytest.MonkeyP
         return dict.fromkeys(row.measures, 1.0)
 
     monkeypatch.setattr(trouble, "measure_row", count)
-    measured(rows=("d 15/s of 10/s", "g 200 processes 30 s", "b 20 % 100/s"), seeds=6)
+    measured(rows=("a 5/s", "d 15/s of 10/s", "g 200 processes 30 s", "b 20 % 100/s"), seeds=6)
     assert runs["d", NONE] == runs["d", PIPELINE] == 6
-    assert runs["d", RETRY] == runs["d", CONSECUTIVE] == 2
-    assert runs["g", NONE] == runs["g", PIPELINE] == 2
+    assert (runs["d", RETRY], runs["d", CONSECUTIVE]) == (2, 2)
+    assert (runs["a", RETRY], runs["a", CONSECUTIVE]) == (2, 6)
+    assert runs["g", NONE] == runs["g", CONSECUTIVE] == runs["g", PIPELINE] == 2
+    assert runs["g", RETRY] == 0
     assert runs["b", RETRY] == 6  # a tolerance is relative to it
     assert {factor for _, factor in seen} == set(FACTORS)
     assert {seed for seed, _ in seen} == {1, 2, 3, 4, 5, 6}
+
+
+def test_a_quick_run_is_of_a_few_groups_and_one_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[Row] = []
+
+    def note(row: Row, column: Any, *, seed: int, factor: float) -> dict[str, float]:
+        rows.append(row)
+        return dict.fromkeys(row.measures, 1.0)
+
+    monkeypatch.setattr(trouble, "measure_row", note)
+    *_, found = measured(quick=True)
+    assert {row.group for row in rows} == {"a", "b", "d", "i"}
+    assert not any(row.is_heavy for row in rows)
+    assert len(rows) == len(COLUMNS) * len(set(rows))
+    assert len(found.charts) == 1  # the headline
 
 
 def test_columns_are_chosen_and_those_left_out_are_not_judged_by() -> None:
@@ -217,3 +235,35 @@ def test_one_run_has_the_figures_of_its_row() -> None:
     row = BY_NAME["d 50 at once"]
     found = measure_row(row, COLUMNS[0], seed=1)
     assert found == {"done": 10, "requests": 50}
+
+
+# The headline
+
+
+def headline(*columns: str) -> ScenarioResult:
+    """Return the result of the headline's rows, with the figures of the text for each column."""
+    figures = {
+        "a 50/s 6.5 s": {"lost": 6.5, "recover": 0.0, "load": 8.0, "peak": 2.0},
+        "a 50/s 30 s": {"lost": 31.5, "load": 2.0, "peak": 2.0},
+        "d 50 at once": {"done": 50.0, "requests": 90.0},
+    }
+    found = [
+        MeasuredRow(BY_NAME[name], dict.fromkeys(columns, each)) for name, each in figures.items()
+    ]
+    return result(found, StormSettings())
+
+
+def test_the_headline_is_a_sentence_and_a_picture_of_what_both_sides_get() -> None:
+    found = headline(NONE, PIPELINE)
+    assert "callers lost 100 / 105 / 0 % with none, 100 / 105 / 0 % with pipeline" in found.notes[0]
+    assert "the server got 8 / 2 / 180 % with none" in found.notes[0]
+    (chart,) = found.charts
+    assert [line.name for line in chart.lines] == [NONE, PIPELINE]
+    assert len(chart.groups) == 6
+    assert chart.lines[0].ys == (100.0, 8.0, 105.0, 2.0, 0.0, 180.0)
+
+
+def test_there_is_no_headline_before_all_its_rows_are_measured() -> None:
+    *_, found = measured(rows=("d 50 at once 50 processes",), seeds=1)
+    assert found.charts == ()
+    assert len(found.notes) == 1

@@ -12,9 +12,11 @@ import backoff
 from attrs import field, frozen
 
 from resilient import (
+    Aimd,
     Backoff,
     BreakerPolicy,
     BudgetPolicy,
+    BulkheadPolicy,
     CodeRule,
     ErrorPolicy,
     Policy,
@@ -110,7 +112,14 @@ _COUNT: Final = Setting([(1, 1), (9, 9)], "integer")
 _SHARE: Final = Setting([(0.25, 0.25), (1, 1)])
 _FLAG: Final = Setting([(True, True), (False, False)], "true false")
 _TEXTS: Final = Setting([(["a", "b"], frozenset({"a", "b"})), ([], frozenset())], "array texts")
-_STATUSES: Final = Setting([([503, 429], frozenset({429, 503})), ([], frozenset())], "array")
+_STATUSES: Final = Setting(
+    [
+        ([503, 429], frozenset({429, 503})),
+        ([429, "502-504"], frozenset({429, 502, 503, 504})),
+        ([], frozenset()),
+    ],
+    "array",
+)
 
 _KEY: Final = Setting(
     [
@@ -127,6 +136,7 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "retry": Setting([({}, RetryPolicy()), (False, None)], "empty false"),
         "throttle": Setting([({}, ThrottlePolicy()), (False, None)], "empty false"),
         "breaker": Setting([({}, BreakerPolicy()), (False, None)], "empty false"),
+        "bulkhead": Setting([({}, BulkheadPolicy()), (False, None)], "empty false"),
         "attempt_timeout": _SOME_SECONDS,
         "max_waiting": _COUNT,
         "reset_headers": Setting(
@@ -233,21 +243,51 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         ),
     },
     BreakerPolicy: {
+        "failures": _COUNT,
         "failure_rate": _SHARE,
         "window": _SECONDS,
-        "minimum_calls": _COUNT,
         "consecutive_failures": Setting([(5, 5), (False, None)], "integer false"),
         "slow_call": _SOME_SECONDS,
         "slow_rate": _SHARE,
-        "open_for": Setting([("250ms", 0.25), (2, 2), ("1min", 60.0)], "integer float"),
+        "open_for": Setting(
+            [("250ms", 0.25), (2, 2), ("1min", 60.0)], "integer float", {"max_open_for": 60}
+        ),
+        "open_factor": Setting([(1, 1), (2.5, 2.5)], "integer float"),
         "max_open_for": _SECONDS,
+        "max_open_retry_after": _SECONDS_OR_ZERO,
         "probes": _COUNT,
         # Not below the attempt's own time-out.
         "probe_lease": Setting(_SECONDS.right),
-        "ramp_up": _SECONDS_OR_ZERO,
+        "recovery": _SECONDS_OR_ZERO,
+        "patience": _SECONDS_OR_ZERO,
+        "patience_horizon": _SECONDS_OR_ZERO,
+        "abandoned_after": _SECONDS,
         "statuses": _STATUSES,
+        "key": Setting(
+            [
+                ("origin", "origin"),
+                ("origin+path:2", "origin+path:2"),
+                ("origin+method+header:X-Tenant", "origin+method+header:X-Tenant"),
+                (f"{HERE}:tenant", tenant),
+            ]
+        ),
         "observe": _FLAG,
-        "max_circuits": _COUNT,
+        "max_destinations": _COUNT,
+    },
+    BulkheadPolicy: {
+        "max_concurrent": _COUNT,
+        "max_wait": _SECONDS_OR_ZERO,
+        "adaptive": Setting([({"initial": 9}, Aimd(initial=9)), (False, None)], "empty false"),
+        "key": _KEY,
+        "max_destinations": _COUNT,
+    },
+    Aimd: {
+        "initial": _COUNT,
+        "minimum": _COUNT,
+        "maximum": Setting([(20, 20), (1_000, 1_000)]),
+        "decrease": Setting([(0.5, 0.5), (0.75, 0.75)]),
+        "increase": _COUNT,
+        "statuses": _STATUSES,
     },
 }
 
@@ -262,6 +302,8 @@ PLACES: Final[Mapping[type[Any], tuple[str | int, ...]]] = {
     ResetHeader: ("reset_headers", 0),
     ThrottlePolicy: ("throttle",),
     BreakerPolicy: ("breaker",),
+    BulkheadPolicy: ("bulkhead",),
+    Aimd: ("bulkhead", "adaptive"),
 }
 
 _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
@@ -274,6 +316,8 @@ _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
     BudgetPolicy: lambda it: Policy(retry=RetryPolicy(budget=it)),
     ResetHeader: lambda it: Policy(reset_headers=[it]),
     BreakerPolicy: lambda it: Policy(breaker=it),
+    BulkheadPolicy: lambda it: Policy(bulkhead=it),
+    Aimd: lambda it: Policy(bulkhead=BulkheadPolicy(adaptive=it)),
 }
 
 

@@ -80,7 +80,11 @@ UNKNOWN = [
         "total_timeout in the service's own table",
     ),
     (service(window=1), "services.a.window", "breaker.window"),
-    (service(statuses=[]), "services.a.statuses", "retry.statuses or breaker.statuses"),
+    (
+        service(statuses=[]),
+        "services.a.statuses",
+        "retry.statuses or breaker.statuses or bulkhead.adaptive.statuses",
+    ),
     (
         service(errors={"total_timeout": 1}),
         "services.a.errors.total_timeout",
