@@ -130,7 +130,7 @@ async def test_an_outage_a_lost_probe_and_the_way_back(order: tuple[str, ...]) -
         assert isinstance(refused, CircuitOpenError)
 
         clock.advance(100)
-        server.script(Hang(), Reply(200))
+        server.script(Hang(), *[Reply(200)] * 5)
         probe = asyncio.create_task(outcome(session, server.url))
         await server.wait_for(waiting=1)
         probe.cancel()
@@ -138,6 +138,7 @@ async def test_an_outage_a_lost_probe_and_the_way_back(order: tuple[str, ...]) -
         assert probe.cancelled()
         for _ in range(5):
             assert await outcome(session, server.url) == 200
+            clock.advance(0.2)
         assert circuit.state == "closed"
         await given_back(session)
 

@@ -193,22 +193,15 @@ def test_failures_from_before_it_opened_are_forgotten_when_it_closes() -> None:
         assert play(machine, script.replace("3", "2"), now)[0] is None
 
 
-@pytest.mark.parametrize(
-    ("quiet", "expected"), [(0.5, 2.25), (29.9, 2.25), (30.1, 1.0), (9e9, 1.0)]
-)
-def test_after_a_quiet_spell_as_long_as_the_window_it_starts_again_from_open_for(
-    quiet: float, expected: float
-) -> None:
+def test_a_circuit_that_has_closed_begins_anew_from_open_for() -> None:
     machine = breaker()
     assert opened(machine, 0.0) == 1
     assert opened(machine, 1.0) == 1.5
-    closed_at = 0.0
     for turn in range(5):
         now = 2.5 + turn / 5
         machine.succeed(machine.admit(now)[0], now, now)
-        closed_at = now
     assert machine.close_if_proven(0) is not None
-    assert opened(machine, closed_at + quiet) == expected
+    assert opened(machine, 3.4) == 1
 
 
 def test_when_it_closes_it_tells_how_many_were_held_since_it_opened() -> None:
@@ -304,7 +297,7 @@ def test_reset_closes_it_from_any_state_with_everything_forgotten(state: str) ->
     change = machine.reset()
     assert (change is None) == (state == "closed")
     assert (name(machine), machine.counts(), machine.retry_in(0.0)) == ("closed", Counts(), 0)
-    assert not machine.is_needed(1e9)
+    assert not machine.is_needed
     # Somebody knows better: there is no pace.
     assert all(machine.admit(200.0)[0] for _ in range(1000))
     assert play(machine, "2s 2x", 200.0)[0] is None
@@ -349,22 +342,21 @@ def test_counts_are_of_the_run_and_the_streak_is_of_all_time() -> None:
 
 def test_needed_is_what_is_not_closed_or_has_failed_lately() -> None:
     machine = breaker(failures=3)
-    assert not machine.is_needed(0.0)
+    assert not machine.is_scoring(0.0)
     play(machine, ". n")
-    assert not machine.is_needed(0.0)
+    assert not machine.is_scoring(0.0)
     _, now = play(machine, "x")
-    assert [machine.is_needed(each) for each in (now, now + 30, now + 31, 1e9)] == [
+    assert [machine.is_scoring(each) for each in (now, now + 30, now + 31, 1e9)] == [
         True, True, False, False,
     ]  # fmt: skip
-    _, now = play(machine, "3x", 100.0)
-    assert machine.is_needed(1e9)
-    machine.reset()
-    assert not machine.is_needed(1e9)
-    machine.isolate()
-    assert machine.is_needed(1e9)
+    needed = []
+    for change in (lambda: play(machine, "3x", 100.0), machine.reset, machine.isolate):
+        change()
+        needed.append(machine.is_needed)
+    assert needed == [True, False, True]
     slow = breaker(failures=3, slow_call=5.0)
     _, now = play(slow, "s")
-    assert (slow.is_needed(now), slow.is_needed(now + 31)) == (True, False)
+    assert (slow.is_scoring(now), slow.is_scoring(now + 31)) == (True, False)
 
 
 def test_a_permit_that_is_given_back_counts_nowhere_while_it_is_closed() -> None:

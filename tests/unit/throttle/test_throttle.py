@@ -547,7 +547,7 @@ def test_a_pipeline_says_what_its_throttle_does() -> None:
     assert "a 429 holds its method, first path segment and credential" in line
     policy = resilient.Policy(throttle=ThrottlePolicy(limit="300/min", headers=["RateLimit"]))
     (line,) = [each for each in str(resilient.Pipeline(policy)).splitlines() if "Throttle" in each]
-    assert "at most 300/min for each origin, bursts of 15" in line
+    assert "for each origin; at most 300/min, bursts of 15" in line
     assert "reads RateLimit" in line
 
 
