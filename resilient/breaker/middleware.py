@@ -131,7 +131,8 @@ class CircuitBreaker(Guard):
         """Let an attempt pass, hold it back, or refuse it; None for one that does not count."""
         key: Hashable
         if self._key is origin:
-            key = origin_of(request.url)
+            is_known = call.origin_of is request.url
+            key = call.origin if is_known else call.find_origin(request)
         else:
             key = ask_key(self._key, request, self.emitter, "breaker key")
             if key is None:

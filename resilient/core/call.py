@@ -19,6 +19,7 @@ Who writes what, and who reads it:
     span               attach                  Deadline, AttemptTimeout
     request            attach                  attach
     outer              attach, begin           around
+    origin, origin_of  guards                  guards
     deadline, allowed  Deadline                Retry, normalisation, run_attempt
     attempt_deadline   AttemptTimeout          run_attempt
     read_until         AttemptTimeout          Retry: a body that belongs to the attempt
@@ -44,6 +45,7 @@ from typing import Any, Final
 from weakref import ReferenceType, ref
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession, ClientTimeout
+from yarl import URL
 
 from resilient.attempts import Attempt, History, Record, Stop, Wait
 from resilient.clock import Clock
@@ -51,6 +53,7 @@ from resilient.core.outcome import Outcome
 from resilient.core.override import NO_OVERRIDE, Override, give_back, scope, take_over
 from resilient.errors import ResilientError
 from resilient.headers.retry_after import ResetHeader
+from resilient.support.redact import origin_of
 
 __all__ = [
     "UNSET",
@@ -107,6 +110,9 @@ class Call:
         # The request under way.
         self.request = request
         self.override = override
+        # The origin of a URL, as guards have asked for it.
+        self.origin = ""
+        self.origin_of: URL | None = None
         # The call that it is a hop of, if a session began that.
         self.span: Span | None = None
         # When the call has to be over, on the clock's scale; and the seconds that it was given,
@@ -136,6 +142,13 @@ class Call:
         """Time at which aiohttp's own total timeout ends it, on the event loop's scale, or None."""
         span = self.span
         return span.began + span.total if span is not None and span.total else None
+
+    def find_origin(self, request: ClientRequest) -> str:
+        """Return the origin of its request, and remember it for the next guard that asks."""
+        # A middleware may send the request somewhere else the next time.
+        url = self.origin_of = request.url
+        self.origin = origin_of(url)
+        return self.origin
 
     def around(self) -> Iterator[Call]:
         """Return the calls that it was made in by their middlewares, the nearest first."""

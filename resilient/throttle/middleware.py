@@ -17,7 +17,7 @@ that a server is in trouble, and is the breaker's.)
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Hashable, Iterable
 from copy import copy
 from logging import DEBUG
 from typing import Any, Final, NamedTuple
@@ -162,11 +162,12 @@ class Throttle(Guard):
     ) -> Destination | _Permit | Wait | Refusal | None:
         """Let an attempt pass, have it wait, or refuse it; None for one without a key."""
         own = self._key
-        key = (
-            origin(request)
-            if own is origin
-            else ask_key(own, request, self.emitter, "throttle key")
-        )
+        key: Hashable
+        if own is origin:
+            is_known = call.origin_of is request.url
+            key = call.origin if is_known else call.find_origin(request)
+        else:
+            key = ask_key(own, request, self.emitter, "throttle key")
         if key is None:
             return None
         place = self._places.by_key.get(key) or self._places.make(key, self._at(now))
