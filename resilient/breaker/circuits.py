@@ -49,8 +49,8 @@ class Kept(Machine):
 class Circuits:
     """Keeps machines by key; of more than `max_destinations` it forgets what is not needed.
 
-    Needed is what is not closed or has failed lately, and where somebody waits. If all are, the
-    registry grows, since a circuit that is forgotten is closed.
+    Needed is what is not closed, and where somebody waits. If all are, the registry grows, since a
+    circuit that is forgotten is closed. Those that have failed lately go last.
 
     Args:
         policy: What machines are made from, and how many are kept.
@@ -114,14 +114,22 @@ class Circuits:
             machine.move_to_loop(shift)
 
     def _forget_some(self) -> None:
-        """Make room for one more, as far as some of the oldest circuits are not needed."""
+        """Make room for one more among the oldest circuits: first those that are quiet."""
         now = self.time()
+        in_doubt = []
         for key, machine in [*islice(self.machines.items(), _OLDEST)]:
             del self.machines[key]
-            if machine.is_needed(now) or machine.waiting:
-                # To the end, so that next time others are looked at.
-                self.machines[key] = machine
-            elif len(self.machines) < self.policy.max_destinations:
+            if not machine.is_needed and not machine.waiting:
+                if not machine.is_scoring(now):
+                    if len(self.machines) < self.policy.max_destinations:
+                        return
+                    continue
+                in_doubt.append(key)
+            # To the end, so that next time others are looked at.
+            self.machines[key] = machine
+        for key in in_doubt:
+            del self.machines[key]
+            if len(self.machines) < self.policy.max_destinations:
                 return
         if not self._has_said:
             self._has_said = True

@@ -510,13 +510,15 @@ class Machine:
         """True if it is open until somebody closes it."""
         return self.state is State.OPEN and self._until == _FOR_GOOD
 
-    def is_needed(self, now: float) -> bool:
-        """Return whether forgetting it would lose more than what is usual."""
-        return (
-            self.state is not State.CLOSED
-            or self._failures.is_running(now)
-            or (self._slow is not None and self._slow.is_running(now))
-        )
+    @property
+    def is_needed(self) -> bool:
+        """True if forgetting it would let callers pass that it holds or refuses."""
+        return self.state is not State.CLOSED
+
+    def is_scoring(self, now: float) -> bool:
+        """Return whether failures of late would be forgotten with it."""
+        slow = self._slow
+        return self._failures.is_running(now) or (slow is not None and slow.is_running(now))
 
     def counts(self) -> Counts:
         """Return the counts."""

@@ -247,7 +247,8 @@ class CircuitBreaker(Guard):
         if machine.state is State.OPEN:
             ready = machine.ready_at(0, now)
             patience = self._may_wait_until(machine, call, now) - now
-            outcome.refused_until = ready if ready == math.inf else ready - patience
+            code = Reason.CIRCUIT_ISOLATED if ready == math.inf else Reason.CIRCUIT_OPEN
+            outcome.refuse_until(ready - patience, code)
 
     def _took(
         self, machine: Kept, change: Change | None, now: float, *, is_free: bool = False

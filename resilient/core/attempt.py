@@ -105,7 +105,10 @@ async def run_attempt(
             if kind is Refusal:
                 raise permit.error
             if kind is Wait or kind is Held:
-                permit = await admit(guard, call, request, bound.clock, permit)
+                admitted = admit(guard, call, request, bound.clock, permit)
+                # Thousands may wait, and none needs what it was told first.
+                permit = kind = None
+                permit = await admitted
                 started = bound.time()
         before = request.response
         pool_was_full = False

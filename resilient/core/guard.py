@@ -301,6 +301,7 @@ async def admit(
         error = guards[place].crowded(call, wait)
         words = f"{room.limit} calls wait already (max_waiting)"
         raise guards[place].refuse(call, request, error.because(Reason.QUEUE_FULL, words)).error
+    del decision  # nobody needs it while it waits
     turn = Turn(clock)
     started = began = clock.time()
     last: Guard | None = None
@@ -318,6 +319,7 @@ async def admit(
             woken = turn.begin(wait.until, request.session, max(0.0, wait.until - began))
             try:
                 _take_place(turn, queues, place, wait)
+                wait = None
                 await woken
             finally:
                 # A timer may be early, or its time skipped by a test: guards see no time go back.

@@ -166,7 +166,6 @@ STANDARD: Final = (
         _throttle,
         "Holds calls back where a limit is known. Outside retry only the first attempt would wait "
         "in its queue; inside the breaker a call would hold a place there while it waits here.",
-        twice="of two Throttles the outer one has learnt, and waited for, all that there is",
         role="guard",
     ),
     Part(

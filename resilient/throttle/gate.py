@@ -26,9 +26,9 @@ rules, each with the scenario of a server in trouble that needs it (`storm troub
 - **Dirty epochs.** The rate of an epoch, the time since the last cut, is what was granted over
   its length, in which the time that the gate was closed counts for a second at most. (A window of
   a minute that was used up after half of it would look like half its rate: 14 % of the calls at
-  6/s of 300 a minute were lost, and none are.) Failures that are no 429 spoil that: a cut then
-  leaves the rate as it is, and the next success begins the epoch anew. Without it a limit with
-  an outage of 30 s comes to 4 calls a second afterwards, for 10.
+  6/s of 300 a minute would be lost.) Failures that are no 429 spoil that: a cut then leaves the
+  rate as it is, and the next success begins the epoch anew. Without it a limit with an outage of
+  30 s comes to 4 calls a second afterwards, for 10.
 - **No standing queue.** Once a call was refused because the queue was too long, others wait for
   a tenth of `max_wait` only, until it is empty: in a lasting overload nearly everyone would wait
   for `max_wait` otherwise, and no more calls would get through.
@@ -95,7 +95,7 @@ class Part(NamedTuple):
 
 
 class Gate:
-    """Holds what was learnt of a limit, and those who wait for it.
+    """Keeps what was learnt of a limit, and those who wait for it.
 
     Args:
         part: What it holds.

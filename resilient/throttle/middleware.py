@@ -373,7 +373,7 @@ class Throttle(Guard):
                 found = find_obstacle(place.meter, bounds, now, waits=False)
             outcome.paced = found is None
             if found is not None:
-                outcome.refused_until = found.until
+                outcome.refuse_until(found.until, found.code)
 
     def _tell(
         self,

@@ -95,7 +95,7 @@ async def test_events_of_each_hop_carry_the_name_of_its_service(under: Any) -> N
             listeners=[told],
         )
         here.script(Reply(503), redirect(localhost(there)))
-        there.script(Reply(429), Reply(200))
+        there.script(Reply(503), Reply(200))
         async with under(services) as session:
             assert await status_of(session, here.url) == 200
     assert [(event.name, event.kind) for event in told.events] == [

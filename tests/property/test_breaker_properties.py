@@ -205,7 +205,8 @@ def test_a_dead_server_gets_no_more_than_its_probes(
 ) -> None:
     """However long its failures take: at most `probes` at once, and none between the spells."""
     machine = Machine(policy)
-    now, out, at_once, first_opened = 0.0, [], 0, math.inf
+    out: list[tuple[int, float]] = []
+    now, at_once, first_opened = 0.0, 0, math.inf
     while now < 120:
         now += 1 / rate
         while out and out[0][1] + takes <= now:
@@ -217,8 +218,8 @@ def test_a_dead_server_gets_no_more_than_its_probes(
         if number:
             out.append((number, now))
             if machine.state is not State.CLOSED:
-                live = [sent for _, sent in out if sent > first_opened]
-                at_once = max(at_once, len([s for s in live if s > now - policy.probe_lease]))
+                since = max(first_opened, now - policy.probe_lease + 1e-6)
+                at_once = max(at_once, sum(sent > since for _, sent in out))
     assert at_once <= policy.probes
 
 

@@ -102,6 +102,18 @@ def policies() -> resilient.Policy:
     )
     resilient.BreakerPolicy(key=tenant)
     assert_type(breaker.slow_call, float | None)
+    throttle = resilient.ThrottlePolicy(
+        limit="300/min",
+        burst=15,
+        learn=True,
+        classes=False,
+        headers=["RateLimit", "X-RateLimit"],
+        max_wait=30,
+        pace="even",
+        key="origin+path:1",
+    )
+    assert_type(throttle.limit, str | None)
+    assert_type(throttle.headers, tuple[str, ...])
     assert_type(breaker.statuses, frozenset[int])
 
     adaptive = resilient.Aimd(
@@ -138,6 +150,7 @@ def policies() -> resilient.Policy:
         errors=errors,
         total_timeout=20,
         retry=retry,
+        throttle=throttle,
         breaker=breaker,
         bulkhead=bulkhead,
         attempt_timeout=5,
@@ -145,6 +158,7 @@ def policies() -> resilient.Policy:
     )
     assert_type(policy.total_timeout, float | None)
     assert_type(policy.retry, resilient.RetryPolicy | None)
+    assert_type(policy.throttle, resilient.ThrottlePolicy | None)
     assert_type(policy.breaker, resilient.BreakerPolicy | None)
     assert_type(policy.bulkhead, resilient.BulkheadPolicy | None)
     assert_type(policy.errors, resilient.ErrorPolicy | None)
@@ -311,8 +325,26 @@ def places(bulkhead: resilient.Bulkhead) -> None:
         assert_type((each.limit, each.in_use, each.waiting), tuple[int, int, int])
 
 
-def snapshot(bulkhead: resilient.Bulkhead) -> None:
-    assert_type(bulkhead.snapshot(), dict[str, Any])
+def snapshots(pipeline: resilient.Pipeline, services: resilient.Services) -> None:
+    assert_type(pipeline.bulkhead.snapshot(), dict[str, Any])
+    assert_type(pipeline.snapshot(), dict[str, Any])
+    assert_type(services.snapshot(), dict[str, Any])
+
+
+def throttles(pipeline: resilient.Pipeline) -> None:
+    throttle = resilient.Throttle(resilient.ThrottlePolicy(), max_retry_after=30)
+    assert_type(throttle.policy, resilient.ThrottlePolicy)
+    assert_type(pipeline.throttle, resilient.Throttle)
+    resilient.Pipeline(throttle=throttle)
+    resilient.Services([], throttle=throttle)
+    for gate in throttle.gates:
+        assert_type(gate, resilient.GateView)
+        assert_type(gate.key, Hashable)
+        assert_type(gate.part, str | None)
+        assert_type(gate.rate, float)
+        assert_type(gate.seconds, float)
+        assert_type(gate.waiting, int)
+        assert_type(gate.server_seconds, float)
 
 
 def circuits(breaker: resilient.CircuitBreaker) -> None:

@@ -259,12 +259,12 @@ def test_retry_after_is_no_measure_for_the_next_time() -> None:
 
 
 def test_it_is_told_why_it_opened() -> None:
-    for given, script, code in [
-        ({"failures": 1}, "x", Reason.FAILURES),
-        ({"consecutive_failures": 1}, "x", Reason.CONSECUTIVE),
-        ({"failures": 1, "slow_call": 2}, "s", Reason.SLOW_CALLS),
+    for policy, script, code in [
+        (BreakerPolicy(failures=1), "x", Reason.FAILURES),
+        (BreakerPolicy(consecutive_failures=1), "x", Reason.CONSECUTIVE),
+        (BreakerPolicy(failures=1, slow_call=2), "s", Reason.SLOW_CALLS),
     ]:
-        change, _ = play(Machine(BreakerPolicy(**given)), script)
+        change, _ = play(Machine(policy), script)
         assert change is not None
         assert (change.before.value, change.after.value, change.code) == ("closed", "open", code)
 

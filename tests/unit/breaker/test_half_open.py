@@ -308,7 +308,7 @@ def test_looking_does_not_touch() -> None:
         other.retry_in(now)
         other.ready_at(7, now)
         other.counts()
-        assert (other.isolated, other.is_releasing, other.is_needed(now)) == (False, False, True)
+        assert (other.isolated, other.is_releasing, other.is_needed) == (False, False, True)
     assert [machine.admit(UP) for _ in range(5)] == [other.admit(UP) for _ in range(5)]
 
 

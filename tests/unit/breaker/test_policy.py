@@ -144,4 +144,4 @@ def test_statuses_come_in_any_collection(given: Any) -> None:
 
 def test_settings_are_given_by_name() -> None:
     with pytest.raises(TypeError):
-        BreakerPolicy(0.5)  # type: ignore[call-arg]  # that is the point
+        BreakerPolicy(5)  # type: ignore[call-arg]  # that is the point

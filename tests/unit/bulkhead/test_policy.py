@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from resilient import Aimd, BulkheadPolicy, ConfigError
-from resilient.core.outcome import FAILING_STATUSES
+from resilient.core.statuses import SERVER_TROUBLE
 
 
 def tenant(request: object) -> str:
@@ -40,7 +40,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
     assert (policy.max_concurrent, policy.max_wait, policy.adaptive) == (20, 30, None)
     assert (policy.key, policy.max_destinations) == ("origin", 1024)
     assert (aimd.initial, aimd.minimum, aimd.maximum) == (20, 1, 200)
-    assert (aimd.decrease, aimd.increase, aimd.statuses) == (0.9, 1, FAILING_STATUSES)
+    assert (aimd.decrease, aimd.increase, aimd.statuses) == (0.9, 1, SERVER_TROUBLE)
 
 
 @pytest.mark.parametrize(

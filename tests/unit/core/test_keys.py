@@ -118,7 +118,6 @@ def later() -> Any:
      "origin+path:x", "origin+header", "origin+header:", "origin+header:a b", "origin+header:ä",
      "origin+origin", "origin+method+method", "origin+query", "Origin", "origin method", 5, None,
      True, ["origin"], b"origin", later()],
-    ids=repr,
 )  # fmt: skip
 def test_a_bad_key_is_named_with_what_is_given_and_what_is_allowed(key: Any) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -19,6 +19,7 @@ from resilient import (
     ErrorPolicy,
     Policy,
     RetryPolicy,
+    ThrottlePolicy,
 )
 from resilient.services import load_services
 
@@ -60,6 +61,7 @@ POLICIES: dict[tuple[str, ...], type] = {
     ("retry",): RetryPolicy,
     ("retry", "backoff"): Backoff,
     ("retry", "budget"): BudgetPolicy,
+    ("throttle",): ThrottlePolicy,
     ("breaker",): BreakerPolicy,
 }
 SWITCHED_ON: dict[tuple[str, ...], type] = {

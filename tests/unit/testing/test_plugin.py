@@ -335,7 +335,7 @@ class TestFixtures:
                 pipeline = Pipeline(clock=resilient_clock, listeners=[resilient_events])
                 response = await resilient_handler.run(pipeline, "POST", "https://api.example/")
                 assert await response.json() == {"ok": True}
-                resilient_events.assert_waited(30)
+                resilient_events.assert_held(by="throttle")
                 assert resilient_clock.sleeps == [30]
         """
         run(suite, source).assert_outcomes(passed=1)

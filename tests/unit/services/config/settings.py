@@ -22,6 +22,7 @@ from resilient import (
     Policy,
     ResetHeader,
     RetryPolicy,
+    ThrottlePolicy,
 )
 
 __all__ = [
@@ -133,6 +134,7 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "errors": Setting([({}, ErrorPolicy()), (False, None)], "empty false"),
         "total_timeout": _SOME_SECONDS,
         "retry": Setting([({}, RetryPolicy()), (False, None)], "empty false"),
+        "throttle": Setting([({}, ThrottlePolicy()), (False, None)], "empty false"),
         "breaker": Setting([({}, BreakerPolicy()), (False, None)], "empty false"),
         "bulkhead": Setting([({}, BulkheadPolicy()), (False, None)], "empty false"),
         "attempt_timeout": _SOME_SECONDS,
@@ -146,6 +148,16 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
             ],
             "array",
         ),
+    },
+    ThrottlePolicy: {
+        "limit": Setting([("300/min", "300/min"), ("10/s", "10/s"), (False, None)], "false"),
+        "burst": Setting([(1, 1), (5, 5), (False, None)], "integer false", {"limit": "10/s"}),
+        "learn": _FLAG,
+        "classes": _FLAG,
+        "headers": Setting([(["RateLimit"], ("RateLimit",)), ([], ())], "array"),
+        "max_wait": _SECONDS_OR_ZERO,
+        "pace": Setting([("even", "even"), ("window", "window")]),
+        "key": _KEY,
     },
     ErrorPolicy: {
         "parsers": Setting(
@@ -288,6 +300,7 @@ PLACES: Final[Mapping[type[Any], tuple[str | int, ...]]] = {
     Backoff: ("retry", "backoff"),
     BudgetPolicy: ("retry", "budget"),
     ResetHeader: ("reset_headers", 0),
+    ThrottlePolicy: ("throttle",),
     BreakerPolicy: ("breaker",),
     BulkheadPolicy: ("bulkhead",),
     Aimd: ("bulkhead", "adaptive"),
@@ -298,6 +311,7 @@ _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
     ErrorPolicy: lambda it: Policy(errors=it),
     CodeRule: lambda it: Policy(errors=ErrorPolicy(code_rules=[it])),
     RetryPolicy: lambda it: Policy(retry=it),
+    ThrottlePolicy: lambda it: Policy(throttle=it),
     Backoff: lambda it: Policy(retry=RetryPolicy(backoff=it)),
     BudgetPolicy: lambda it: Policy(retry=RetryPolicy(budget=it)),
     ResetHeader: lambda it: Policy(reset_headers=[it]),
