@@ -29,6 +29,7 @@ from resilient.core.outcome import Outcome, is_transport_failure
 from resilient.errors import RefusedError
 from resilient.reasons import Reason
 from resilient.retry.policy import RetryPolicy
+from resilient.support.words import brief
 from resilient.wire.requests import is_permanent
 
 __all__ = ["Decision", "Facts", "Pause", "blocked_by", "decide", "pace"]
@@ -243,6 +244,6 @@ def pace(
         wait = min(wait, max(floor, left / 2))
     if wait >= left:
         needed = max(floor, wait)
-        words = f"a wait of {needed:.3g} s does not fit the {max(left, 0):.3g} s left"
+        words = f"a wait of {brief(needed)} s does not fit the {brief(max(left, 0))} s left"
         return Pause(None, Reason.DEADLINE, words)
     return Pause(wait, None, f"the server asks to wait {retry_after:g} s" if retry_after else "")

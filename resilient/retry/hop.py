@@ -30,6 +30,7 @@ from resilient.retry.decision import Decision, Facts, Pause, blocked_by, decide,
 from resilient.retry.idempotency import is_keyed
 from resilient.retry.policy import RetryPolicy
 from resilient.support.redact import public_url, summary
+from resilient.support.words import brief
 from resilient.telemetry.emitter import Emitter
 from resilient.wire.bodies import prepare_upload, stop_upload, unrepeatable
 from resilient.wire.connections import drop_idle
@@ -268,7 +269,7 @@ class Hop:
             words = "the circuit is isolated by hand"
             return Pause(None, Reason.CIRCUIT_ISOLATED, words)
         what = _REFUSALS.get(guarded.refused_code, "a guard refuses")
-        return Pause(None, guarded.refused_code, f"{what} for another {until - now:.3g} s")
+        return Pause(None, guarded.refused_code, f"{what} for another {brief(until - now)} s")
 
     async def _clean_up(self, outcome: Outcome) -> None:
         """Put an end to an attempt that failed."""

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from attrs import frozen
 
 from resilient.reasons import Reason
+from resilient.support.words import brief
 from resilient.telemetry.levels import LEVELS
 
 __all__ = [
@@ -211,7 +212,7 @@ class TransitionEvent:
         return logging.INFO if self.after == "closed" else logging.DEBUG
 
     def __str__(self) -> str:
-        how_long = "" if self.seconds is None else f" for {self.seconds:.3g} s"
+        how_long = "" if self.seconds is None else f" for {brief(self.seconds)} s"
         held = f"; {self.held} calls were held or refused" if self.held else ""
         return f"the circuit for {self.key} is {self.after}{how_long} ({self.reason}{held})"
 
@@ -257,11 +258,10 @@ class ThrottleEvent:
     def __str__(self) -> str:
         what = f"the gate for {self.key}" + ("" if self.part is None else f" {self.part}")
         if not self.closed:
-            return f"{what} is open again, {self.queued} calls were held or refused ({self.reason})"
-        pace = "" if self.rate is None else f", then {self.rate:.3g} a second"
-        return (
-            f"{what} is closed for {self.seconds:.3g} s{pace}, {self.queued} wait ({self.reason})"
-        )
+            return f"{what} is open again; {self.queued} calls were held or refused ({self.reason})"
+        pace = "" if self.rate is None else f", then {brief(self.rate)} a second"
+        wait = f"; {self.queued} calls wait" if self.queued else ""
+        return f"{what} is closed for {brief(self.seconds)} s{pace} ({self.reason}{wait})"
 
 
 Event = (

@@ -46,7 +46,7 @@ from typing import Final, NamedTuple
 from resilient.core.queues import Queue
 from resilient.throttle.grants import Grants
 
-__all__ = ["Gate", "Part"]
+__all__ = ["QUIET", "Gate", "Part"]
 
 # Calls a second, below which no rate falls: the gate has to find out when it is wrong.
 _SLOWEST: Final = 0.5
@@ -65,7 +65,7 @@ _LONGEST: Final = 20.0
 _MANY: Final = 5
 
 # Without anyone waiting a gate is forgotten after so many seconds.
-_QUIET: Final = 10.0
+QUIET: Final = 10.0
 
 # Seconds for which it is closed that count as time in which the server lets calls through. (All
 # that a token bucket gains meanwhile is seen in them.)
@@ -300,7 +300,12 @@ class Gate:
 
     def is_over(self, now: float) -> bool:
         """Return whether nobody has needed it for some time."""
-        return not self.queue and now >= max(self.busy_at, self.not_before) + _QUIET
+        return not self.queue and now >= self.over_at
+
+    @property
+    def over_at(self) -> float:
+        """When it is over if nobody waits until then."""
+        return max(self.busy_at, self.not_before) + QUIET
 
     def rebase(self, shift: float) -> None:
         """Move to another scale of time, which is `shift` seconds ahead of this one."""

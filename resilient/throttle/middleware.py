@@ -17,14 +17,19 @@ that a server is in trouble, and is the breaker's.)
 from __future__ import annotations
 
 import math
+<<<<<<< HEAD
 from collections.abc import Awaitable, Hashable, Iterable
+=======
+from collections.abc import Awaitable, Callable, Iterable
+>>>>>>> shown
 from copy import copy
 from logging import DEBUG
 from typing import Any, Final, NamedTuple
+from weakref import WeakMethod
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.clock import SYSTEM_CLOCK, Clock, TimerHandle
 from resilient.core.attempt import run_attempt
 from resilient.core.call import Call, current
 from resilient.core.guard import Guard, Refusal, Turn, Wait
@@ -36,10 +41,11 @@ from resilient.headers.rate_limit import used_up_for
 from resilient.headers.retry_after import ResetHeader
 from resilient.reasons import Reason
 from resilient.support.validation import at_least, instance, validated
+from resilient.support.words import brief
 from resilient.telemetry.events import Listener
 from resilient.throttle.destination import WHOLE, Destination, part_of
 from resilient.throttle.destinations import Destinations, GateView
-from resilient.throttle.gate import Gate, Part
+from resilient.throttle.gate import QUIET, Gate, Part
 from resilient.throttle.limit import Meter
 from resilient.throttle.obstacle import Bounds, Obstacle, find_obstacle
 from resilient.throttle.policy import ThrottlePolicy
@@ -47,6 +53,9 @@ from resilient.throttle.policy import ThrottlePolicy
 __all__ = ["Throttle"]
 
 _STANDARD: Final = ThrottlePolicy()
+
+# The least time between two looks for gates that are over, in seconds.
+_WATCHES_EVERY: Final = 1.0
 
 
 class _Permit(NamedTuple):
@@ -95,6 +104,7 @@ class Throttle(Guard):
         "_max_retry_after",
         "_places",
         "_seen",
+        "_timer",
         "policy",
         "reads_headers",
         "reset_headers",
@@ -123,6 +133,8 @@ class Throttle(Guard):
         self._places = Destinations(policy, self.room)
         # The latest time that was seen; on the quiet path nobody looks.
         self._seen = -math.inf
+        # Ends gates that nobody asks any more, so that the end is told when it comes.
+        self._timer: TimerHandle | None = None
 
     def loop_changed(self, now: float | None) -> None:
         """Keep what was learnt, on the new loop's scale of time; those who waited are gone."""
@@ -130,6 +142,9 @@ class Throttle(Guard):
         self._seen += shift
         for place in self._places.by_key.values():
             place.change_loop(shift)
+        # The old one never fires.
+        self._timer = None
+        self._watch()
 
     def describe(self) -> str:
         """Return its settings in words."""
@@ -313,7 +328,7 @@ class Throttle(Guard):
     def _words(self, at: Gate | Meter, now: float) -> str:
         if isinstance(at, Gate):
             opens = at.opens_at(now) - now
-            return f"a 429 closed the gate for {opens:.3g} s, then {at.rate:.3g} a second"
+            return f"a 429 closed the gate for {brief(opens)} s, then {brief(at.rate)} a second"
         return f"the limit is {self.policy.limit}"
 
     # -- what it learns
@@ -351,6 +366,8 @@ class Throttle(Guard):
             gate.cause = copy(error) if isinstance(error, APIError) else None
             if is_news or self.emitter.is_heard(DEBUG):
                 self._tell(place, gate, now, code, asked, is_news=is_news)
+        if is_news:
+            self._watch()
         if gate.server_until - now > self._max_retry_after:
             gate.queue.wake_all()
         call = current.get()
@@ -392,6 +409,26 @@ class Throttle(Guard):
             is_news=is_news,
         )
 
+    def _watch(self) -> None:
+        """Have gates ended that are over, also if no call comes that would find them."""
+        if self._timer is not None:
+            return
+        ends = [
+            gate.over_at for place in self._places.by_key.values() for gate in place.gates.values()
+        ]
+        if ends:
+            # One that somebody waits at is looked at again in a while.
+            when = max(min(ends), self._seen + _WATCHES_EVERY)
+            self._timer = self.clock.call_at(when, _weakly(self._end_all))
+
+    def _end_all(self) -> None:
+        """End the gates that are over, and tell of it."""
+        self._timer = None
+        now = self._at(self.clock.time())
+        for place in self._places.by_key.values():
+            self._end_some(place, now)
+        self._watch()
+
     def _end_some(self, place: Destination, now: float) -> None:
         for gate in place.ended(now):
             self.emitter.announce(
@@ -403,7 +440,7 @@ class Throttle(Guard):
                 seconds=0.0,
                 queued=gate.held,
                 code=Reason.QUIET,
-                reason="nobody has waited for some time",
+                reason=f"nobody has waited for {QUIET:g} s",
             )
 
     def _part(self, request: ClientRequest) -> Part:
@@ -436,3 +473,15 @@ class Throttle(Guard):
                 }
             )
         return {"gates": found}
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that calls a method and does not keep its object alive."""
+    method_ref = WeakMethod(method)
+
+    def call() -> None:
+        found = method_ref()
+        if found is not None:
+            found()
+
+    return call

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from resilient.reasons import Reason
+from resilient.support.words import brief
 from resilient.throttle.gate import Gate
 from resilient.throttle.limit import Meter
 
@@ -59,7 +60,7 @@ def find_obstacle(at: Gate | Meter, bounds: Bounds, now: float, *, waits: bool) 
     if closed > bounds.max_retry_after:
         who = "server" if isinstance(at, Gate) else "limit"
         words = (
-            f"the {who} asks to wait {closed:.3g} s, more than max_retry_after "
+            f"the {who} asks to wait {brief(closed)} s, more than max_retry_after "
             f"({bounds.max_retry_after:g} s)"
         )
         return Obstacle(Reason.GATE_CLOSED, words, now + closed)
@@ -73,14 +74,14 @@ def find_obstacle(at: Gate | Meter, bounds: Bounds, now: float, *, waits: bool) 
         late = turn - opens - allowed
         if late > 0:
             words = (
-                f"the queue is {turn - opens:.3g} s long, more than "
+                f"the queue is {brief(turn - opens)} s long, more than "
                 f"{'a tenth of ' if is_full else ''}max_wait ({bounds.max_wait:g} s)"
             )
             return Obstacle(Reason.MAX_WAIT, words, now + late)
     if turn > bounds.deadline:
         words = (
-            f"its turn in {turn - now:.3g} s does not fit the "
-            f"{max(0.0, bounds.deadline - now):.3g} s left"
+            f"its turn in {brief(turn - now)} s does not fit the "
+            f"{brief(max(0.0, bounds.deadline - now))} s left"
         )
         return Obstacle(Reason.DEADLINE, words, turn)
     return None

@@ -132,9 +132,9 @@ async def test_records_carry_the_fields_of_the_event(caplog: pytest.LogCaptureFi
     told = [(record.levelname, vars(record)["resilient"]) for record in caplog.records]
     assert [(level, fields["event"]) for level, fields in told] == [
         ("DEBUG", "attempt"),
-        ("INFO", "wait"),
+        ("DEBUG", "wait"),
         ("DEBUG", "attempt"),
-        ("INFO", "wait"),
+        ("DEBUG", "wait"),
         ("WARNING", "transition"),
         ("DEBUG", "attempt"),
         ("DEBUG", "refusal"),

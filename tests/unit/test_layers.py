@@ -18,7 +18,7 @@ ROOT = Path(resilient.__file__).parent
 
 # The rooms, from the ground up. A module may import from rooms below its own, and from its own.
 FLOORS = [
-    ["clock", "reasons", "support.lazy", "support.redact"],
+    ["clock", "reasons", "support.lazy", "support.redact", "support.words"],
     ["attempts"],
     ["errors"],
     ["support"],
