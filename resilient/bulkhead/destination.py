@@ -22,6 +22,7 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from resilient.bulkhead.policy import Aimd
+from resilient.core.call import Call
 from resilient.core.outcome import Verdict
 from resilient.core.queues import Queue, Room
 
@@ -59,9 +60,10 @@ class Destination:
         taken: How many are.
         number: The number of the last attempt that took a place.
         queue: Those who wait for a place.
+        inside: The calls of those who have one.
     """
 
-    __slots__ = ("_adaptive", "_cut", "key", "limit", "number", "queue", "taken")
+    __slots__ = ("_adaptive", "_cut", "inside", "key", "limit", "number", "queue", "taken")
 
     def __init__(self, key: Hashable, limit: int, adaptive: Aimd | None, room: Room) -> None:
         self.key = key
@@ -69,6 +71,7 @@ class Destination:
         self.taken = 0
         self.number = 0
         self.queue = Queue(room)
+        self.inside: set[Call] = set()
         self._adaptive = adaptive
         # The number of the last attempt that had begun when the limit fell.
         self._cut = 0

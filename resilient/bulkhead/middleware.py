@@ -28,8 +28,8 @@ _STANDARD: Final = BulkheadPolicy()
 # How many destinations are looked at for one to forget: enough, and quick.
 _LOOKED_AT: Final = 64
 
-# The destination, and the attempt's number there.
-_Permit = tuple[Destination, int]
+# The destination, the attempt's number there, and the call.
+_Permit = tuple[Destination, int, Call]
 
 
 class Bulkhead(Guard):
@@ -51,6 +51,8 @@ class Bulkhead(Guard):
 
     Who waits is served first in, first out, for at most `max_wait` and within the deadline, and
     holds no connection and no permit of another guard. A session that is closed ends its waits.
+    Calls that a middleware makes inside an attempt (for a token, say) are part of that attempt, and
+    share its place where there is no other: it would never come free while they wait for it.
 
     Args:
         policy: How many may be under way, how long others wait, and what a destination is.
@@ -128,7 +130,10 @@ class Bulkhead(Guard):
             found = self._make(key, self.policy.initial)
         queue = found.queue
         if found.taken < found.limit and queue.is_next(turn):
-            return found, found.take()
+            found.inside.add(call)
+            return found, found.take(), call
+        if any(outer in found.inside for outer in call.around()):
+            return None
         allowed = call.override.max_wait
         if allowed is None:
             allowed = self.policy.max_wait
@@ -143,20 +148,21 @@ class Bulkhead(Guard):
 
     def leave(self, permit: _Permit, outcome: Outcome | None, now: float) -> None:
         """Free a place, and learn from how the attempt ended."""
-        found, number = permit
+        found, number, call = permit
         aimd = self.policy.adaptive
         if aimd is None:
-            self._free(found)
+            self._free(found, call)
             return
         try:
             verdict = Verdict.SUCCESS if outcome is None else outcome.health(aimd.statuses)
             found.learn(number, verdict)
         finally:
-            self._free(found)
+            self._free(found, call)
 
     def give_back(self, permit: _Permit, refused: bool) -> None:
         """Free the place of an attempt that never left."""
-        self._free(permit[0])
+        found, _, call = permit
+        self._free(found, call)
 
     def crowded(self, call: Call, wait: Wait) -> BulkheadFullError:
         """Make the error for an attempt that would have to wait where too many do already."""
@@ -181,7 +187,8 @@ class Bulkhead(Guard):
         found = kept[key] = Destination(key, limit, self.policy.adaptive, self.room)
         return found
 
-    def _free(self, found: Destination) -> None:
+    def _free(self, found: Destination, call: Call) -> None:
+        found.inside.discard(call)
         found.give_back()
         if found.is_idle and found.limit == self.policy.initial:
             key = found.key

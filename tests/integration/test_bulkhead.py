@@ -90,6 +90,32 @@ async def test_posts_wait_for_their_turn_and_are_sent_once(
     assert doorman.most == LIMIT
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("places", [1, 2])
+async def test_a_call_that_is_made_inside_an_attempt_does_not_wait_for_its_place(
+    server: FaultServer,
+    doorman: Doorman,
+    open_session: OpenSession,
+    fetch: Fetch,
+    places: int,
+    wrapped: bool,
+) -> None:
+    """A middleware that fetches a token at the same origin, through the same session."""
+
+    async def token(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        if request.url.path != "/token":
+            assert await fetch(session, "GET", server.url / "token") == 200
+        return await handler(request)
+
+    doorman.opened.set()
+    bulkhead = Bulkhead(BulkheadPolicy(max_concurrent=places))
+    session = open_session(bulkhead, token, wrapped=wrapped)
+    calls = (fetch(session, "GET", server.url) for _ in range(CALLERS))
+    assert await asyncio.wait_for(asyncio.gather(*calls), 5) == [200] * CALLERS
+    assert doorman.most <= places
+    assert bulkhead.places == ()
+
+
 @pytest.mark.parametrize("by", ["pipelines", "services"])
 async def test_a_bulkhead_is_shared_by_passing_it(
     server: FaultServer, doorman: Doorman, open_session: OpenSession, fetch: Fetch, by: str
