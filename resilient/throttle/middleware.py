@@ -17,11 +17,7 @@ that a server is in trouble, and is the breaker's.)
 from __future__ import annotations
 
 import math
-<<<<<<< HEAD
-from collections.abc import Awaitable, Hashable, Iterable
-=======
-from collections.abc import Awaitable, Callable, Iterable
->>>>>>> shown
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from copy import copy
 from logging import DEBUG
 from typing import Any, Final, NamedTuple
