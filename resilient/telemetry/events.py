@@ -213,7 +213,7 @@ class TransitionEvent:
 
     def __str__(self) -> str:
         how_long = "" if self.seconds is None else f" for {brief(self.seconds)} s"
-        held = f"; {self.held} calls were held or refused" if self.held else ""
+        held = f"; {_held(self.held)}" if self.held else ""
         return f"the circuit for {self.key} is {self.after}{how_long} ({self.reason}{held})"
 
 
@@ -258,10 +258,14 @@ class ThrottleEvent:
     def __str__(self) -> str:
         what = f"the gate for {self.key}" + ("" if self.part is None else f" {self.part}")
         if not self.closed:
-            return f"{what} is open again; {self.queued} calls were held or refused ({self.reason})"
+            return f"{what} is open again; {_held(self.queued)} ({self.reason})"
         pace = "" if self.rate is None else f", then {brief(self.rate)} a second"
         wait = f"; {self.queued} calls wait" if self.queued else ""
         return f"{what} is closed for {brief(self.seconds)} s{pace} ({self.reason}{wait})"
+
+
+def _held(count: int) -> str:
+    return f"{count} calls were held or refused" if count != 1 else "1 call was held or refused"
 
 
 Event = (

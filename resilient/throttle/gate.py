@@ -304,7 +304,7 @@ class Gate:
 
     @property
     def over_at(self) -> float:
-        """When it is over if nobody waits until then."""
+        """The time at which it is over if nobody waits until then."""
         return max(self.busy_at, self.not_before) + QUIET
 
     def rebase(self, shift: float) -> None:

@@ -103,7 +103,7 @@ async def test_a_limit_is_one_warning_and_its_end_one_line(
         ),
         (
             "INFO",
-            "the gate for URL GET /v4 is open again; 1 calls were held or refused "
+            "the gate for URL GET /v4 is open again; 1 call was held or refused "
             "(nobody has waited for 10 s)",
         ),
     ]

@@ -18,7 +18,6 @@ from resilient import (
     BulkheadPolicy,
     Deadline,
     Pipeline,
-    PipelineWarning,
     Retry,
     Service,
     Services,
@@ -205,8 +204,7 @@ async def test_services_have_the_states_of_all() -> None:
 
 async def test_of_two_parts_alike_both_are_told() -> None:
     per_path = Throttle(ThrottlePolicy(key="origin+path:1"))
-    with pytest.warns(PipelineWarning):
-        pipeline = Pipeline.of(Throttle(), per_path)
+    pipeline = Pipeline.of(Throttle(), per_path)
     async with FaultServer(then=Reply(429)) as server, client(pipeline) as session:
         with override(max_attempts=1):
             await fail(session, server.url / "a")

@@ -424,7 +424,7 @@ def test_one_warning_when_it_closes_and_one_info_when_it_is_over(
     assert [level for level, _ in said] == ["WARNING", "INFO"]
     assert said[0][1].startswith(f"the gate for {URL_OF} GET /v1 is closed for ")
     assert "the server asks for 1 s" in said[0][1]
-    assert "is open again, 3 calls were held or refused" in said[1][1]
+    assert "is open again; 3 calls were held or refused" in said[1][1]
     assert "secret" not in str([vars(each) for each in caplog.records])
 
 
