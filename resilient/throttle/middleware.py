@@ -268,9 +268,11 @@ class Throttle(Guard):
         if not queue:
             at.full = False
         when = at.turn_at(0, now)
+        waits_here = turn is not None and turn in queue
+        if waits_here and isinstance(at, Gate):
+            at.busy_at = now
         if is_next and when <= now:
             return None
-        waits_here = turn is not None and turn in queue
         bounds = self._bounds(call, now)
         found = find_obstacle(at, bounds, now, waits=waits_here)
         if not waits_here:
