@@ -133,8 +133,9 @@ class Destination:
 
     def make(self, part: Part, now: float) -> Gate:
         """Make a gate for a part that has none."""
-        if len(self.gates) >= _MOST_PARTS:
-            part = _OTHERS
+        return self._make(_OTHERS if len(self.gates) >= _MOST_PARTS else part, now)
+
+    def _make(self, part: Part, now: float) -> Gate:
         gate = self.gates[part] = Gate(part, Queue(self._room), now)
         self.is_quiet = False
         return gate
@@ -144,18 +145,19 @@ class Destination:
 
         It is to be closed, and then to take over the others, which `narrower` has.
         """
-        if gate.part.segment is None or gate.part is _OTHERS:
+        if gate.part.segment is None or gate.part == _OTHERS:
             return None
         if len(self.narrower(gate.part.credential)) < _WIDENS_AT:
             return None
-        return self.make(Part(gate.part.credential), now)
+        # However many there are: it takes the place of some.
+        return self._make(Part(gate.part.credential), now)
 
     def narrower(self, credential: str) -> list[Gate]:
         """Return the gates of parts of a credential."""
         return [
             gate
             for part, gate in self.gates.items()
-            if part.credential == credential and part.segment is not None and part is not _OTHERS
+            if part.credential == credential and part.segment is not None and part != _OTHERS
         ]
 
     def forget(self, gate: Gate) -> None:

@@ -341,11 +341,15 @@ class Throttle(Guard):
     ) -> None:
         """Close a gate, cut it, or only move its time."""
         random = self.clock.random
+        part = self._part(place, outcome.request)
+        if gate is None:
+            # Of a destination that was forgotten meanwhile the one that is kept now counts.
+            place = self._places.kept(place)
+            gate = place.find(part)
         is_news = gate is None
         was_cut = True
         if gate is None:
-            place = self._places.kept(place)
-            gate = place.make(self._part(place, outcome.request), now)
+            gate = place.make(part, now)
             wide = place.widened(gate, now)
             if wide is not None:
                 gate, code = wide, Reason.WIDENED

@@ -221,3 +221,40 @@ def test_promise_5_the_first_credential_that_is_set_inside_brings_the_gates_toge
             return hits, gate.waiting
 
     assert run_in_virtual_time(main()) == (3, 3)
+
+
+def test_promise_5_a_gate_is_kept_while_its_destination_is_forgotten_and_made_again() -> None:
+    """Two attempts are under way when the registry is full; then more than a thousand others."""
+    is_over = asyncio.Event()
+    asked = iter(["50", "1"])
+
+    async def serve(request: Received) -> Reply:
+        if request.path != "/slow":
+            return Reply(200)
+        seconds = next(asked)
+        await is_over.wait()
+        await asyncio.sleep(1 / float(seconds))
+        return Reply(429, headers={"Retry-After": seconds})
+
+    async def main() -> float:
+        throttle = Throttle(ThrottlePolicy(key=lambda request: request.url.query.get("key")))
+        async with (
+            FaultServer(then=serve) as api,
+            aiohttp.ClientSession(middlewares=[throttle]) as session,
+        ):
+            slow = []
+            await status_of(session, api.url.with_query(key="this"))
+            for _ in range(2):
+                slow.append(
+                    asyncio.ensure_future(status_of(session, (api.url / "slow") % {"key": "this"}))
+                )
+                await asyncio.sleep(0.1)
+            for number in range(1100):
+                await status_of(session, api.url.with_query(key=number))
+            await status_of(session, api.url.with_query(key="this"))
+            is_over.set()
+            assert await asyncio.gather(*slow) == [429, 429]
+            (gate,) = throttle.gates
+            return gate.server_seconds
+
+    assert run_in_virtual_time(main()) == pytest.approx(49, abs=0.1)
