@@ -163,7 +163,8 @@ class RetryBudget:
         if account.tokens < _ONE:
             return None
         account.tokens -= 1
-        token = Token(key, now + wait + max(_SHORTEST, _PATIENT * account.took))
+        # From the latest time that was seen: a clock that goes back stands still.
+        token = Token(key, account.seen + wait + max(_SHORTEST, _PATIENT * account.took))
         account.out.append(token)
         return token
 

@@ -505,6 +505,7 @@ def test_a_destination_that_was_forgotten_under_way_learns_all_the_same(few: int
 class Path:
     def __init__(self, path: str) -> None:
         self.url = type("URL", (), {"path": path})
+        self.headers: dict[str, str] = {}
 
 
 def test_state_survives_a_loop_that_was_closed() -> None:
