@@ -67,7 +67,9 @@ class Destinations:
         """Make the destination of a key that has none."""
         if len(self.by_key) >= _MOST:
             self._forget_some(now)
-        made = self.by_key[key] = Destination(key, self._meter(), self._room, now)
+        has_parts = self._policy.learn and self._policy.classes
+        made = Destination(key, self._meter(), self._room, now, has_parts=has_parts)
+        self.by_key[key] = made
         return made
 
     def _meter(self) -> Meter | None:

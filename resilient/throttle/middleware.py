@@ -39,7 +39,7 @@ from resilient.reasons import Reason
 from resilient.support.validation import at_least, instance, validated
 from resilient.support.words import brief
 from resilient.telemetry.events import Listener
-from resilient.throttle.destination import WHOLE, Destination, part_of
+from resilient.throttle.destination import WHOLE, Destination, credential_of, part_of
 from resilient.throttle.destinations import Destinations, GateView
 from resilient.throttle.gate import QUIET, Gate, Part
 from resilient.throttle.limit import Meter
@@ -63,6 +63,8 @@ class _Permit(NamedTuple):
         sent: When.
         gate_before: What undoes that it was counted at the gate; None if it was not.
         meter_before: The same for the declared limit.
+        request: The request.
+        credential: That which the request carried then, or None.
     """
 
     place: Destination
@@ -70,6 +72,8 @@ class _Permit(NamedTuple):
     sent: float
     gate_before: float | None
     meter_before: tuple[float, int] | None
+    request: ClientRequest
+    credential: str | None
 
 
 class Throttle(Guard):
@@ -188,7 +192,7 @@ class Throttle(Guard):
         gate = None
         if place.gates:
             self._end_some(place, now)
-            gate = place.find(self._part(request))
+            gate = place.find(self._part(place, request))
         meter = place.meter
         gate_before = meter_before = None
         if gate is not None:
@@ -205,7 +209,8 @@ class Throttle(Guard):
                     gate.give_back(gate_before)
                 return decision
             meter_before = meter.take(now)
-        return _Permit(place, gate, now, gate_before, meter_before)
+        credential = credential_of(request) if place.sees_credentials else None
+        return _Permit(place, gate, now, gate_before, meter_before, request, credential)
 
     def leave(self, permit: Destination | _Permit, outcome: Outcome | None, now: float) -> None:
         """Take in what the server said to an attempt."""
@@ -222,8 +227,13 @@ class Throttle(Guard):
                 return
         else:
             place, gate, sent = permit.place, permit.gate, permit.sent
+            if place.sees_credentials and (outcome is None or outcome.status is not None):
+                place.learn_credential(permit.credential, credential_of(permit.request))
             while gate is not None and gate.heir is not None:
                 gate = gate.heir
+            if gate is None and place.gates:
+                # One that has closed meanwhile.
+                gate = place.find(self._part(place, permit.request))
         now = self._at(now)
         if outcome is None:
             place.grants.add(now)
@@ -234,7 +244,7 @@ class Throttle(Guard):
             return
         status = outcome.status
         if place.gates:
-            gate = place.find(self._part(outcome.request))
+            gate = place.find(self._part(place, outcome.request))
         if status == 429:
             if self.policy.learn:
                 self._refused(place, gate, sent, outcome, outcome.retry_after, now)
@@ -280,9 +290,11 @@ class Throttle(Guard):
         if not queue:
             at.full = False
         when = at.turn_at(0, now)
+        waits_here = turn is not None and turn in queue
+        if waits_here and isinstance(at, Gate):
+            at.busy_at = now
         if is_next and when <= now:
             return None
-        waits_here = turn is not None and turn in queue
         bounds = self._bounds(call, now)
         found = find_obstacle(at, bounds, now, waits=waits_here)
         if not waits_here:
@@ -341,11 +353,15 @@ class Throttle(Guard):
     ) -> None:
         """Close a gate, cut it, or only move its time."""
         random = self.clock.random
+        part = self._part(place, outcome.request)
+        if gate is None:
+            # Of a destination that was forgotten meanwhile the one that is kept now counts.
+            place = self._places.kept(place)
+            gate = place.find(part)
         is_news = gate is None
         was_cut = True
         if gate is None:
-            place = self._places.kept(place)
-            gate = place.make(self._part(outcome.request), now)
+            gate = place.make(part, now)
             wide = place.widened(gate, now)
             if wide is not None:
                 gate, code = wide, Reason.WIDENED
@@ -439,8 +455,10 @@ class Throttle(Guard):
                 reason=f"nobody has waited for {QUIET:g} s",
             )
 
-    def _part(self, request: ClientRequest) -> Part:
-        return part_of(request) if self.policy.classes else WHOLE
+    def _part(self, place: Destination, request: ClientRequest) -> Part:
+        if not self.policy.classes:
+            return WHOLE
+        return part_of(request, with_credential=place.sees_credentials)
 
     def _at(self, now: float) -> float:
         """Return the time, which never goes back."""

@@ -53,7 +53,7 @@ Orders = Callable[[Bulkhead], Any]
     [
         lambda guard: guard,
         lambda guard: Pipeline.of(
-            Deadline(60), Retry(retry_policy()), guard, CircuitBreaker(), *Pipeline()[3:]
+            Deadline(60), Retry(retry_policy()), guard, CircuitBreaker(), *Pipeline()[4:]
         ),
     ],
 )

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 import resilient
-from resilient import Throttle, ThrottlePolicy
+from resilient import GateView, Pipeline, Throttle, ThrottlePolicy
 from resilient.telemetry.emitter import make_emitter
-from resilient.testing import EventLog, FaultServer, Limit, Received, Reply, run_in_virtual_time
+from resilient.testing import (
+    EventLog,
+    FaultServer,
+    Limit,
+    Received,
+    Reply,
+    run_in_virtual_time,
+)
 from tests.guards import Pace
 from tests.integration.support import status_of
 
@@ -171,3 +181,191 @@ def test_a_declared_limit_is_never_refused() -> None:
     came, hits = run_in_virtual_time(main())
     assert came == [200] * 100
     assert hits == 100
+
+
+@pytest.mark.parametrize("refuses", ["all", "each second"])
+@pytest.mark.parametrize("asked", [None, "0", "1"])
+def test_promise_13_a_server_that_is_well_again_is_not_held_for_minutes(
+    refuses: str, asked: str | None
+) -> None:
+    """It answers 429 in the first ten seconds of a process; then 20 calls a second are fine."""
+    headers = {} if asked is None else {"Retry-After": asked}
+    log = EventLog()
+
+    async def main() -> tuple[float, tuple[GateView, ...]]:
+        time = asyncio.get_running_loop().time
+        seen = itertools.count()
+        began = time()
+
+        def serve(request: Received) -> Reply:
+            is_bad = time() < began + 10 and (refuses == "all" or next(seen) % 2 == 0)
+            return Reply(429, headers=headers) if is_bad else Reply(200)
+
+        pipeline = Pipeline(listeners=[log])
+        async with (
+            FaultServer(then=serve) as api,
+            aiohttp.ClientSession(middlewares=[pipeline]) as session,
+        ):
+            calls = []
+            for _ in range(2000):
+                calls.append(asyncio.ensure_future(status_of(session, api.url)))
+                await asyncio.sleep(0.05)
+            statuses = await asyncio.gather(*calls, return_exceptions=True)
+            late = statuses[1000:]
+            return late.count(200) / len(late), pipeline.throttle.gates
+
+    share, gates = run_in_virtual_time(main())
+    assert share > 0.97
+    # Nobody has waited for ten seconds: it is over, although calls went on.
+    assert gates == ()
+    assert [each.closed for each in log.gates if each.is_news] == [True, False]
+
+
+# Credentials: the gate of one is found by the next call, whoever sets the header, and however.
+
+_numbers = itertools.count(1)
+
+
+def _bearer(_: ClientRequest) -> str:
+    return "Bearer s3cr3t=="
+
+
+def _digest(_: ClientRequest) -> str:
+    number = next(_numbers)
+    return f'Digest username="me", nc={number:08x}, response="{number}"'
+
+
+def _signature(_: ClientRequest) -> str:
+    return f"AWS4-HMAC-SHA256 Credential=AK/eu/s3, Signature={next(_numbers):x}"
+
+
+class Authorizing:
+    """Sets the header, as middlewares for tokens and signatures do."""
+
+    def __init__(self, make: Callable[[ClientRequest], str]) -> None:
+        self._make = make
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        request.headers["Authorization"] = self._make(request)
+        return await handler(request)
+
+
+@pytest.mark.parametrize("make", [_bearer, _digest, _signature])
+@pytest.mark.parametrize("place", ["outside", "inside", "wrapped"])
+def test_promise_5_the_servers_time_holds_all_calls_of_a_credential(make: Any, place: str) -> None:
+    async def main() -> int:
+        authorizing, pipeline = Authorizing(make), Pipeline()
+        chains: dict[str, list[Any]] = {
+            "outside": [authorizing, pipeline],
+            "inside": [pipeline, authorizing],
+            "wrapped": [authorizing],
+        }
+        refusal = Reply(429, headers={"Retry-After": "30"})
+        async with (
+            FaultServer(Reply(200), then=refusal) as api,
+            aiohttp.ClientSession(middlewares=chains[place]) as made,
+        ):
+            session = resilient.wrap(made, pipeline) if place == "wrapped" else made
+            assert await status_of(session, api.url) == 200
+            calls = []
+            for _ in range(25):
+                calls.append(asyncio.ensure_future(status_of(session, api.url)))
+                await asyncio.sleep(1)
+            hits = api.hits
+            for each in calls:
+                each.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            return hits
+
+    assert run_in_virtual_time(main()) == 2
+
+
+def test_accounts_do_not_wait_for_one_another() -> None:
+    def serve(request: Received) -> Reply:
+        is_bad = request.headers["Authorization"] == "Bearer a"
+        return Reply(429, headers={"Retry-After": "30"}) if is_bad else Reply(200)
+
+    async def main() -> float:
+        async with (
+            FaultServer(then=serve) as api,
+            aiohttp.ClientSession(middlewares=[Pipeline()]) as session,
+        ):
+            first = asyncio.ensure_future(
+                status_of(session, api.url, headers={"Authorization": "Bearer a"})
+            )
+            await asyncio.sleep(1)
+            assert await status_of(session, api.url, headers={"Authorization": "Bearer b"}) == 200
+            ended = asyncio.get_running_loop().time()
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            return ended
+
+    assert run_in_virtual_time(main()) == 1
+
+
+def test_promise_5_the_first_credential_that_is_set_inside_brings_the_gates_together() -> None:
+    """Some calls bring a credential of their own, others get it inside, of the same account."""
+
+    async def bring(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        request.headers.setdefault("Authorization", "Bearer a")
+        return await handler(request)
+
+    async def main() -> tuple[int, int]:
+        refusal = Reply(429, headers={"Retry-After": "30"})
+        throttle = Throttle()
+        async with (
+            FaultServer(Reply(200), then=refusal) as api,
+            aiohttp.ClientSession(middlewares=[throttle, bring]) as session,
+        ):
+            for headers in ({"Authorization": "Bearer a"}, {"Authorization": "Bearer b"}, {}):
+                await status_of(session, api.url, headers=headers)
+            held = [
+                asyncio.ensure_future(status_of(session, api.url, headers=headers))
+                for headers in ({"Authorization": "Bearer a"}, {"Authorization": "Bearer b"}, {})
+            ]
+            await asyncio.sleep(1)
+            (gate,) = throttle.gates
+            hits = api.hits
+            for each in held:
+                each.cancel()
+            await asyncio.gather(*held, return_exceptions=True)
+            return hits, gate.waiting
+
+    assert run_in_virtual_time(main()) == (3, 3)
+
+
+def test_promise_5_a_gate_is_kept_while_its_destination_is_forgotten_and_made_again() -> None:
+    """Two attempts are under way when the registry is full; then more than a thousand others."""
+    is_over = asyncio.Event()
+    asked = iter(["50", "1"])
+
+    async def serve(request: Received) -> Reply:
+        if request.path != "/slow":
+            return Reply(200)
+        seconds = next(asked)
+        await is_over.wait()
+        await asyncio.sleep(1 / float(seconds))
+        return Reply(429, headers={"Retry-After": seconds})
+
+    async def main() -> float:
+        throttle = Throttle(ThrottlePolicy(key=lambda request: request.url.query.get("key")))
+        async with (
+            FaultServer(then=serve) as api,
+            aiohttp.ClientSession(middlewares=[throttle]) as session,
+        ):
+            slow = []
+            await status_of(session, api.url.with_query(key="this"))
+            for _ in range(2):
+                slow.append(
+                    asyncio.ensure_future(status_of(session, (api.url / "slow") % {"key": "this"}))
+                )
+                await asyncio.sleep(0.1)
+            for number in range(1100):
+                await status_of(session, api.url.with_query(key=number))
+            await status_of(session, api.url.with_query(key="this"))
+            is_over.set()
+            assert await asyncio.gather(*slow) == [429, 429]
+            (gate,) = throttle.gates
+            return gate.server_seconds
+
+    assert run_in_virtual_time(main()) == pytest.approx(49, abs=0.1)

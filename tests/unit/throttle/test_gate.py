@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from resilient.core.queues import Queue
@@ -26,6 +28,15 @@ def closed(
         grants.add(each)
     gate = Gate(Part("", "GET", "v1"), Queue(), now)
     gate.close(grants, now, asked, middle if spread else none)
+    return gate
+
+
+def well_known() -> Gate:
+    """One that was refused after enough answers, at 2 s, and opens a second later."""
+    gate = closed(*[0.0] * 10)
+    for _ in range(10):
+        gate.granted(1.5)
+    gate.refused(2.0, 2.0, 1.0, none)
     return gate
 
 
@@ -151,11 +162,54 @@ def test_an_outage_spoils_what_was_granted() -> None:
     ("rate", "percent"), [pytest.param(100, 0.1, id="a success"), pytest.param(1, 1, id="a second")]
 )
 def test_it_grows(rate: float, percent: float) -> None:
-    gate = closed(*[0.0] * 10)
-    gate.refused(2.0, 2.0, 1.0, none)
+    gate = well_known()
     gate.rate = rate
     gate.granted(3.0)
     assert gate.rate == pytest.approx(rate * (1 + percent / 100))
+
+
+def test_an_estimate_that_is_not_refused_for_a_minute_is_given_up_soon() -> None:
+    gate = well_known()
+    gate.rate = now = 1.0
+    times = []
+    for rate in (2, 20, 200):
+        while gate.rate < rate:
+            now = gate.turn_at(0, now)
+            gate.take(now)
+            gate.granted(now)
+        times.append(now)
+    # It opened at 3 s.
+    assert times == pytest.approx([66, 95, 98], abs=10)
+    # What it is by then is told by the last seconds, not by all of them.
+    for n in range(200):
+        gate.granted(now + n / 20)
+    gate.refused(now + 10, now + 10, 1.0, none)
+    assert gate.rate == pytest.approx(20, rel=0.3)
+
+
+def test_it_grows_without_end_and_stays_a_number() -> None:
+    gate = well_known()
+    for n in range(100_000):
+        gate.granted(3.0 + n)
+    assert math.isfinite(gate.rate)
+    assert gate.turn_at(5, 3.0) >= 3.0
+
+
+def test_after_a_cut_from_few_answers_it_grows_in_proportion_again() -> None:
+    gate = closed()
+    for now in (2.0, 4.0, 6.0):
+        gate.granted(now - 0.5)
+        gate.refused(now, now, 1.0, none)
+    assert gate.rate <= 1
+    first = gate.rate
+    for now in range(5):
+        gate.granted(8.0 + now)
+    assert gate.rate == pytest.approx(5 * first, rel=0.1)
+    # From enough answers it grows slowly; that is one to be trusted.
+    gate.refused(20.0, 20.0, 1.0, none)
+    rate = gate.rate
+    gate.granted(22.0)
+    assert gate.rate < rate * 1.03
 
 
 def test_an_estimate_from_few_answers_grows_in_proportion() -> None:
@@ -191,8 +245,10 @@ def test_it_is_over_ten_seconds_after_it_opened_if_nobody_waits() -> None:
     gate = closed(asked=30.0)
     assert not gate.is_over(39.9)
     assert gate.is_over(40.0)
-    gate.take(35.0)
-    assert not gate.is_over(44.9)
+    # Nobody has to wait for it, however many are let through.
+    gate.take(39.0)
+    gate.granted(39.0)
+    assert gate.is_over(40.0)
 
 
 def test_another_scale_of_time_changes_nothing() -> None:
