@@ -327,6 +327,9 @@ def places(bulkhead: resilient.Bulkhead) -> None:
 
 def snapshots(pipeline: resilient.Pipeline, services: resilient.Services) -> None:
     assert_type(pipeline.bulkhead.snapshot(), dict[str, Any])
+    assert_type(pipeline.throttle.snapshot(), dict[str, Any])
+    assert_type(pipeline.breaker.snapshot(), dict[str, Any])
+    assert_type(pipeline.retry.snapshot(), dict[str, Any])
     assert_type(pipeline.snapshot(), dict[str, Any])
     assert_type(services.snapshot(), dict[str, Any])
 

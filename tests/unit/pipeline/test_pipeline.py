@@ -29,10 +29,12 @@ from resilient import (
     PipelineWarning,
     Policy,
     Retry,
+    RetryBudget,
     RetryPolicy,
     Service,
     Services,
     Throttle,
+    ThrottlePolicy,
 )
 
 STANDARD = [Deadline, Retry, Throttle, CircuitBreaker, NormalizeErrors, AttemptTimeout]
@@ -97,6 +99,46 @@ def test_a_pipeline_is_a_sequence_and_says_what_is_in_it() -> None:
     assert lines[2] == "3. mine"
     assert "opens at 20 failures, if at least 90% fail, for 0.5 to 5 s" in lines[3]
     assert repr(pipeline) == "<Pipeline Deadline > Retry > mine > CircuitBreaker>"
+
+
+PER_PATH = "origin+path:1"
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ({}, "a budget for each origin of 30 retries that fail, then one for every 10 successes"),
+        ({}, "for each origin; a 429 holds its method, first path segment and credential"),
+        ({}, "queues of up to 30 s (max_wait)"),
+        ({}, "calls wait up to 2 s for it in the first 30 s of an outage"),
+        (
+            {"retry": RetryPolicy(budget=BudgetPolicy(key=PER_PATH, capacity=7, ratio=0.3))},
+            "a budget for each origin+path:1 of 7 retries that fail, then one for every 3.33",
+        ),
+        ({"throttle": ThrottlePolicy(key=PER_PATH)}, "for each origin+path:1; a 429"),
+        ({"throttle": ThrottlePolicy(limit="300/min")}, "at most 300/min, bursts of 15; a 429"),
+        (
+            {"throttle": ThrottlePolicy(limit="300/min", pace="window", learn=False)},
+            "at most 300/min, a window at once; queues",
+        ),
+        ({"throttle": ThrottlePolicy(classes=False)}, "a 429 holds all for the server's time"),
+        ({"throttle": ThrottlePolicy(headers=["RateLimit"])}, "reads RateLimit"),
+        ({"breaker": BreakerPolicy(key=PER_PATH)}, "for each origin+path:1; opens at 20"),
+        ({"breaker": BreakerPolicy(patience=0)}, "calls do not wait for it"),
+        ({"breaker": BreakerPolicy(observe=True)}, "only observes"),
+        ({"bulkhead": BulkheadPolicy(key=PER_PATH)}, "at once for each origin+path:1; others wait"),
+    ],
+)
+def test_what_is_printed_names_budget_limits_patience_and_keys(
+    policy: dict[str, Any], words: str
+) -> None:
+    assert words in str(Pipeline(Policy(**policy)))
+
+
+def test_a_budget_that_is_shared_or_left_out_is_printed_as_it_is() -> None:
+    shared = RetryBudget(BudgetPolicy(capacity=99))
+    assert "of 99 retries" in str(Pipeline(budget=shared))
+    assert "budget" not in str(Pipeline(Policy(retry=RetryPolicy(budget=None))))
 
 
 def test_a_pipeline_without_a_breaker_says_so() -> None:
