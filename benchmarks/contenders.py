@@ -10,7 +10,13 @@ from resilient.services.config.configuration import read_configuration
 __all__ = ["STANDARD", "Contender", "from_file", "from_file_if_any"]
 
 _NOTHING = Policy(
-    name="none", errors=None, total_timeout=None, retry=None, breaker=None, attempt_timeout=None
+    name="none",
+    errors=None,
+    total_timeout=None,
+    retry=None,
+    throttle=None,
+    breaker=None,
+    attempt_timeout=None,
 )
 _RETRY = evolve(_NOTHING, name="retry", retry=RetryPolicy(budget=None))
 

@@ -98,7 +98,20 @@ class Span:
 
 @frozen(kw_only=True)
 class Chart:
-    """Lines over a common axis."""
+    """Lines over a common axis, or groups of bars.
+
+    Attributes:
+        title: The title.
+        x_label: The name of the x axis.
+        y_label: The name of the y axis.
+        lines: The lines.
+        spans: Stretches of the x axis to shade.
+        x_scale: The scale of the x axis. Default "linear".
+        y_scale: The scale of the y axis. Default "linear".
+        remark: A remark for the reader.
+        groups: The names of groups of bars. With any, each line is drawn as one bar in each
+            group, and its xs are the numbers of the groups from 0 on.
+    """
 
     title: str
     x_label: str
@@ -108,6 +121,7 @@ class Chart:
     x_scale: Literal["linear", "log"] = "linear"
     y_scale: Literal["linear", "log"] = "linear"
     remark: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

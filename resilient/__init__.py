@@ -16,6 +16,11 @@ if TYPE_CHECKING or "__compiled__" in globals():
         Circuit as Circuit,
         CircuitBreaker as CircuitBreaker,
     )
+    from resilient.bulkhead import (
+        Aimd as Aimd,
+        Bulkhead as Bulkhead,
+        BulkheadPolicy as BulkheadPolicy,
+    )
     from resilient.clock import Clock as Clock
     from resilient.core.call import attempts_of as attempts_of
     from resilient.core.override import override as override
@@ -107,6 +112,11 @@ if TYPE_CHECKING or "__compiled__" in globals():
         TransitionEvent as TransitionEvent,
         TurnEvent as TurnEvent,
         WaitEvent as WaitEvent,
+    )
+    from resilient.throttle import (
+        GateView as GateView,
+        Throttle as Throttle,
+        ThrottlePolicy as ThrottlePolicy,
     )
     from resilient.timeouts import (
         AttemptTimeout as AttemptTimeout,

@@ -23,13 +23,14 @@ class Attempt:
         method: The method of the request.
         url: Without userinfo, query and fragment.
         started: Seconds after the first attempt of the call began.
-        duration: Seconds until the response was there, or the failure.
+        duration: Seconds until the response was there, or the failure; without `queued`.
         status: The status of the response; None if there was none.
         error: What went wrong in the place of a response, in a few words; None otherwise.
         waited: Seconds waited before the next attempt; None if this one was the last.
         reason: Why the next attempt was made if `waited` is a number, and why there was none if
             it is None; in words. None where nothing decided that.
         code: The same for a program.
+        queued: Seconds that guards held it back before it was sent; by default 0.
     """
 
     number: int
@@ -42,20 +43,24 @@ class Attempt:
     waited: float | None = None
     reason: str | None = None
     code: Reason | None = None
+    queued: float = 0.0
 
     def __str__(self) -> str:
         outcome = self.error if self.status is None else self.status
         line = (
             f"attempt {self.number}: {self.method} {self.url} -> {outcome} in {self.duration:.3f} s"
         )
+        if self.queued:
+            line += f", held for {self.queued:.3f} s before"
         if self.waited is None:
             return line if self.reason is None else f"{line} ({self.reason})"
         return f"{line}, then waited {self.waited:.3f} s ({self.reason})"
 
 
-# An attempt as it is recorded: number, method, URL, start and end on the clock's scale, and its
-# status or, in words, what went wrong. A plain tuple, since every attempt makes one.
-Record = tuple[int, str, URL, float, float, int | str]
+# An attempt as it is recorded: number, method, URL, start and end on the clock's scale, its
+# status or, in words, what went wrong, and the seconds that guards held it in between. A plain
+# tuple, since every attempt makes one.
+Record = tuple[int, str, URL, float, float, int | str, float]
 
 
 class Wait(NamedTuple):
@@ -104,7 +109,8 @@ class History(NamedTuple):
         last = len(self.records) - 1
         began: float | None = None
         described = []
-        for place, (number, method, url, started, ended, came) in enumerate(self.records):
+        for place, record in enumerate(self.records):
+            number, method, url, started, ended, came, queued = record
             began = started if began is None else began
             wait = waits.get(place)
             why = self.stop if wait is None and place == last else wait
@@ -114,12 +120,13 @@ class History(NamedTuple):
                     method=method,
                     url=str(public_url(url)),
                     started=started - began,
-                    duration=ended - started,
+                    duration=ended - started - queued,
                     status=came if isinstance(came, int) else None,
                     error=came if isinstance(came, str) else None,
                     waited=None if wait is None else wait.seconds,
                     reason=None if why is None else why.words,
                     code=None if why is None else why.code,
+                    queued=queued,
                 )
             )
         return tuple(described)

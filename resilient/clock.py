@@ -1,9 +1,13 @@
-"""The seam for time, sleep and randomness.
+"""The seam for time, waits and randomness.
 
 Whatever here waits, measures or draws a random number asks a `Clock`. The system's own
 takes its time from the running event loop, so that a loop in virtual time is enough to
 test a wait of thirty seconds in no time; a `Clock` of one's own does the same for one
 middleware.
+
+A clock has two timers. `call_at` is for limits, which as a rule are cancelled before they are
+due. `wake_after` is for waits: a call stands still until then, be it between two attempts or in
+the queue of a guard. So a clock for tests knows which time it may skip.
 """
 
 from __future__ import annotations
@@ -16,18 +20,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["SYSTEM_CLOCK", "Clock", "LoopBound", "SystemClock", "TimerHandle"]
+__all__ = ["SYSTEM_CLOCK", "Clock", "LoopBound", "SystemClock", "TimerHandle", "sleep_on"]
 
 
 class TimerHandle(Protocol):
-    """A scheduled callback, as `Clock.call_at` returns it."""
+    """A scheduled callback, as the timers of a `Clock` return it."""
 
     def cancel(self) -> object:
         """Forget the callback; harmless when it has run."""
 
 
 class Clock(Protocol):
-    """A source of time, sleep and randomness."""
+    """A source of time, waits and randomness."""
 
     def time(self) -> float:
         """Return seconds on a scale that only goes forward; its zero means nothing."""
@@ -39,10 +43,15 @@ class Clock(Protocol):
         """Draw a number uniformly from [0, 1)."""
 
     def call_at(self, when: float, callback: Callable[[], object]) -> TimerHandle:
-        """Run `callback` once `time()` has reached `when`."""
+        """Run `callback` once `time()` has reached `when`: a limit."""
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds; cancelling stops it at once."""
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> TimerHandle:
+        """Run `callback` in so many seconds, for which somebody waits.
+
+        Args:
+            seconds: 0 or more, and finite.
+            callback: Ends the wait.
+        """
 
 
 class SystemClock:
@@ -68,12 +77,27 @@ class SystemClock:
         """Schedule a callback on the running event loop."""
         return asyncio.get_running_loop().call_at(when, callback)
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait on the running event loop."""
-        await asyncio.sleep(seconds)
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> TimerHandle:
+        """Schedule a callback on the running event loop."""
+        return asyncio.get_running_loop().call_later(seconds, callback)
 
 
 SYSTEM_CLOCK = SystemClock()
+
+
+async def sleep_on(clock: Clock, seconds: float) -> None:
+    """Wait for so many seconds on a clock; cancelling stops it at once."""
+    woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def wake() -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    timer = clock.wake_after(seconds, wake)
+    try:
+        await woken
+    finally:
+        timer.cancel()
 
 
 class LoopBound:
@@ -88,7 +112,7 @@ class LoopBound:
     another test), and in a process that was forked from the one that made it.
 
     Attributes:
-        clock: The source of time, sleep and randomness.
+        clock: The source of time, waits and randomness.
         loop: The loop that the state belongs to; None before the first use.
         time: The quickest way to ask for the time on that loop, in seconds.
     """

@@ -63,6 +63,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from resilient.attempts import Attempt, History, Stop
 from resilient.reasons import Reason
+from resilient.support.words import brief
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -510,10 +511,10 @@ class RefusedError(ResilientError, aiohttp.ClientConnectionError):
     def __str__(self) -> str:
         what = self._what()
         if self.retry_after is not None:
-            what += f", next try in {self.retry_after:.3g} s"
+            what += f", next try in {brief(self.retry_after)} s"
         notes = []
         if self.queued:
-            notes.append(f"held for {self.queued:.3g} s")
+            notes.append(f"held for {brief(self.queued)} s")
         if made := self._history.made:
             notes.append(f"attempts before: {made}")
         return f"{what} [{'; '.join(notes)}]" if notes else what

@@ -59,11 +59,12 @@ class Reason(Enum):
     QUIET = "quiet"  # nobody has waited for some time
 
     # A circuit changed its state because of
-    FAILURE_RATE = "failure_rate"  # too many failures among its calls
+    FAILURES = "failures"  # too many failures
     CONSECUTIVE = "consecutive"  # too many failures in a row
     SLOW_CALLS = "slow_calls"  # too many slow calls
     PROBE_FAILED = "probe_failed"
     PROBE_SLOW = "probe_slow"
+    PRESUMED_WELL = "presumed_well"  # a probe has not failed in the time that failures took
     TIME_UP = "time_up"  # it was open for as long as it had to be
-    PROBES_SUCCEEDED = "probes_succeeded"
+    PROBES_SUCCEEDED = "probes_succeeded"  # a probe, or enough attempts after it, went well
     BY_HAND = "by_hand"  # isolate() or reset()

@@ -87,6 +87,9 @@ class Deadline(LoopBound):
                 if due <= now:
                     raise self._exceeded(call, request)
                 limit = self._timers.set_at(due)
+            if span is not None and token is not None:
+                # For the hops to come, and for another copy of this one.
+                span.deadline, span.allowed = call.deadline, call.allowed
             try:
                 return await handler(request)
             except asyncio.CancelledError as cancelled:
@@ -96,9 +99,7 @@ class Deadline(LoopBound):
             finally:
                 self._timers.lift(limit)
         finally:
-            if span is None or token is None:
-                # Only a call that spans its redirects has one deadline for all that comes.
-                call.deadline = outer
+            call.deadline = outer
             if token is not None:
                 detach(call, token)
 
@@ -198,8 +199,6 @@ class AttemptTimeout(LoopBound):
         self, call: Call, request: ClientRequest, now: float, pool_was_full: bool
     ) -> Serial | Limit:
         """Limit the current task."""
-        if self.loop is not get_running_loop():
-            self.claim()
         seconds = self.seconds
         if call.override is not NO_OVERRIDE or call.span is not None:
             seconds = self._seconds(call)

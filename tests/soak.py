@@ -73,6 +73,11 @@ FAULTS: dict[Answer, float] = {
     **{Disconnect(moment): 0.01 for moment in ("accept", "request", "status", "body")},
 }
 
+
+def path_of(request: ClientRequest) -> str:
+    return request.url.path
+
+
 POLICY = Policy(
     name="soak",
     total_timeout=1.0,
@@ -82,12 +87,14 @@ POLICY = Policy(
     ),
     breaker=BreakerPolicy(
         window=0.2,
-        minimum_calls=5,
+        failures=5,
         open_for=0.02,
         max_open_for=0.05,
         probe_lease=0.2,
-        ramp_up=0.02,
-        max_circuits=MAX_CIRCUITS,
+        recovery=0.02,
+        patience=0.05,
+        key=path_of,
+        max_destinations=MAX_CIRCUITS,
     ),
     errors=ErrorPolicy(),
 )
@@ -115,10 +122,6 @@ class Held:
             yield f"{self.connections} connections are held"
         if self.circuits > MAX_CIRCUITS:
             yield f"{self.circuits} circuits are kept, of {MAX_CIRCUITS} at most"
-
-
-def path_of(request: ClientRequest) -> str:
-    return request.url.path
 
 
 async def pieces() -> AsyncIterator[bytes]:
@@ -159,7 +162,7 @@ class Soak:
         async with FaultServer(then=rough, record=False) as server:
             # Idle connections go at once, so that those in use are the ones left at rest.
             connector = aiohttp.TCPConnector(limit=CALLERS // 2, keepalive_timeout=0.05)
-            pipeline = Pipeline(POLICY, key=path_of)
+            pipeline = Pipeline(POLICY)
             original = aiohttp.ClientSession(connector=connector)
             async with original, resilient.wrap(original, pipeline) as session:
                 await self._call(session, server, self.seconds / 5)  # to warm up

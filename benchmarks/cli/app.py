@@ -84,7 +84,7 @@ def app(context: click.Context) -> None:
 @run_options
 @all_outputs
 def all_(**given: Any) -> int:
-    """Run everything, in less than ten minutes, and write a report."""
+    """Run everything, in about a quarter of an hour, and write a report."""
     from benchmarks.cli.perform import measure_all
 
     return measure_all(*_split(given))
@@ -119,8 +119,8 @@ def overhead(*, without_peers: bool, **given: Any) -> int:
 def load(**given: Any) -> int:
     """Put policies under a load on real sockets, while the server fails to order.
 
-    Scenarios: calm, random-503, rate-limit, resets, stalls, tail, outage, brown-out and dead, which
-    are measured if none are named; offline.
+    Scenarios: calm, random-503, rate-limit, resets, stalls, tail, outage, blip, limit, brown-out
+    and dead, which are measured if none are named; offline.
     """
     return _measure("load", given)
 
@@ -129,14 +129,29 @@ def load(**given: Any) -> int:
 @click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
 @run_options
 @policy_options
+@click.option(
+    "--rows",
+    metavar="ROWS",
+    multiple=True,
+    help='Rows of trouble: groups and beginnings of names, with commas: "a 50/s 6.5 s,d".',
+)
+@click.option(
+    "--columns",
+    metavar="COLUMNS",
+    multiple=True,
+    help="Columns of trouble: none, retry, consecutive breaker, pipeline.",
+)
+@click.option("--seeds", type=int, metavar="N", help="The seeds that trouble is run with.")
+@click.option("--workers", type=int, metavar="N", help="Processes that simulate trouble.")
 @click.option("--clients", type=int, metavar="N", help="How many there are in the crowd.")
 @click.option("--seconds", type=float, metavar="N", help="For how long it calls, simulated.")
 @outputs
 def storm(**given: Any) -> int:
     """Let thousands of clients storm a server in virtual time.
 
-    Scenarios: jitter, throttling, metastable, crowd and rate-limit; all are measured if none are
-    named.
+    Scenarios: trouble, jitter, throttling, metastable, crowd and rate-limit; all are measured if
+    none are named. "storm trouble" says where the standard pipeline is worse than nothing; judge
+    it with --seeds 10.
     """
     return _measure("storm", given)
 

@@ -71,13 +71,6 @@ def _of_breakers(runs: Iterable[Run]) -> Iterator[str]:
         outage, breaker = run.scenario.outage, run.contender.policy.breaker
         if outage is None or breaker is None:
             continue
-        if breaker.window > outage.start:
-            yield (
-                f"{_where(run)}: all was well for {outage.start:g} s before the outage. After "
-                f"{breaker.window:g} s, which is what this breaker looks back on, it would take "
-                f"up to {breaker.failure_rate * breaker.window:g} s of failures to open at the "
-                "same rate of requests."
-            )
         lasted = outage.end - outage.start
         if run.tally.openings and breaker.open_for > _MUCH * lasted:
             yield (

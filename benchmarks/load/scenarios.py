@@ -15,12 +15,12 @@ from resilient.testing import (
     Delayed,
     Disconnect,
     Hang,
+    Limit,
     Mixture,
     Outage,
     Period,
     Reply,
     Reset,
-    TokenBucket,
 )
 from resilient.testing.script.script import Answer
 
@@ -28,9 +28,8 @@ __all__ = ["SCENARIOS", "OutageWindow", "Scenario"]
 
 _OK = Reply(json={})
 
-# Start and end in seconds. A breaker weighs the failures in its window against the successes
-# there: with less time before the outage every breaker would open at once. The outage is long
-# enough for the standard breaker to open, and the rest long enough to see it close.
+# Start and end in seconds. Before the outage there is time for a pipeline to learn the usual rate,
+# after it to see that calls go well again.
 _OUTAGE = (6.0, 12.5)
 
 # To show the effect of a breaker, the same policy is measured without one.
@@ -148,7 +147,7 @@ SCENARIOS = (
         name="rate-limit",
         what="A token bucket of 120 a second and 5 at once: what is beyond that meets 429 with "
         "Retry-After in whole seconds, and so do bursts of calls where there is room on average.",
-        faults=lambda seed: TokenBucket(120, 5, then=_OK),
+        faults=lambda seed: Limit("120/s", burst=5, then=_OK),
         rate=100,
         seconds=3,
     ),
@@ -193,6 +192,24 @@ SCENARIOS = (
         outage=OutageWindow(*_OUTAGE, during=None),
         over_time=True,
         by_default=False,
+    ),
+    Scenario(
+        name="blip",
+        what="All is well; then every request gets a 503 for a moment, as in a deployment; then "
+        "all is well again.",
+        rate=100,
+        seconds=12,
+        outage=OutageWindow(6.0, 7.2),
+        over_time=True,
+    ),
+    Scenario(
+        name="limit",
+        what="A token bucket of 40 a second and 40 at once, and half as many calls again as it "
+        "lets through: what is beyond it meets 429 with Retry-After in whole seconds.",
+        faults=lambda seed: Limit("40/s", burst=40, then=_OK),
+        rate=60,
+        seconds=12,
+        over_time=True,
     ),
     Scenario(
         name="brown-out",

@@ -70,16 +70,16 @@ def _dead_server(runs: Mapping[str, Run]) -> Iterator[Figure]:
             remark=f"of {whole.tally.calls} calls",
         )
         most = _most_with_a_breaker(whole)
-        yield at_most(in_all, most, why="minimum calls, in progress, probes")
+        yield at_most(in_all, most, why="failures, in progress, probes")
 
 
 def _most_with_a_breaker(run: Run) -> int:
-    """Return the requests allowed: each worker's circuit opens after its minimum of calls."""
+    """Return the requests allowed: each worker's circuit opens after its failures."""
     breaker = run.contender.policy.breaker
     assert breaker is not None
     circuits = run.workers
     # A circuit that opens again has let its probes through.
-    return circuits * breaker.minimum_calls + run.tally.peak + breaker.probes * run.tally.openings
+    return circuits * breaker.failures + run.tally.peak + breaker.probes * run.tally.openings
 
 
 def _floor(run: Run) -> float:
@@ -87,4 +87,5 @@ def _floor(run: Run) -> float:
     retry = run.contender.policy.retry
     if retry is None or retry.budget is None:
         return 0.0
-    return run.workers * retry.budget.min_per_second * retry.budget.window
+    budget = retry.budget
+    return run.workers * (budget.capacity + budget.min_per_second * run.scenario.seconds)

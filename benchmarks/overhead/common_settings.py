@@ -11,6 +11,8 @@ from typing import Final
 from aiohttp import ClientConnectionError
 from attrs import evolve, frozen
 
+from resilient.core.statuses import RETRY_STATUSES, SERVER_TROUBLE
+
 __all__ = [
     "COMMON",
     "FAILURE_STATUSES",
@@ -21,10 +23,8 @@ __all__ = [
     "CommonSettings",
 ]
 
-RETRY_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
-
 # The statuses that count as failures of the server.
-FAILURE_STATUSES: Final = frozenset({500, 502, 503, 504})
+FAILURE_STATUSES: Final = SERVER_TROUBLE
 
 # RFC 9110 9.2.2.
 IDEMPOTENT_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})

@@ -21,7 +21,6 @@ from benchmarks.overhead.common_settings import (
     CommonSettings,
 )
 from benchmarks.overhead.wrapper import Circuits, Fetch, Middleware, fetch_with
-from resilient.core.outcome import Verdict
 
 __all__ = ["BREAKER", "PARTS", "PIPELINE", "WRAPPED", "OurMiddleware", "PassThrough", "policy"]
 
@@ -46,12 +45,13 @@ def _retry(common: CommonSettings) -> resilient.RetryPolicy:
 
 def _breaker(common: CommonSettings) -> resilient.BreakerPolicy:
     return resilient.BreakerPolicy(
-        minimum_calls=common.consecutive_failures,
+        failures=common.consecutive_failures,
         statuses=FAILURE_STATUSES,
         open_for=common.open_for,
         max_open_for=max(common.open_for, 60.0),
         probes=common.probes,
-        max_circuits=1 << 20,
+        max_destinations=1 << 20,
+        patience=0,
     )
 
 
@@ -85,8 +85,10 @@ class OurMiddleware(Middleware):
                 permit, _ = machine.admit(now)
                 if not permit:
                     raise resilient.CircuitOpenError(key, machine.retry_in(now))
-                verdict = Verdict.TRANSIENT if failed else Verdict.SUCCESS
-                machine.record(permit, verdict, now)
+                if failed:
+                    machine.fail(permit, now, now)
+                else:
+                    machine.succeed(permit, now, now)
 
         return call
 

@@ -11,6 +11,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.report.plot import PlotData, plot_data, set_axes, shade_spans
+from benchmarks.report.text import format_number
 from benchmarks.results import Chart
 from resilient.cli.output import printable
 
@@ -32,6 +33,12 @@ _MARKS_PER_LINE = 12
 _MANY_POINTS = 200
 _LETTERS_IN_A_ROW = 95
 _LONGEST_NAME = 70
+
+# The share of the distance between two groups that bars take.
+_GROUP_WIDTH = 0.82
+
+# From here on the height of a bar is a whole number.
+_FEW_DIGITS = 10
 
 _LOOKS: Final[Any] = {
     "font.family": ["DejaVu Sans", "sans-serif"],
@@ -117,7 +124,10 @@ def _drawn(chart: Chart, *, titled: bool) -> Figure:
         _say_nothing(axes)
         return figure
     for index, (name, xs, ys) in enumerate(seen.lines):
-        _draw(axes, index, name, xs, ys)
+        if seen.groups:
+            _draw_bars(axes, index, len(seen.lines), name, xs, ys)
+        else:
+            _draw(axes, index, name, xs, ys)
     set_axes(axes, seen)
     shade_spans(axes, seen)
     _add_legend(figure, axes, seen)
@@ -149,6 +159,28 @@ def _draw(axes: Axes, index: int, name: str, xs: list[float], ys: list[float]) -
         # Lines that coincide have their markers in different places.
         markevery=(index * every // 3 % every, every),
     )
+
+
+def _draw_bars(
+    axes: Axes, index: int, count: int, name: str, xs: list[float], ys: list[float]
+) -> None:
+    """Draw one bar of `count` in each group, with its height above it."""
+    width = _GROUP_WIDTH / count
+    offset = (index - (count - 1) / 2) * width
+    bars = axes.bar(
+        [x + offset for x in xs],
+        ys,
+        width,
+        label=_label(name),
+        color=_COLOURS[index % len(_COLOURS)],
+        zorder=3,
+    )
+    axes.bar_label(bars, fmt=_height, fontsize=7, padding=1.5)
+
+
+def _height(value: float) -> str:
+    """Write the height of a bar with no more digits than there is room for."""
+    return format_number(value if abs(value) < _FEW_DIGITS else round(value))
 
 
 def _label(name: str) -> str:

@@ -6,6 +6,7 @@ Points that cannot be drawn are left out: infinities, and zero on a logarithmic 
 from __future__ import annotations
 
 import math
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -31,6 +32,8 @@ _FEW_DECADES = 3
 _LETTER = 0.0105  # of the width of the axes
 _ROW = 0.065  # of their height
 _LONGEST = 40
+# Letters in a line of the name of a group of bars.
+_LONGEST_LINE = 14
 
 
 @frozen
@@ -42,12 +45,14 @@ class PlotData:
         spans: Stretches of the x axis.
         x_is_log: True if the x axis is logarithmic.
         y_is_log: True if the y axis is logarithmic.
+        groups: The names of groups of bars; empty for lines.
     """
 
     lines: tuple[tuple[str, list[float], list[float]], ...]
     spans: tuple[Span, ...]
     x_is_log: bool
     y_is_log: bool
+    groups: tuple[str, ...] = ()
 
     @property
     def has_points(self) -> bool:
@@ -79,6 +84,7 @@ def plot_data(chart: Chart) -> PlotData:
         chart.spans,
         x_is_log,
         y_is_log,
+        chart.groups,
     )
 
 
@@ -103,7 +109,12 @@ def set_axes(axes: Axes, seen: PlotData) -> None:
         axes.set_xscale("log")
     if seen.y_is_log:
         axes.set_yscale("log")
-    _tick(axes.xaxis, seen.x_is_log, *seen.x_range)
+    if seen.groups:
+        names = [fill(printable(name), _LONGEST_LINE) for name in seen.groups]
+        axes.set_xticks(range(len(names)), names)
+        axes.grid(visible=False, axis="x")
+    else:
+        _tick(axes.xaxis, seen.x_is_log, *seen.x_range)
     _tick(axes.yaxis, seen.y_is_log, *seen.y_range)
     low, high = seen.y_range
     if not seen.y_is_log and low >= 0:

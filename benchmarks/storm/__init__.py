@@ -9,6 +9,8 @@ results, and where the simulation is long a second one (`crowd_simulation`, ...)
 `simulation` (processes, arrivals, virtual time), `network` (the server and the way to it) and
 `tally` (counts over time).
 
-`trouble_simulation` is more general: any arrivals, a server made of `trouble_server` and the
-choosers of `resilient.testing`, several policies, and the measures that compare them.
+`trouble` compares four policies in a table of troubles, and says where the standard pipeline is
+worse than nothing. `trouble_rows` is that table as data, `trouble_measures` has the measures and
+tolerances by name, and `trouble_simulation` simulates one row with one policy: any arrivals, and a
+server made of `trouble_server` and the choosers of `resilient.testing`.
 """

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.progress import Progress
 from benchmarks.results import Result, ScenarioResult
-from benchmarks.storm import crowd, jitter, metastable, rate_limit, throttling
+from benchmarks.storm import crowd, jitter, metastable, rate_limit, throttling, trouble
 from benchmarks.storm.settings import SCENARIOS, StormSettings
 
 __all__ = ["measure"]
 
 _MEASURES: dict[str, Callable[[StormSettings, Progress], Iterator[ScenarioResult]]] = {
+    "trouble": trouble.measure,
     "jitter": jitter.measure,
     "throttling": throttling.measure,
     "metastable": metastable.measure,
@@ -49,6 +50,9 @@ def _together(
         seed=settings.seed,
         parameters={
             "scenarios": settings.scenarios,
+            "rows": settings.rows,
+            "columns": settings.columns,
+            "seeds": settings.seeds,
             "clients": settings.clients,
             "seconds": settings.seconds,
             "policy_file": settings.policy_file,

@@ -40,11 +40,12 @@ _HEADROOM = 2.0
 # Seconds per slice of the tally.
 SLICE = 0.1
 
-_NO_RAMP = evolve(Policy(), breaker=BreakerPolicy(ramp_up=0.0))
+_NO_PATIENCE = evolve(Policy(), breaker=BreakerPolicy(patience=0.0))
 _NO_JITTER = evolve(Policy(), retry=RetryPolicy(backoff=Backoff(jitter="none")))
 _RETRY_ALONE = Policy(
     errors=None,
     total_timeout=None,
+    throttle=None,
     breaker=None,
     attempt_timeout=None,
     retry=RetryPolicy(budget=None),
@@ -98,7 +99,7 @@ def crowds(settings: StormSettings) -> tuple[Crowd, ...]:
 
     return (
         crowd("standard pipeline", Policy()),
-        crowd("without ramp", _NO_RAMP),
+        crowd("without patience", _NO_PATIENCE),
         crowd("a pipeline for each client", Policy(), per_process=1),
         crowd("retry alone", _RETRY_ALONE),
         *(crowd(own.name, own.policy) for own in settings.own),

@@ -212,10 +212,9 @@ def _notes(example: list[tuple[Setup, Tally]], until: float) -> tuple[str, ...]:
         budget = BudgetPolicy()
         notes.append(
             f"Metastable: the server has room for {CAPACITY - OFFERED:g} retries a second. A "
-            f"budget of {budget.ratio:g} allows {budget.ratio * OFFERED:g}, and its floor "
-            f"{budget.min_per_second:g} in each of {PROCESSES} processes: so close to what the "
-            "server can do, a budget limits the damage and does not end it; it does at less than "
-            f"{1 / (1 + budget.ratio):.0%} of what the server can do."
+            f"budget lets up to {budget.ratio:g} retries fail for each success, and "
+            f"{budget.min_per_second:g} a second in each of {PROCESSES} processes whatever fails: "
+            "so close to what the server can do, a budget limits the damage and does not end it."
             + (_DEADLINE_NOTE if '"deadline"' in (*going, *staying) else "")
             + (_BREAKER_NOTE if '"breaker"' in over else "")
         )

@@ -68,6 +68,7 @@ _ONE_RETRY = Policy(
     name="one retry",
     errors=None,
     total_timeout=None,
+    throttle=None,
     retry=_RETRY,
     breaker=None,
     attempt_timeout=PATIENCE,

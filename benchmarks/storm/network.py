@@ -24,11 +24,14 @@ from resilient.testing.script.outage import Period
 from resilient.testing.script.script import Answer, Chooser, Delayed, choose
 from resilient.testing.server.received import Received
 
-__all__ = ["Held", "Network", "Replies", "Stalled"]
+__all__ = ["Held", "Network", "Refused", "Replies", "Stalled"]
 
 _NO_QUERY: MultiDictProxy[str] = MultiDictProxy(MultiDict())
 
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+
+# Made once: a union in its place would be made for each request.
+_STEPS = (Reply, Reset, Disconnect, Hang)
 
 # The response of a request that was sent and gets no answer.
 _SENT = Reply(200)
@@ -88,6 +91,11 @@ def received_at(now: float, method: str = "GET", path: str = "/") -> Received:
     )
 
 
+@frozen(repr=False)
+class Refused(Reset):
+    """Refuse the connection, so that nothing of the request is sent."""
+
+
 @frozen
 class Held(Chooser):
     """A network that holds all requests of a period, and delivers them at its end.
@@ -145,31 +153,28 @@ class Network:
 
     Attributes:
         server: Chooses the answer and its delay: any chooser of `resilient.testing`, and the
-            steps Reply, Reset, Disconnect and Hang.
+            steps Reply, Refused, Reset, Disconnect and Hang.
         tally: Counts the requests that arrive, those whose connection is refused included.
-        offline: The periods in which connections are refused. Default: none.
         read_timeout: Seconds without an answer after which aiohttp itself (its `sock_read`)
             ends an attempt; None, the default, for no limit.
     """
 
     server: Answer
     tally: Tally
-    offline: tuple[Period, ...] = ()
     read_timeout: float | None = None
     _replies: Replies = field(factory=Replies, init=False)
 
     async def __call__(self, request: ClientRequest) -> ClientResponse:
         """Count and answer a request, or raise as aiohttp would."""
         now = asyncio.get_running_loop().time()
-        if any(period.covers(now) for period in self.offline):
-            self.tally.arrived(now)
-            await asyncio.sleep(0)
-            refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
-            raise ClientConnectorError(request.connection_key, refused)
         received = received_at(now, request.method, request.url.path)
         seconds, step = choose(self.server, received)
-        assert isinstance(step, Reply | Reset | Disconnect | Hang), "storms have no other steps"
+        assert isinstance(step, _STEPS), "storms have no other steps"
         self.tally.arrived(now, seconds)
+        if isinstance(step, Refused):
+            await asyncio.sleep(seconds)
+            refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
+            raise ClientConnectorError(request.connection_key, refused)
         reply = step if isinstance(step, Reply) else _SENT
         response = self._replies.copy(reply) or await self._replies.parse(request, reply)
         # aiohttp sets it when it has sent the request, and middlewares look at it.

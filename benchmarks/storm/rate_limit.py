@@ -21,7 +21,7 @@ from benchmarks.storm.settings import StormSettings
 from benchmarks.storm.simulation import Process, finish, pipelines, random_for, simulate
 from benchmarks.storm.tally import Tally
 from resilient import Policy, RetryPolicy
-from resilient.testing import Reply, TokenBucket
+from resilient.testing import Limit, Reply
 
 __all__ = ["Callers", "call_at_once", "groups", "measure"]
 
@@ -49,13 +49,13 @@ class Callers:
 
 def groups(settings: StormSettings) -> tuple[Callers, ...]:
     """Return the groups to compare."""
-    no_budget = evolve(Policy(), retry=RetryPolicy(budget=None))
-    five = evolve(Policy(), retry=RetryPolicy(max_attempts=5, budget=None))
+    no_throttle = evolve(Policy(), throttle=None)
+    five = evolve(no_throttle, retry=RetryPolicy(max_attempts=5, budget=None))
     return (
         Callers(name="standard pipeline", policy=Policy()),
         Callers(name="a pipeline for each caller", policy=Policy(), processes=_CALLERS),
-        Callers(name="without a budget", policy=no_budget),
-        Callers(name="five attempts, without a budget", policy=five),
+        Callers(name="without a throttle", policy=no_throttle),
+        Callers(name="five attempts, without a throttle", policy=five),
         *(Callers(name=own.name, policy=own.policy) for own in settings.own),
     )
 
@@ -63,7 +63,7 @@ def groups(settings: StormSettings) -> tuple[Callers, ...]:
 def call_at_once(callers: Callers, random: Random) -> Tally:
     """Let all callers make one call each, at the same time, and return the counts."""
     tally = Tally(_SLICE)
-    limit = TokenBucket(_RATE, burst=_RATE, then=Reply(200))
+    limit = Limit(f"{_RATE}/s", then=Reply(200))
     network = Network(limit, tally)
 
     async def main(session: aiohttp.ClientSession) -> None:

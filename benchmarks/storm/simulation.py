@@ -156,19 +156,29 @@ async def arrive_at_random(
     loop = asyncio.get_running_loop()
     # The event loop alone would not keep the tasks alive.
     calls: set[asyncio.Task[bool]] = set()
+    over = loop.create_future()
 
     def forget(task: asyncio.Task[bool]) -> None:
         # A task that failed is kept, so that its error is raised at the end.
         if task.cancelled() or task.exception() is None:
             calls.discard(task)
 
-    while True:
-        await asyncio.sleep(random.expovariate(rate))
-        if loop.time() >= until:
-            break
+    # A timer for each call, and no task that sleeps: simulations spend their time here.
+    def arrive() -> None:
         task = loop.create_task(call())
         calls.add(task)
         task.add_done_callback(forget)
+        await_next()
+
+    def await_next() -> None:
+        when = loop.time() + random.expovariate(rate)
+        if when < until:
+            loop.call_at(when, arrive)
+        else:
+            loop.call_at(until, over.set_result, None)
+
+    await_next()
+    await over
     await finish(calls, until, grace)
 
 

@@ -1,9 +1,9 @@
 """Throttling: what limits over all retries do when more and more calls fail.
 
-Our budget lets a share of the calls be repeated, whatever fails; gRPC's throttling
+Our budget charges only retries that fail, up to a tenth of what succeeds; gRPC's throttling
 (gRFC A6, https://github.com/grpc/proposal/blob/master/A6-client-retries.md) lets everything be
 repeated until too much fails, and then nothing. Google's own figures for a budget of a tenth
-are in "Site Reliability Engineering", chapter 21.
+of the calls are in "Site Reliability Engineering", chapter 21.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def _by_share(shares: tuple[float, ...], found: _Found) -> ScenarioResult:
         notes=(
             "Where few requests fail, gRPC's throttling and our budget repeat nearly all of "
             "them. Beyond a tenth gRPC's stops retries almost altogether, so that a partial "
-            "failure costs more calls; ours goes on repeating a tenth.",
+            "failure costs more calls; ours repeats all up to 28 %, and beyond that as many as "
+            "a tenth of the successes pay for.",
         ),
     )
 
@@ -143,7 +144,7 @@ def _published(found: _Found) -> Table:
                 unit="x",
                 published="1.1",
                 source=_SRE,
-                remark="theirs is of a tenth too, and of each client",
+                remark="theirs is of a tenth of the calls, and of each client",
             ),
             Figure(
                 what="share of failures beyond which gRPC suspends retries",
@@ -172,8 +173,8 @@ def _floor(by_rate: dict[int, Tally]) -> Table:
             for rate, tally in by_rate.items()
         ),
         remark=(
-            f"{budget.min_per_second:g} retries a second are always allowed, in each process, "
-            f"so that the ratio of {budget.ratio:g} is what counts only above "
-            f"{budget.min_per_second / budget.ratio:g} calls a second."
+            f"{budget.capacity} retries come first, in each process, and then "
+            f"{budget.min_per_second:g} a second whatever fails, so that a process with few "
+            "calls repeats more of them."
         ),
     )

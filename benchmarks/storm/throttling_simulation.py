@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from random import Random
 
 import aiohttp
@@ -20,7 +20,8 @@ from benchmarks.storm.simulation import Process, arrive_at_random, simulate
 from benchmarks.storm.tally import Tally
 from resilient import Backoff, BudgetPolicy, Pipeline, Retry, RetryBudget, RetryPolicy
 from resilient.core.outcome import is_transport_failure
-from resilient.retry.policy import RETRY_STATUSES
+from resilient.core.statuses import RETRY_STATUSES
+from resilient.retry.budget import Token
 from resilient.testing import LoopClock, Mixture, Reply
 
 __all__ = ["BUDGET", "MIDDLEWARES", "NO_BUDGET", "GrpcThrottle", "fail_at_random"]
@@ -64,12 +65,16 @@ class GrpcThrottle(RetryBudget):
         """The share of failed attempts above which retries are suspended in the long run."""
         return self.token_ratio / (1 + self.token_ratio)
 
-    def count_call(self, now: float) -> None:
-        """Do nothing: tokens come from successful attempts, not from calls."""
+    def take(
+        self, key: Hashable, now: float, *, took: float = 0.0, wait: float = 0.0
+    ) -> Token | None:
+        """Return a token if a retry is allowed; the retry itself costs nothing."""
+        return Token(key, now) if self.tokens > self.max_tokens / 2 else None
 
-    def withdraw(self, now: float) -> bool:
-        """Tell if a retry is allowed; the retry itself takes no token."""
-        return self.tokens > self.max_tokens / 2
+    def give_back(self, token: Token, now: float) -> None:
+        """Do nothing: attempts are counted, not retries."""
+
+    charge = give_back
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Run an attempt and count its outcome."""

@@ -1,24 +1,22 @@
 """Answers of a server in trouble that the testing kit does not have.
 
 They are choosers like those of `resilient.testing`, and combine with them: an outage is an
-`Outage`, random failures are a `Mixture`, a token bucket is a `TokenBucket`.
+`Outage`, random failures are a `Mixture`, a limit of the rate is a `Limit`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from random import Random
 
 from attrs import define, evolve, field, frozen
 
-from resilient.testing.script.capacity import BrownOut
-from resilient.testing.script.faults import Reply
+from resilient.testing.script.brownout import BrownOut
 from resilient.testing.script.outage import Period
 from resilient.testing.script.script import OK, Answer, Chooser, Delayed
 from resilient.testing.server.received import Received
 
-__all__ = ["ByPath", "FixedWindow", "Latency", "Weakened"]
+__all__ = ["ByPath", "Latency", "Weakened"]
 
 
 @define(eq=False)
@@ -55,42 +53,6 @@ class ByPath(Chooser):
     def __call__(self, received: Received) -> Answer:
         """Return the answer for the path of a request."""
         return self.paths.get(received.path, self.otherwise)
-
-
-@define(eq=False)
-class FixedWindow(Chooser):
-    """Lets a number of requests through in each window of time, and refuses the rest.
-
-    Windows begin at the start and follow one another. A refused request does not count.
-
-    Attributes:
-        limit: Requests per window.
-        seconds: The length of a window.
-        then: The answer within the limit. Default 200.
-        hint: Say with Retry-After when the window ends, in whole seconds rounded up. Default
-            True.
-    """
-
-    limit: int
-    seconds: float
-    then: Answer = OK
-    hint: bool = True
-    _window: int = field(default=0, init=False)
-    _count: int = field(default=0, init=False)
-
-    def __call__(self, received: Received) -> Answer:
-        """Return the answer for a request, a 429 beyond the limit."""
-        now = received.since_start
-        window = math.floor(now / self.seconds)
-        if window != self._window:
-            self._window, self._count = window, 0
-        if self._count < self.limit:
-            self._count += 1
-            return self.then
-        if not self.hint:
-            return Reply(429)
-        left = (window + 1) * self.seconds - now
-        return Reply(429, headers={"Retry-After": str(math.ceil(left))})
 
 
 @define(eq=False)

@@ -12,7 +12,8 @@ import asyncio
 import statistics
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from random import Random
 from typing import Any
 
@@ -31,7 +32,7 @@ from benchmarks.storm.simulation import (
     simulate,
 )
 from benchmarks.storm.tally import Tally
-from resilient import CircuitOpenError, Pipeline, Policy, Retry, RetryPolicy
+from resilient import CircuitOpenError, Pipeline, Policy, Retry, RetryPolicy, override
 from resilient.testing import LoopClock, Period
 from resilient.testing.script.script import Answer
 
@@ -54,6 +55,12 @@ _SLICE = 0.2
 
 # Seconds after an outage in which the peak of arrivals is looked for.
 _AFTER = 30.0
+
+# Seconds after an outage in which goodput is counted.
+_LONG_AFTER = 50.0
+_RECOVERED = 10.0
+
+_NOTHING = nullcontext()
 
 # Makes one call of a path in one of the processes, chosen by its number.
 _Make = Callable[[int, str], Coroutine[Any, Any, bool]]
@@ -169,21 +176,24 @@ class Scenario:
         arrivals: The way in which calls arrive.
         server: Makes the server from a generator of random numbers.
         outage: The period that the measures refer to; None, the default, without an outage.
-        offline: Refuse connections in the outage, whatever the server answers. Default False.
         read_timeout: Seconds without an answer after which aiohttp itself ends an attempt, in
             every column; None, the default, for no limit.
         paths: Draws the path of each call. Default: one path.
+        healthy: The paths that are not in trouble, if some are and others not. Default: none.
         limits: Changes the policy of the column, for example its time-outs. Default: none.
+        max_wait: Seconds that each call may wait for its turn; None, the default, for what the
+            policy says.
     """
 
     name: str
     arrivals: Arrivals
     server: Callable[[Random], Answer]
     outage: Period | None = None
-    offline: bool = False
     read_timeout: float | None = None
     paths: Paths = _one_path
+    healthy: frozenset[str] = frozenset()
     limits: Callable[[Policy], Policy] = lambda policy: policy
+    max_wait: float | None = None
 
 
 @frozen
@@ -204,7 +214,8 @@ class ConsecutiveBreaker:
     """The breaker that most libraries have: it opens after failures in a row, for a fixed time.
 
     Then it lets one call through: a success closes it, a failure opens it again. Every 5xx and
-    every exception is a failure; any other answer is a success.
+    every exception is a failure; any other answer is a success. Outcomes of calls that began before
+    it opened change nothing while it is open.
 
     Attributes:
         failures: Failures in a row that open it. Default 5.
@@ -231,12 +242,17 @@ class ConsecutiveBreaker:
             failed = response.status >= 500
             return response
         finally:
-            if is_probe:
-                self._probing = False
-            self._in_a_row = self._in_a_row + 1 if failed else 0
-            # Failures of calls that began before it opened do not prolong it.
-            if is_probe or self._in_a_row == self.failures:
-                self._open_until = asyncio.get_running_loop().time() + self.open_for
+            self._learn(is_probe, failed)
+
+    def _learn(self, is_probe: bool, failed: bool) -> None:
+        is_open = self._in_a_row >= self.failures
+        if is_probe:
+            self._probing = False
+        elif is_open:
+            return
+        self._in_a_row = self._in_a_row + 1 if failed else 0
+        if self._in_a_row >= self.failures:
+            self._open_until = asyncio.get_running_loop().time() + self.open_for
 
 
 def _none(clock: LoopClock, limits: Callable[[Policy], Policy]) -> ClientMiddlewareType:
@@ -301,11 +317,20 @@ class Observed:
     calls: list[OneCall] = field(factory=list)
     begun: int = 0
 
-    def only(self, paths: Iterable[str]) -> Observed:
-        """Return the observations of the calls of some paths, without their requests."""
-        wanted = set(paths)
-        calls = [call for call in self.calls if call.path in wanted]
-        return Observed(self.scenario, Tally(_SLICE), calls, len(calls))
+    @property
+    def neighbours_success(self) -> float:
+        """The share of the calls of healthy paths that succeeded, in percent; 100 without one.
+
+        With an outage, those that began in it count; calls without an end do not.
+        """
+        outage = self.scenario.outage or Period()
+        healthy = self.scenario.healthy
+        ends = [
+            call.succeeded
+            for call in self.calls
+            if call.path in healthy and outage.covers(call.began)
+        ]
+        return 100 * statistics.fmean(ends) if ends else 100.0
 
     @property
     def unfinished(self) -> int:
@@ -341,8 +366,7 @@ class Observed:
     def load(self) -> float:
         """Requests that arrived in the outage, in percent of the calls that normally begin then."""
         outage = self._outage
-        arrived = sum(self.tally.arrivals(outage.start, outage.end)) * _SLICE
-        return 100 * arrived / (self._rate * (outage.end - outage.start))
+        return 100 * self._arrived_in_outage / (self._rate * (outage.end - outage.start))
 
     @property
     def peak(self) -> float:
@@ -358,9 +382,13 @@ class Observed:
         """
         offered = Counter(int(call.began // BUCKET) for call in self.calls)
         good = Counter(int(call.began // BUCKET) for call in self.calls if call.succeeded)
-        arrivals = self.scenario.arrivals
-        assert isinstance(arrivals, OpenLoop)
-        return time_to_recover(offered, good, end=self._outage.end, until=arrivals.seconds)
+        return time_to_recover(offered, good, end=self._outage.end, until=self._arrivals.seconds)
+
+    @property
+    def recovered_within(self) -> float:
+        """Seconds as in `recovered_after`; those until the end of the run if it never did."""
+        after = self.recovered_after
+        return self._arrivals.seconds - self._outage.end if after is None else after
 
     @property
     def wasted(self) -> float:
@@ -385,15 +413,54 @@ class Observed:
         return done / (end - start)
 
     @property
-    def _rate(self) -> float:
+    def goodput_throughout(self) -> float:
+        """The calls per second that succeeded while calls began, of an open loop."""
+        return self.goodput(0.0, self._arrivals.seconds)
+
+    @property
+    def goodput_after(self) -> float:
+        """The calls per second that succeeded in 50 s, from 10 s after the outage on.
+
+        How long the recovery takes is what `not done` and `success` tell.
+        """
+        begin = self._outage.end + _RECOVERED
+        return self.goodput(begin, begin + _LONG_AFTER)
+
+    @property
+    def further_requests(self) -> float:
+        """Requests that arrived in the outage when the first of them had been answered for long.
+
+        They arrived at least 0.2 s after it; the answers take a tenth of that.
+        """
+        outage = self._outage
+        arrived = self.tally.arrivals(outage.start, outage.end)
+        first = next((place for place, rate in enumerate(arrived) if rate), 0)
+        return sum(arrived[first + 2 :]) * _SLICE
+
+    @property
+    def _arrived_in_outage(self) -> float:
+        outage = self._outage
+        return sum(self.tally.arrivals(outage.start, outage.end)) * _SLICE
+
+    @property
+    def _arrivals(self) -> OpenLoop:
         arrivals = self.scenario.arrivals
-        assert isinstance(arrivals, OpenLoop), "only an open loop has a rate"
-        return arrivals.rate
+        assert isinstance(arrivals, OpenLoop), "only an open loop has a rate and a time"
+        return arrivals
+
+    @property
+    def _rate(self) -> float:
+        return self._arrivals.rate
 
     @property
     def _outage(self) -> Period:
         assert self.scenario.outage is not None, "the scenario has no outage"
         return self.scenario.outage
+
+
+def _waiting_at_most(max_wait: float | None) -> AbstractContextManager[None]:
+    """Return the context in which a call may wait for its turn for so many seconds."""
+    return _NOTHING if max_wait is None else override(max_wait=max_wait)
 
 
 def run(scenario: Scenario, column: Column, *, seed: int) -> Observed:
@@ -408,13 +475,7 @@ def run(scenario: Scenario, column: Column, *, seed: int) -> Observed:
     arrivals = random_for(seed, "trouble", scenario.name, "arrivals")
     server = random_for(seed, "trouble", scenario.name, "server")
     draws = random_for(seed, "trouble", scenario.name, column.name)
-    offline = (scenario.outage,) if scenario.offline and scenario.outage is not None else ()
-    network = Network(
-        scenario.server(server),
-        observed.tally,
-        offline=offline,
-        read_timeout=scenario.read_timeout,
-    )
+    network = Network(scenario.server(server), observed.tally, read_timeout=scenario.read_timeout)
 
     async def main(session: aiohttp.ClientSession) -> None:
         loop = asyncio.get_running_loop()
@@ -431,7 +492,8 @@ def run(scenario: Scenario, column: Column, *, seed: int) -> Observed:
         async def make(process: int, path: str) -> bool:
             observed.begun += 1
             began = loop.time()
-            succeeded = await processes[process].call(path)
+            with _waiting_at_most(scenario.max_wait):
+                succeeded = await processes[process].call(path)
             observed.calls.append(OneCall(began, loop.time(), path, succeeded))
             return succeeded
 

@@ -6,8 +6,8 @@ from collections.abc import Hashable
 
 from attrs import field, frozen
 
-from resilient.breaker.circuits import Circuits
-from resilient.breaker.machine import Counts, Machine
+from resilient.breaker.circuits import Circuits, Kept
+from resilient.breaker.machine import Counts
 
 __all__ = ["Circuit"]
 
@@ -24,9 +24,9 @@ class Circuit:
     _circuits: Circuits = field(repr=False)
 
     @property
-    def _machine(self) -> Machine:
+    def _machine(self) -> Kept:
         # Looking at a circuit does not make one: it would be as new.
-        return self._circuits.machines.get(self.key) or Machine(self._circuits.policy)
+        return self._circuits.machines.get(self.key) or Kept(self._circuits.policy, self.key)
 
     @property
     def state(self) -> str:
@@ -40,12 +40,17 @@ class Circuit:
 
     @property
     def counts(self) -> Counts:
-        """The calls, failures and slow calls in the window, and the failures in a row."""
-        return self._machine.counts(self._circuits.time())
+        """The scores, the failures that made them, and the failures in a row."""
+        return self._machine.counts()
+
+    @property
+    def waiting(self) -> int:
+        """The number of calls that wait for it."""
+        return self._machine.waiting
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds until a call may pass; 0 if one may now.
+        """The seconds until a call may pass, as far as that is known; 0 if one may now.
 
         None if nobody can say, which is so while it is isolated.
         """
@@ -53,8 +58,16 @@ class Circuit:
 
     def isolate(self) -> None:
         """Refuse every call until `reset`; with `observe`, only say so."""
-        self._circuits.told(self.key, self._circuits.make(self.key).isolate())
+        machine = self._circuits.make(self.key)
+        self._circuits.told(machine, machine.isolate())
+        self._wake(machine)
 
     def reset(self) -> None:
         """Close it, and forget what it has counted."""
-        self._circuits.told(self.key, self._machine.reset())
+        machine = self._machine
+        self._circuits.told(machine, machine.reset())
+        self._wake(machine)
+
+    def _wake(self, machine: Kept) -> None:
+        if machine.queue is not None:
+            machine.queue.wake_all()

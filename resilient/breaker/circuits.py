@@ -1,15 +1,21 @@
-"""Keep the circuits of a breaker by key: a bounded registry of machines."""
+"""Keep the circuits of a breaker by key: a bounded registry of machines and their queues."""
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Hashable
 from itertools import islice
 from typing import Final
 
-from resilient.breaker.machine import Change, Machine
+from resilient.breaker.machine import Change, Machine, State
 from resilient.breaker.policy import BreakerPolicy
+from resilient.core.call import Call
+from resilient.core.queues import Queue, Room
 
-__all__ = ["Circuits"]
+__all__ = ["Circuits", "Kept"]
+
+logger = logging.getLogger("resilient")
 
 # How many circuits are looked at to find one to forget: enough, and quick.
 _OLDEST: Final = 64
@@ -17,53 +23,118 @@ _OLDEST: Final = 64
 Tell = Callable[[Hashable, Change], object]
 
 
+class Kept(Machine):
+    """A machine as it is kept: with its key, and the queue of those who wait for it.
+
+    Attributes:
+        key: The key.
+        queue: Those who wait; None before anybody did.
+        inside: Calls with an attempt under way that it let pass while it was half-open.
+    """
+
+    __slots__ = ("inside", "key", "queue")
+
+    def __init__(self, policy: BreakerPolicy, key: Hashable) -> None:
+        super().__init__(policy)
+        self.key = key
+        self.queue: Queue | None = None
+        self.inside: set[Call] = set()
+
+    @property
+    def waiting(self) -> int:
+        """The number of those who wait."""
+        return 0 if self.queue is None else len(self.queue)
+
+
 class Circuits:
-    """Keeps machines by key; of more than `max_circuits` it forgets the least important.
+    """Keeps machines by key; of more than `max_destinations` it forgets what is not needed.
+
+    Needed is what is not closed, and where somebody waits. If all are, the registry grows, since a
+    circuit that is forgotten is closed. Those that have failed lately go last.
 
     Args:
         policy: What machines are made from, and how many are kept.
         tell: Told of each transition.
         time: Gives the time, in seconds.
+        room: Counts those who wait.
 
     Attributes:
         machines: Those that there are, by key.
     """
 
-    __slots__ = ("_tell", "machines", "policy", "time")
+    __slots__ = ("_has_said", "_room", "_tell", "machines", "policy", "time")
 
-    def __init__(self, policy: BreakerPolicy, tell: Tell, time: Callable[[], float]) -> None:
+    def __init__(
+        self, policy: BreakerPolicy, tell: Tell, time: Callable[[], float], room: Room
+    ) -> None:
         self.policy = policy
         self.time = time
         self._tell = tell
-        self.machines: dict[Hashable, Machine] = {}
+        self._room = room
+        self._has_said = False
+        self.machines: dict[Hashable, Kept] = {}
 
-    def make(self, key: Hashable) -> Machine:
+    def make(self, key: Hashable) -> Kept:
         """Return the machine of a key; make it if there is none."""
         machine = self.machines.get(key)
         if machine is None:
-            if len(self.machines) >= self.policy.max_circuits:
-                self._forget_one()
-            machine = self.machines[key] = Machine(self.policy)
+            if len(self.machines) >= self.policy.max_destinations:
+                self._forget_some()
+            machine = self.machines[key] = Kept(self.policy, key)
         return machine
 
-    def told(self, key: Hashable, change: Change | None) -> None:
-        """Tell of a transition, if there was one."""
-        if change is not None:
-            self._tell(key, change)
+    def queue_of(self, machine: Kept) -> Queue:
+        """Return the queue of a machine; make it if there is none."""
+        if machine.queue is None:
+            machine.queue = Queue(self._room)
+        return machine.queue
 
-    def rebase(self, now: float) -> None:
-        """Move every stored time to another scale, on which it is `now`."""
+    def told(self, machine: Kept, change: Change | None) -> None:
+        """Tell of a transition, if there was one; of a circuit that was forgotten nothing."""
+        if change is None:
+            return
+        if change.after is State.CLOSED:
+            machine.inside.clear()
+        if self.machines.get(machine.key) is machine:
+            self._tell(machine.key, change)
+
+    def move_to_loop(self, now: float | None) -> None:
+        """Go on in another event loop: queues are cleared, and stored times moved.
+
+        Args:
+            now: The time there, at which the last time seen is to stand; None if both loops have
+                the same scale.
+        """
+        seen = max((machine.last_seen for machine in self.machines.values()), default=None)
+        shift = 0.0 if now is None or seen is None or seen == -math.inf else now - seen
         for machine in self.machines.values():
-            machine.rebase(now)
+            if machine.queue is not None:
+                machine.queue.clear()
+            machine.inside.clear()
+            machine.move_to_loop(shift)
 
-    def _forget_one(self) -> None:
-        """Forget the least important of the oldest circuits."""
+    def _forget_some(self) -> None:
+        """Make room for one more among the oldest circuits: first those that are quiet."""
         now = self.time()
-        least = 4
-        for key, machine in islice(self.machines.items(), _OLDEST):
-            importance = machine.importance(now)
-            if importance < least:
-                least, victim = importance, key
-                if least == 0:
-                    break
-        del self.machines[victim]
+        in_doubt = []
+        for key, machine in [*islice(self.machines.items(), _OLDEST)]:
+            del self.machines[key]
+            if not machine.is_needed and not machine.waiting:
+                if not machine.is_scoring(now):
+                    if len(self.machines) < self.policy.max_destinations:
+                        return
+                    continue
+                in_doubt.append(key)
+            # To the end, so that next time others are looked at.
+            self.machines[key] = machine
+        for key in in_doubt:
+            del self.machines[key]
+            if len(self.machines) < self.policy.max_destinations:
+                return
+        if not self._has_said:
+            self._has_said = True
+            logger.warning(
+                "more than %d circuits are kept, since those that are in trouble are not "
+                "forgotten (BreakerPolicy.max_destinations); this is said once",
+                self.policy.max_destinations,
+            )

@@ -11,7 +11,7 @@ so there is one, which runs any of them that it is given:
 
 from __future__ import annotations
 
-from asyncio import CancelledError, get_running_loop
+from asyncio import AbstractEventLoop, CancelledError, get_running_loop
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -41,7 +41,12 @@ class Normalizer(Protocol):
 
 
 class AttemptLimit(Protocol):
-    """A limit of time for an attempt."""
+    """A limit of time for an attempt: a `LoopBound`, which the runner claims the loop for."""
+
+    loop: AbstractEventLoop | None
+
+    def claim(self) -> None:
+        """Take the running loop, as `LoopBound` does."""
 
     def begin(self, call: Call, request: ClientRequest, now: float, pool_was_full: bool) -> Any:
         """Limit the current task."""
@@ -62,6 +67,7 @@ async def run_attempt(
     errors: Normalizer | None,
     timeout: AttemptLimit | None,
     reset_headers: tuple[ResetHeader, ...] = (),
+    reads_headers: bool = False,
 ) -> ClientResponse:
     """Run an attempt within those of the three that are given.
 
@@ -73,13 +79,15 @@ async def run_attempt(
         errors: Makes typed errors, or None.
         timeout: Limits the attempt, or None.
         reset_headers: Headers in which the service says when its limit is over.
+        reads_headers: Whether a guard has to have an outcome of good responses too.
     """
     running = get_running_loop()
     if bound.loop is not running:
         # The one that is compared comes last: if another belongs to a second loop, no call passes.
-        owners: tuple[LoopBound | Guard, ...] = (bound, *guards_of(guard))
+        owners: tuple[LoopBound | Guard | AttemptLimit | None, ...]
+        owners = (bound, *guards_of(guard), timeout)
         for owner in reversed(owners):
-            if owner.loop is not running:
+            if owner is not None and owner.loop is not running:
                 owner.claim()
     token = None
     call = current.get()
@@ -97,7 +105,10 @@ async def run_attempt(
             if kind is Refusal:
                 raise permit.error
             if kind is Wait or kind is Held:
-                permit = await admit(guard, call, request, bound.clock, permit)
+                admitted = admit(guard, call, request, bound.clock, permit)
+                # Thousands may wait, and none needs what it was told first.
+                permit = kind = None
+                permit = await admitted
                 started = bound.time()
         before = request.response
         pool_was_full = False
@@ -121,11 +132,12 @@ async def run_attempt(
                 finally:
                     timeout.lift(limit)
                     call.attempt_deadline = outer
-            if call.before is UNSET or response.status >= 400:
+            ended = bound.time()
+            status = response.status
+            if status >= 400 or call.before is UNSET:
                 # A retry further out does it for the responses that it sees.
                 mark_used(response)
-            ended = bound.time()
-            if response.status >= 400 or pool_was_full:
+            if status >= 400 or pool_was_full or reads_headers:
                 outcome = call.note_outcome(
                     request,
                     response,
@@ -135,7 +147,7 @@ async def run_attempt(
                     pool_was_full=pool_was_full,
                     reset_headers=reset_headers,
                 )
-                if errors is not None and errors.wants(call, request, response.status):
+                if errors is not None and errors.wants(call, request, status):
                     raise await errors.error_for(call, outcome)
         except BaseException as error:
             ended = bound.time()
@@ -150,16 +162,17 @@ async def run_attempt(
             )
             # An attempt that a limit further out cut off took too long, like any other.
             outcome.overdue = call.is_overdue(ended) or session_ran_out(request)
-            if permit is not None and guard is not None:
-                guard.leave(permit, outcome, ended)
-                call.refused_until = outcome.refused_until
+            if guard is not None:
+                call.guarded = outcome
+                if permit is not None:
+                    guard.leave(permit, outcome, ended)
             if isinstance(error, Exception):
                 # Whoever handles it may send the request again.
                 await stop_upload(request)
             else:
                 cancel_upload(request)
-            status = outcome.untyped_status
-            if status is not None and errors is not None and errors.wants(call, request, status):
+            untyped = outcome.untyped_status
+            if untyped is not None and errors is not None and errors.wants(call, request, untyped):
                 raise await errors.error_for(call, outcome) from error
             raise
         if permit is not None and guard is not None:
@@ -168,8 +181,7 @@ async def run_attempt(
             except BaseException:
                 response.close()
                 raise
-            if outcome is not None:
-                call.refused_until = outcome.refused_until
+            call.guarded = outcome
         return response
     finally:
         outcome = permit = None  # what is raised refers to this frame

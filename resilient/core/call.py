@@ -4,24 +4,31 @@ Every middleware of ours that a request passes finds the call in a context varia
 the outermost of them sets. So a request that is under way twice (a middleware outside ours
 hedges, or shields the first and begins a second) is two calls, each in a task of its own; and
 a request that a middleware makes meanwhile (for a token, say) is a call of its own too, for
-it is another request. Under `wrap` a call spans its redirects: the session begins it, and
-each hop joins it; a plain middleware meets each hop by itself and makes that a call.
+it is another request. A plain middleware meets each hop by itself and makes that a call.
+
+Under `wrap` a call spans its redirects. The session begins it as a `Span`, which is what the
+variable has between the hops, and each hop has a call of its own, made from the span. So two
+copies of a hop know nothing of each other, but they have the same override, deadline and
+number. A hop that ends leaves its records to the hops after it. One that is cancelled does not:
+of two at once the other has answered, and the redirect that follows is that one's.
 
 Who writes what, and who reads it:
 
     slot               written by              read by
-    override           attach, begin           all
-    span               begin (wrap)            attach, Deadline, AttemptTimeout, Retry
+    override           attach, begin (wrap)    all
+    span               attach                  Deadline, AttemptTimeout
     request            attach                  attach
+    outer              attach, begin           around
+    origin, origin_of  guards                  guards
     deadline, allowed  Deadline                Retry, normalisation, run_attempt
     attempt_deadline   AttemptTimeout          run_attempt
     read_until         AttemptTimeout          Retry: a body that belongs to the attempt
     before             Retry                   run_attempt, for the facts of an outcome
     outcome            run_attempt, Retry      normalisation, breaker, Retry
     failure            run_attempt, Retry      Deadline: the cause of its error
-    refused_until      run_attempt             Retry: a shorter wait would be in vain
+    guarded            run_attempt             Retry: when guards would let the next attempt go
     held               admit                   guards: their patience with the call
-    counted            Retry                   Retry: the budgets that have counted the call
+    holds, waiting     admit                   Retry: an attempt's time in queues
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
     stop               Retry, Deadline         errors
@@ -31,10 +38,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
+from collections.abc import Iterator
 from contextvars import ContextVar, Token
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+from weakref import ReferenceType, ref
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession, ClientTimeout
+from yarl import URL
 
 from resilient.attempts import Attempt, History, Record, Stop, Wait
 from resilient.clock import Clock
@@ -42,11 +53,13 @@ from resilient.core.outcome import Outcome
 from resilient.core.override import NO_OVERRIDE, Override, give_back, scope, take_over
 from resilient.errors import ResilientError
 from resilient.headers.retry_after import ResetHeader
+from resilient.support.redact import origin_of
 
 __all__ = [
     "UNSET",
     "Attached",
     "Call",
+    "Span",
     "attach",
     "attempts_of",
     "begin",
@@ -68,58 +81,43 @@ UNSET: Final = _Unset()
 _numbers = itertools.count(1)
 
 
-class Span(NamedTuple):
-    """State that a session keeps of a call it began, for all redirects of the call.
-
-    Attributes:
-        session: The session.
-        total: aiohttp's own total timeout, in seconds; None for none.
-        began: When that began, on the event loop's scale.
-        given: The total of a `timeout=` that was given with the call, in seconds; infinity if it
-            says that there is no limit; None if none was given.
-    """
-
-    session: ClientSession
-    total: float | None
-    began: float
-    given: float | None
-
-
 class Call:
-    """One call while it runs."""
+    """One call while it runs; under `wrap` one hop of it."""
 
-    __slots__ = (
-        "_number",
-        "allowed",
-        "attempt_deadline",
-        "before",
-        "counted",
-        "deadline",
-        "failure",
-        "held",
-        "keys",
-        "outcome",
-        "override",
-        "override_token",
-        "read_until",
-        "records",
-        "refused_until",
-        "request",
-        "span",
-        "stop",
-        "waits",
-    )
+    # Facts that few calls have: the class has their defaults, so that the others need not store
+    # them. (So there are no __slots__.)
 
-    def __init__(self) -> None:
-        self.override: Override = NO_OVERRIDE
-        self.override_token: Token[Override] | None = None
-        # If a session began it.
+    override_token: Token[Override] | None = None
+    # The last exception that an attempt ended with; not a cancellation.
+    failure: Exception | None = None
+    # The outcome that guards inside have seen last, if the attempt did not simply go well.
+    guarded: Outcome | None = None
+    # When guards held the attempt under way, from and until; and whether one does.
+    holds: tuple[tuple[float, float], ...] = ()
+    waiting = False
+    # Idempotency keys by origin.
+    keys: dict[str, str] | None = None
+    # The wait that followed a record, by the place of the record.
+    waits: dict[int, Wait] | None = None
+    stop: Stop | None = None
+    # The call within which a middleware makes this one, for a token say; a weak reference.
+    outer: ReferenceType[Call] | None = None
+    _number = 0
+
+    def __init__(
+        self, request: ClientRequest | None = None, override: Override = NO_OVERRIDE
+    ) -> None:
+        # The request under way.
+        self.request = request
+        self.override = override
+        # The origin of a URL, as guards have asked for it.
+        self.origin = ""
+        self.origin_of: URL | None = None
+        # The call that it is a hop of, if a session began that.
         self.span: Span | None = None
-        # The hop under way.
-        self.request: ClientRequest | None = None
-        # When the call has to be over, on the clock's scale.
+        # When the call has to be over, on the clock's scale; and the seconds that it was given,
+        # for whoever says that they are over.
         self.deadline: float | None = None
-        # The seconds that it was given, for whoever says that they are over.
         self.allowed: float | None = None
         # When the attempt under way has to be over; and until when its body may be read.
         self.attempt_deadline: float | None = None
@@ -128,27 +126,15 @@ class Call:
         self.before: ClientResponse | _Unset | None = UNSET
         # What the last attempt came to, if it did not simply go well.
         self.outcome: Outcome | None = None
-        # The last exception that an attempt ended with; not a cancellation.
-        self.failure: Exception | None = None
-        # Until when a guard inside would refuse the next attempt.
-        self.refused_until: float | None = None
         # The seconds that each guard has held it back, over all of its attempts.
         self.held: dict[object, float] | None = None
-        # The retry budgets that have counted the call: each service on its way has its own.
-        self.counted: tuple[object, ...] = ()
-        # Idempotency keys by origin.
-        self.keys: dict[str, str] | None = None
         self.records: tuple[Record, ...] = ()
-        # The wait that followed a record, by the place of the record.
-        self.waits: dict[int, Wait] | None = None
-        self.stop: Stop | None = None
-        self._number = 0
 
     @property
     def number(self) -> int:
         """The number by which events of one call can be put together; of this process."""
         if self._number == 0:
-            self._number = next(_numbers)
+            self._number = next(_numbers) if self.span is None else self.span.number
         return self._number
 
     @property
@@ -156,6 +142,23 @@ class Call:
         """Time at which aiohttp's own total timeout ends it, on the event loop's scale, or None."""
         span = self.span
         return span.began + span.total if span is not None and span.total else None
+
+    def find_origin(self, request: ClientRequest) -> str:
+        """Return the origin of its request, and remember it for the next guard that asks."""
+        # A middleware may send the request somewhere else the next time.
+        url = self.origin_of = request.url
+        self.origin = origin_of(url)
+        return self.origin
+
+    def around(self) -> Iterator[Call]:
+        """Return the calls that it was made in by their middlewares, the nearest first."""
+        outer = self.outer
+        while outer is not None:
+            call = outer()
+            if call is None:
+                return
+            yield call
+            outer = call.outer
 
     def is_overdue(self, now: float) -> bool:
         """Return whether a limit of time is what ends the call, or its attempt, now."""
@@ -212,6 +215,11 @@ class Call:
             self.held = {}
         self.held[guard] = self.held_by(guard) + seconds
 
+    def take_queued(self, since: float) -> float:
+        """Return the seconds that guards have held an attempt that began then, and forget them."""
+        holds, self.holds = self.holds, ()
+        return sum(ended - began for began, ended in holds if began >= since)
+
     @property
     def queued(self) -> float:
         """The seconds that guards have held the call back, over all of its attempts."""
@@ -226,10 +234,53 @@ class Call:
         return History(self.records, self.waits, self.stop)
 
 
-current: Final[ContextVar[Call | None]] = ContextVar("resilient_call", default=None)
+class Span(Call):
+    """The call of a session: what its hops begin with, and leave to each other.
 
-# A hop that joined the call of its session, and did not set the variable.
-_JOINED: Final = object()
+    Attributes:
+        session: The session; None when the call is over.
+        total: aiohttp's own total timeout, in seconds; None for none.
+        began: When that began, on the event loop's scale.
+        given: The total of a `timeout=` that was given with the call, in seconds; infinity if it
+            says that there is no limit; None if none was given.
+    """
+
+    def __init__(
+        self, session: ClientSession, total: float | None, began: float, given: float | None
+    ) -> None:
+        super().__init__()
+        self.session: ClientSession | None = session
+        self.total = total
+        self.began = began
+        self.given = given
+
+    def begin_hop(self, request: ClientRequest) -> Call:
+        """Return the call of a hop that begins now."""
+        hop = Call(request, self.override)
+        hop.span = self
+        hop.deadline = self.deadline
+        hop.allowed = self.allowed
+        hop.records = self.records
+        if self.outer is not None:
+            hop.outer = self.outer
+        if self.held is not None:
+            hop.held = dict(self.held)
+        if self.keys is not None:
+            hop.keys = self.keys
+        if self.waits is not None:
+            # Not the same: another copy of the hop has waits of its own.
+            hop.waits = dict(self.waits)
+        return hop
+
+    def end_hop(self, hop: Call) -> None:
+        """Keep for the hops to come what one leaves them, unless it was cancelled."""
+        error = sys.exception()
+        if error is None or isinstance(error, Exception):
+            self.records, self.waits = hop.records, hop.waits
+            self.held, self.keys = hop.held, hop.keys
+
+
+current: Final[ContextVar[Call | None]] = ContextVar("resilient_call", default=None)
 
 # What `attach` returns: the call, and for whoever has to `detach` it a token.
 Attached = tuple[Call, Any]
@@ -246,40 +297,43 @@ def attach(request: ClientRequest) -> Attached:
     if call is not None:
         if call.request is request:
             return call, None
-        span = call.span
-        if span is not None and call.request is None and span.session is request.session:
-            call.request = request
-            return call, _JOINED
-    call = Call()
-    call.request = request
+        if isinstance(call, Span) and call.session is request.session:
+            call = call.begin_hop(request)
+            return call, current.set(call)
     settings = scope.get()
+    outer, call = call, Call(request, settings)
+    if outer is not None:
+        call.outer = ref(outer)
     if settings is not NO_OVERRIDE:
-        call.override = settings
         call.override_token = take_over()
     return call, current.set(call)
 
 
-def detach(call: Call, token: Any) -> None:
-    """End a hop, and with it the call unless its session spans more.
+def detach(call: Call, token: Token[Call | None]) -> None:
+    """End a call, or a hop of one.
 
     The outcome goes: an exception in it refers to frames that refer to the call.
     """
-    call.request = None
-    call.before = UNSET
-    call.outcome = call.failure = call.held = None
-    if token is _JOINED:
-        return
+    span = call.span
+    if span is not None:
+        span.end_hop(call)
+        call.span = None
+    call.request = call.before = call.held = None
+    if call.outcome is not None:
+        call.outcome = call.guarded = call.failure = None
     try:  # noqa: SIM105 (every call pays for it)
         current.reset(token)
     except ValueError:
         # A coroutine that is thrown away is closed in another context.
         pass
-    if call.override_token is not None:
+    if call.override is not NO_OVERRIDE and call.override_token is not None:
         give_back(call.override_token)
         call.override_token = None
 
 
-def begin(session: ClientSession, timeout: Any, given: float | None) -> Attached:
+def begin(
+    session: ClientSession, timeout: Any, given: float | None
+) -> tuple[Span, Token[Call | None]]:
     """Begin the call of a session, which spans its redirects.
 
     Args:
@@ -288,19 +342,21 @@ def begin(session: ClientSession, timeout: Any, given: float | None) -> Attached
         given: The total of a timeout that was given with the call, in seconds; infinity if it
             says that there is no limit; None if none was given.
     """
-    call = Call()
     total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
     total = total if isinstance(total, int | float) else None
-    call.span = Span(session, total, asyncio.get_running_loop().time(), given)
-    call.override = scope.get()
-    call.override_token = take_over()
-    return call, current.set(call)
+    span = Span(session, total, asyncio.get_running_loop().time(), given)
+    outer = current.get()
+    if outer is not None:
+        span.outer = ref(outer)
+    span.override = scope.get()
+    span.override_token = take_over()
+    return span, current.set(span)
 
 
-def end(call: Call, token: Token[Call | None]) -> None:
+def end(span: Span, token: Token[Call | None]) -> None:
     """End the call of a session: nothing that it leaves behind refers to that."""
-    call.span = None
-    detach(call, token)
+    span.session = None
+    detach(span, token)
 
 
 def remember(response: Any, call: Call) -> None:

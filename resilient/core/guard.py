@@ -2,7 +2,7 @@
 
 A guard decides, and does nothing else: it is asked with `enter` before an attempt, and told
 with `leave` how that ended. It never waits and never reads a clock. Waiting is the business of
-one runner, `ask` and `admit`:
+one runner, `GuardChain` and `admit`:
 
 1. An attempt asks the guards from the outermost in. Each grants a permit, or refuses, or says
    in which queue the attempt has to wait.
@@ -56,9 +56,7 @@ __all__ = [
     "Turn",
     "Wait",
     "admit",
-    "ask",
     "guards_of",
-    "leave_all",
 ]
 
 
@@ -108,11 +106,14 @@ class Guard(LoopBound):
         name: What events and errors call it.
         emitter: Tells listeners and the log.
         room: For its queues.
+        reads_headers: Whether `leave` has to have an outcome of attempts that went well too; by
+            default False, for each of them pays for it.
     """
 
     __slots__ = ("emitter", "room")
 
     name: ClassVar[str] = "guard"
+    reads_headers: bool = False
 
     def __init__(
         self,
@@ -202,16 +203,42 @@ class GuardChain:
     def enter(self, call: Call, request: ClientRequest, now: float, turn: Turn | None) -> Any:
         """Ask them all; the first who grants no permit decides.
 
+        Returns:
+            The permits; or `Held`, with those that are still to be given back.
+
         Raises:
-            ResilientError: One refused.
+            ResilientError: One refused. The permits were given back.
         """
         permits: list[Any] = []
-        wait = ask(self.guards, call, request, now, turn, permits)
-        return permits if wait is None else Held(permits, wait)
+        try:
+            for guard in self.guards:
+                decision = guard.enter(call, request, now, turn)
+                kind = decision.__class__
+                if kind is Wait:
+                    return Held(permits, decision)
+                if kind is Refusal:
+                    raise decision.error
+                permits.append(decision)
+        except BaseException:
+            decision = None  # what is raised refers to this frame
+            give_all_back(self.guards, permits, refused=True)
+            raise
+        return permits
 
     def leave(self, permit: list[Any], outcome: Outcome | None, now: float) -> None:
-        """Tell them all how an attempt ended."""
-        leave_all(self.guards, permit, outcome, now)
+        """Tell them all how an attempt ended, even if one of them raises."""
+        told = zip(self.guards, permit, strict=True)
+        try:
+            for guard, each in told:
+                if each is not None:
+                    guard.leave(each, outcome, now)
+        except BaseException:
+            rest = [*told]
+            if rest:
+                GuardChain([guard for guard, _ in rest]).leave(
+                    [each for _, each in rest], outcome, now
+                )
+            raise
 
 
 def guards_of(guard: Guard | GuardChain | None) -> tuple[Guard, ...]:
@@ -221,55 +248,12 @@ def guards_of(guard: Guard | GuardChain | None) -> tuple[Guard, ...]:
     return guard.guards if isinstance(guard, GuardChain) else (guard,)
 
 
-def ask(
-    guards: Sequence[Guard],
-    call: Call,
-    request: ClientRequest,
-    now: float,
-    turn: Turn | None,
-    permits: list[Any],
-) -> Wait | None:
-    """Ask the guards from the outermost in, once.
-
-    Args:
-        guards: From the outermost in.
-        call: The call.
-        request: Its request.
-        now: The time, in seconds.
-        turn: The attempt's place in queues, if it has one.
-        permits: An empty list, which the permits are put into.
-
-    Returns:
-        None if there is a permit of each. Else the wait that the next guard asks for; the
-        permits are still to be given back.
-
-    Raises:
-        ResilientError: A guard refused. The permits were given back.
-    """
-    decision: Any = None
-    try:
-        for guard in guards:
-            decision = guard.enter(call, request, now, turn)
-            kind = decision.__class__
-            if kind is Wait:
-                wait: Wait = decision
-                return wait
-            if kind is Refusal:
-                raise decision.error
-            permits.append(decision)
-    except BaseException:
-        decision = None  # what is raised refers to this frame
-        give_all_back(guards, permits, refused=True)
-        raise
-    return None
-
-
 async def admit(
     guard: Guard | GuardChain,
     call: Call,
     request: ClientRequest,
     clock: Clock,
-    decision: Wait | Held,
+    decision: Any,
 ) -> Any:
     """Bring an attempt past guards that have it wait, and return its permit.
 
@@ -278,57 +262,75 @@ async def admit(
         call: The attempt's call.
         request: Its request.
         clock: The clock that the guards' times are on.
-        decision: The wait that `guard.enter` asked for.
+        decision: The `Wait` or `Held` that `guard.enter` answered with.
 
     Raises:
         ResilientError: A guard refused.
         SessionClosedError: The session was closed while it waited.
     """
     guards = guards_of(guard)
-    permits: list[Any] = []
-    wait: Wait | None
-    if isinstance(decision, Held):
-        permits, wait = decision
-    else:
-        wait = decision
-    room = wait.queue.room if wait is not None else None
-    if room is not None and wait is not None and room.taken >= room.limit:
+    permits, wait = _permits_and_wait(guard, decision)
+    assert wait is not None, "asked for one that waits"
+    room = wait.queue.room
+    if room.taken >= room.limit:
         place = len(permits)
         give_all_back(guards, permits, refused=True)
         error = guards[place].crowded(call, wait)
         words = f"{room.limit} calls wait already (max_waiting)"
         raise guards[place].refuse(call, request, error.because(Reason.QUEUE_FULL, words)).error
+    decision = None  # nobody needs it while it waits
     turn = Turn(clock)
-    started = clock.time()
+    started = began = clock.time()
     last: Guard | None = None
     code: Reason | None = None
     # Where it stands, by the guard's place.
     queues: list[Queue | None] = [None] * len(guards)
+    call.waiting = True
     try:
         while wait is not None:
             place = len(permits)
             give_all_back(guards, permits, refused=False)
-            began = clock.time()
             if last is not guards[place] or code is not wait.code:
                 last, code = guards[place], wait.code
                 _tell_hold(last, call, request, wait, began)
-            woken = turn.begin(wait.until, request.session)
+            woken = turn.begin(wait.until, request.session, max(0.0, wait.until - began))
             try:
                 _take_place(turn, queues, place, wait)
+                wait = None
                 await woken
             finally:
-                now = turn.end()
+                # A timer may be early, or its time skipped by a test: guards see no time go back.
+                now = max(began, turn.end())
                 call.was_held(last, now - began)
+            began = now
             check_open(request.session)
-            wait = ask(guards, call, request, now, turn, permits)
+            permits, wait = _permits_and_wait(guard, guard.enter(call, request, now, turn))
+        call.waiting = False
         if last is not None:
             held = clock.time() - started
             last.emitter.tell("turn", call, request, by=last.name, seconds=held)
     finally:
+        call.holds += ((started, clock.time()),)
         for queue in queues:
             if queue is not None:
                 queue.leave(turn)
     return permits if isinstance(guard, GuardChain) else permits[0]
+
+
+def _permits_and_wait(guard: Guard | GuardChain, decision: Any) -> tuple[list[Any], Wait | None]:
+    """Return the permits that a decision brought, and the wait that it asks for, if it does.
+
+    Raises:
+        ResilientError: It is a refusal.
+    """
+    kind = decision.__class__
+    if kind is Held:
+        return decision.permits, decision.wait
+    if kind is Wait:
+        return [], decision
+    if kind is Refusal:
+        raise decision.error
+    return decision if isinstance(guard, GuardChain) else [decision], None
 
 
 def _tell_hold(guard: Guard, call: Call, request: ClientRequest, wait: Wait, now: float) -> None:
@@ -361,18 +363,4 @@ def give_all_back(guards: Sequence[Guard], permits: list[Any], *, refused: bool)
             guards[len(permits)].give_back(permit, refused)
         except BaseException:
             give_all_back(guards, permits, refused=refused)
-            raise
-
-
-def leave_all(
-    guards: Sequence[Guard], permits: Sequence[Any], outcome: Outcome | None, now: float
-) -> None:
-    """Tell the guards how an attempt ended: all of them, even if one of them raises."""
-    for place, permit in enumerate(permits):
-        if permit is None:
-            continue
-        try:
-            guards[place].leave(permit, outcome, now)
-        except BaseException:
-            leave_all(guards[place + 1 :], permits[place + 1 :], outcome, now)
             raise

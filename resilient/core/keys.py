@@ -53,7 +53,9 @@ def origin(request: ClientRequest) -> str:
 
 def secret_hash(value: str) -> str:
     """Return a short keyed hash of a credential, different in each process."""
-    return hashlib.blake2b(value.encode(), digest_size=6, key=_SECRET).hexdigest()
+    return hashlib.blake2b(
+        value.encode(errors="surrogatepass"), digest_size=6, key=_SECRET
+    ).hexdigest()
 
 
 def _is_declared(value: object) -> bool:

@@ -22,15 +22,16 @@ import aiohttp
 from aiohttp import ClientRequest, ClientResponse
 
 from resilient.clock import Clock
-from resilient.errors import APIError, AttemptTimeoutError, CircuitOpenError
+from resilient.core.statuses import NOT_CARRIED_OUT
+from resilient.errors import APIError, AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader, parse_retry_after
+from resilient.reasons import Reason
 from resilient.support.redact import summary
 from resilient.wire import connections, requests
 from resilient.wire.malformed import MalformedAnswer, malformed_answer
 
 __all__ = [
     "IDEMPOTENT_METHODS",
-    "NOT_CARRIED_OUT",
     "Outcome",
     "Verdict",
     "is_transport_failure",
@@ -38,10 +39,6 @@ __all__ = [
 
 # RFC 9110 9.2.2.
 IDEMPOTENT_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
-
-# Statuses after which the request was certainly not carried out: RFC 8470 5.2, RFC 6585 4.
-# (Not 408: gateways send it after work began.)
-NOT_CARRIED_OUT: Final = frozenset({425, 429})
 
 
 class Verdict(Enum):
@@ -54,7 +51,7 @@ class Verdict(Enum):
 
 def is_transport_failure(error: BaseException) -> bool:
     """Return whether the connection, or what came over it, failed; time-outs included."""
-    if isinstance(error, CircuitOpenError):
+    if isinstance(error, RefusedError):
         return False
     return isinstance(
         error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | TimeoutError
@@ -78,10 +75,14 @@ class Outcome:
         response: The response as it came, also if an error was made of it; None if there was
             none.
         error: The exception; None for a response that nobody made an error of.
-        refused_until: Until when a guard would refuse another attempt, on its clock's scale; None
-            if it would not.
+        refused_until: Until when a guard would refuse another attempt, also one that is willing to
+            wait there, on its clock's scale; None if it would not. A guard sets it, as it does
+            `refused_code`, `paced` and `shut`, when the attempt leaves.
+        refused_code: Why it would refuse.
         paced: Whether a guard knows when the next attempt may go and has it wait until then, so
             that no other wait is needed, and no retry out of a budget.
+        shut: Whether the circuit of the attempt is open or probing, so that the next attempt
+            queues there if it does not go well: that takes no retry out of a budget.
         overdue: Whether a limit further out cut the attempt off, so that a cancellation is a
             time-out.
     """
@@ -108,7 +109,8 @@ class Outcome:
         self.pool_was_full = pool_was_full
         self.overdue = False
         self.refused_until: float | None = None
-        self.paced = False
+        self.refused_code = Reason.CIRCUIT_OPEN
+        self.paced = self.shut = False
         self.reset_headers = reset_headers
         self._before = before
         self._clock = clock
@@ -132,7 +134,8 @@ class Outcome:
         outcome.duration = 0.0
         outcome.pool_was_full = outcome.overdue = False
         outcome.refused_until = None
-        outcome.paced = False
+        outcome.refused_code = Reason.CIRCUIT_OPEN
+        outcome.paced = outcome.shut = False
         outcome.reset_headers = ()
         # Facts that no connection tells.
         vars(outcome).update(never_sent=never_sent, is_own=True, stale=stale, retry_after=None)
@@ -148,6 +151,11 @@ class Outcome:
         if reset_headers and not self.reset_headers:
             self.reset_headers = reset_headers
             vars(self).pop("retry_after", None)
+
+    def refuse_until(self, until: float, code: Reason) -> None:
+        """Note that a guard would refuse another attempt until then; the latest time counts."""
+        if self.refused_until is None or until > self.refused_until:
+            self.refused_until, self.refused_code = until, code
 
     def became(self, error: APIError) -> None:
         """Take in that an error was made of it."""
@@ -275,6 +283,17 @@ class Outcome:
         made = requests.sendings_of(self.request) or ()
         return all(each.status in NOT_CARRIED_OUT for each in made)
 
+    @property
+    def is_given_up(self) -> bool:
+        """True if its caller cancelled the attempt, not a limit of time."""
+        return isinstance(self.error, asyncio.CancelledError) and not self.overdue
+
+    @property
+    def timed_out(self) -> bool:
+        """True if it ran out of time."""
+        cut = isinstance(self.error, asyncio.CancelledError) and self.overdue
+        return cut or isinstance(self.error, TimeoutError)
+
     @cached_property
     def is_cut_off(self) -> bool:
         """True if aiohttp's own total timeout has run out, so that no attempt can succeed.
@@ -288,12 +307,23 @@ class Outcome:
     def health(self, failing: frozenset[int]) -> Verdict:
         """Judge what it says of the health of the server, for a breaker.
 
+        Only an attempt that left this machine for this destination says anything of it: not a
+        lack of descriptors or ports, a session that was closed, or a wait for a place in the
+        pool; nor what a middleware met meanwhile at another origin. A circuit would open for a
+        fault of ours, and its refusals would hide the fault.
+
         Args:
             failing: The statuses that count as failures.
         """
         error = self.error
         cancelled = isinstance(error, asyncio.CancelledError)
         if self.stale or (cancelled and not self.overdue):
+            return Verdict.NEUTRAL
+        if (
+            error is not None
+            and self.response is None
+            and requests.is_elsewhere(error, self.request)
+        ):
             return Verdict.NEUTRAL
         status = self.status
         if status is not None:
@@ -302,6 +332,8 @@ class Outcome:
             return Verdict.NEUTRAL if status == 429 else Verdict.SUCCESS
         if not cancelled and (error is None or not is_transport_failure(error)):
             # Nothing of the transport's: a bug, or another middleware's own exception.
+            return Verdict.NEUTRAL
+        if error is not None and (requests.is_local(error) or self.request.session.closed):
             return Verdict.NEUTRAL
         timed_out = cancelled or isinstance(error, TimeoutError)
         if timed_out and self.pool_was_full and self.request.response is self._before:

@@ -54,13 +54,22 @@ class Queue:
     def __init__(self, room: Room | None = None) -> None:
         self.head: Turn | None = None
         self.room = Room() if room is None else room
-        self._turns: OrderedDict[Turn, None] = OrderedDict()
+        # With the end of the wait that each joined with.
+        self._turns: OrderedDict[Turn, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._turns)
 
     def __contains__(self, turn: object) -> bool:
         return turn in self._turns
+
+    def until(self, turn: Turn) -> float | None:
+        """Return the end of the wait with which an attempt joined; None if it does not wait here.
+
+        A guard that limits how long an attempt waits finds its limit here, also after others have
+        had it wait in between.
+        """
+        return self._turns.get(turn)
 
     def is_next(self, turn: Turn | None) -> bool:
         """Return whether no other attempt waits before this one.
@@ -76,7 +85,7 @@ class Queue:
         """Give an attempt a place, at the end or at the front; one that it has it keeps."""
         if turn in self._turns:
             return
-        self._turns[turn] = None
+        self._turns[turn] = turn.until
         self.room.taken += 1
         if self.head is None:
             self.head = turn

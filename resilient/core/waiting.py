@@ -1,4 +1,6 @@
-"""Waits that end at once when the session is closed.
+"""Waits that end at once when the session is closed: between attempts, and in queues of guards.
+
+Both are a `Turn`: a timer for a wait (`Clock.wake_after`), and whatever ends it before.
 
 A session that only borrows its connector (but for one that `wrap` made) gives no sign when it
 is closed: then that is noticed when the wait is over.
@@ -12,8 +14,6 @@ import math
 from aiohttp import ClientSession
 
 from resilient.clock import Clock, TimerHandle
-from resilient.errors import SessionClosedError
-from resilient.support.timers import Limit
 from resilient.wire.connections import CloseWatch, check_open, watch_close
 
 __all__ = ["Turn", "sleep"]
@@ -25,25 +25,17 @@ async def sleep(seconds: float, session: ClientSession, clock: Clock) -> None:
     Raises:
         SessionClosedError: The session is closed, or was closed meanwhile.
     """
-    check_open(session)
-    # Without a time of its own: only the closing of the session lets it run out.
-    limit = Limit(clock, math.inf)
-    watch = watch_close(session, limit.expire)
+    turn = Turn(clock)
+    woken = turn.begin(clock.time() + seconds, session, seconds)
     try:
-        await clock.sleep(seconds)
-    except asyncio.CancelledError:
-        if not limit.lift():
-            raise
-        raise SessionClosedError from None
+        await woken
     finally:
-        limit.lift()
-        if watch is not None:
-            watch.cancel()
+        turn.end()
     check_open(session)
 
 
 class Turn:
-    """An attempt that waits, as it stands in the queues of guards.
+    """An attempt that waits, as it stands in the queues of guards, if it stands in any.
 
     A wait ends when somebody wakes it, at a time, or when the session is closed. (Not a
     coroutine, since thousands may wait, and each coroutine is another frame.)
@@ -62,12 +54,16 @@ class Turn:
         self._timer: TimerHandle | None = None
         self._watch: CloseWatch | None = None
 
-    def begin(self, until: float, session: ClientSession) -> asyncio.Future[None]:
+    def begin(
+        self, until: float, session: ClientSession, seconds: float | None = None
+    ) -> asyncio.Future[None]:
         """Begin a wait: from now on `wake` counts.
 
         Args:
             until: When it ends on the clock's scale if nothing else ends it; infinity for never.
             session: The session of the attempt.
+            seconds: The length of the wait, if that is what was asked for: counted from a time
+                that is not exact, it would not be exact either.
 
         Returns:
             What to await before `end` is called.
@@ -78,7 +74,10 @@ class Turn:
         check_open(session)
         self._woken = asyncio.get_running_loop().create_future()
         self.until, self._is_due = until, False
-        self._timer = None if until == math.inf else self._clock.call_at(until, self._time_up)
+        if until < math.inf:
+            if seconds is None:
+                seconds = max(0.0, until - self._clock.time())
+            self._timer = self._clock.wake_after(seconds, self._time_up)
         self._watch = watch_close(session, self.wake)
         return self._woken
 

@@ -13,7 +13,7 @@ from resilient.envelopes.resolve import BUILT_IN_NAMES, DEFAULT_PARSERS, resolve
 from resilient.errors import ConfigError
 from resilient.support.validation import (
     Seconds,
-    as_set,
+    as_statuses,
     as_tuple,
     at_least,
     each,
@@ -119,6 +119,8 @@ class ErrorPolicy:
         converter=as_tuple,
         validator=each(str, "names of headers"),
     )
-    ignore: frozenset[int] = field(default=frozenset(), converter=as_set, validator=statuses(400))
+    ignore: frozenset[int] = field(
+        default=frozenset(), converter=as_statuses, validator=statuses(400)
+    )
     max_body: int = field(default=262_144, validator=at_least(0, "bytes"))
     read_timeout: Seconds = field(default=1.0, validator=positive())

@@ -38,7 +38,16 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 from resilient.support.duration import LONGEST, seconds_of
 from resilient.support.validation import Seconds, check, optional
 
-__all__ = ["ResetHeader", "parse_retry_after"]
+__all__ = [
+    "LONGEST",
+    "ResetHeader",
+    "numbers_in",
+    "parse_retry_after",
+    "reference_of",
+    "structured",
+    "texts_of",
+    "used_up_limits",
+]
 
 # Patterns are compiled by the first who needs them, as `re` keeps what it has compiled.
 
@@ -141,22 +150,22 @@ def parse_retry_after(
         or _milliseconds(headers, "x-ms-retry-after-ms")
         or _seconds_and_dates(headers, now)
         or _resets(headers, reset_headers, now)
-        or _rate_limits(headers)
+        or used_up_limits(headers)
     )
     return min(max(waits), LONGEST) if waits else None
 
 
 def _milliseconds(headers: MultiMapping[str], name: str) -> list[float]:
-    return [number / 1000 for text in _texts(headers, name) for number in _numbers(text)]
+    return [number / 1000 for text in texts_of(headers, name) for number in numbers_in(text)]
 
 
 def _seconds_and_dates(headers: MultiMapping[str], now: datetime | None) -> list[float]:
     waits: list[float] = []
-    for text in _texts(headers, "Retry-After"):
-        if numbers := _numbers(text):
+    for text in texts_of(headers, "Retry-After"):
+        if numbers := numbers_in(text):
             waits += numbers
         else:
-            reference = _reference(headers, now)
+            reference = reference_of(headers, now)
             if moment := _moment(text, reference):
                 waits.append(max(0.0, (moment - reference).total_seconds()))
     return waits
@@ -168,12 +177,12 @@ def _resets(
     for header in reset_headers:
         if _remains(headers, header):
             continue
-        texts = _texts(headers, header.name)
-        waits = [number for text in texts for number in _numbers(text)]
+        texts = texts_of(headers, header.name)
+        waits = [number for text in texts for number in numbers_in(text)]
         if not waits and header.form == "seconds":
             waits = [number for text in texts for number in _duration(text)]
         if waits and header.form == "timestamp":
-            reference = _reference(headers, now).timestamp()
+            reference = reference_of(headers, now).timestamp()
             waits = [timestamp - reference for timestamp in waits]
         if near := [max(0.0, wait) for wait in waits if abs(wait) <= header.limit]:
             return near
@@ -182,13 +191,14 @@ def _resets(
 
 def _remains(headers: MultiMapping[str], header: ResetHeader) -> bool:
     """Tell whether a response says that something remains of a limit; of several, of each."""
-    texts = [] if header.remaining is None else _texts(headers, header.remaining)
-    return bool(texts) and all((some := _numbers(text)) and min(some) > 0 for text in texts)
+    texts = [] if header.remaining is None else texts_of(headers, header.remaining)
+    return bool(texts) and all((some := numbers_in(text)) and min(some) > 0 for text in texts)
 
 
-def _rate_limits(headers: MultiMapping[str]) -> list[float]:
-    texts = _texts(headers, "RateLimit")
-    limits = [limit for text in texts for _, limit in _structured_list(text)]
+def used_up_limits(headers: MultiMapping[str]) -> list[float]:
+    """Return the seconds until each limit of a RateLimit field is reset that is used up."""
+    texts = texts_of(headers, "RateLimit")
+    limits = [limit for text in texts for _, limit in structured(text, "list")]
     return [float(limit["t"]) for limit in limits if _is_used_up(limit)]
 
 
@@ -198,20 +208,23 @@ def _is_used_up(limit: Mapping[str, Any]) -> bool:
     return type(remaining) is int and remaining == 0 and type(window) is int and window >= 0
 
 
-def _structured_list(text: str) -> Any:
-    """Return the members of a list (RFC 9651 3.1) with their parameters; none if malformed."""
+def structured(text: str, form: Literal["list", "dictionary"]) -> Any:
+    """Return the members of a structured field (RFC 9651); none if it is malformed.
+
+    Each is a value with its parameters, in the order of a list, or by name in a dictionary.
+    """
     try:
         # Few servers send these, and the import is slow.
         import http_sf
 
-        return http_sf.parse(text.encode("ascii"), tltype="list")
+        return http_sf.parse(text.encode("ascii"), tltype=form)
     except Exception:
         # The draft has malformed fields ignored. And an import at this moment may fail: an
         # attempt may have failed because the process is out of file descriptors.
-        return ()
+        return () if form == "list" else {}
 
 
-def _numbers(text: str) -> list[float]:
+def numbers_in(text: str) -> list[float]:
     """Return the numbers of a list of numbers, as a rule one; none if it is anything else."""
     if re.fullmatch(_SEPARATED, text) or not re.fullmatch(_NUMBERS, text):
         return []
@@ -224,13 +237,13 @@ def _duration(text: str) -> list[float]:
     return [] if seconds is None else [seconds]
 
 
-def _reference(headers: MultiMapping[str], now: datetime | None) -> datetime:
+def reference_of(headers: MultiMapping[str], now: datetime | None) -> datetime:
     """Return when the response was made; the earliest moment if it names several."""
     if now is None:
         now = datetime.now(UTC)
     elif now.utcoffset() is None:
         now = now.replace(tzinfo=UTC)
-    dates = [date for text in _texts(headers, "Date") if (date := _moment(text, now))]
+    dates = [date for text in texts_of(headers, "Date") if (date := _moment(text, now))]
     return min(dates, default=now)
 
 
@@ -263,7 +276,7 @@ def _to_datetime(parts: Mapping[str, str], reference: datetime) -> datetime:
 
 
 def _zone(parts: Mapping[str, str]) -> timezone:
-    # Not strptime("%z"), which imports a module at its first use: see `_structured_list`.
+    # Not strptime("%z"), which imports a module at its first use: see `structured`.
     if not parts["sign"]:
         return UTC
     hours, minutes = int(parts["east"]), int(parts["past"])
@@ -273,7 +286,7 @@ def _zone(parts: Mapping[str, str]) -> timezone:
     return timezone(-offset if parts["sign"] == "-" else offset)
 
 
-def _texts(headers: MultiMapping[str], name: str) -> list[str]:
+def texts_of(headers: MultiMapping[str], name: str) -> list[str]:
     """Return the values of a field, in order, without the space around them (RFC 9110 5.5)."""
     return [_text(value).strip(" \t") for value in headers.getall(name, ())]
 

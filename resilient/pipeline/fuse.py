@@ -66,10 +66,13 @@ def _run(middlewares: list[Any]) -> ClientMiddlewareType:
     (timeout,) = by_role.get("timeout", (None,))
     asked = (getattr(each, "reset_headers", ()) for each in (*guards, errors))
     reset_headers = next(filter(None, asked), ())
+    reads_headers = any(each.reads_headers for each in guards)
     if errors is not None and errors.policy.success_parsers:
         return lambda request, handler: run_attempt(
-            request, errors.reading(handler), bound, guard, errors, timeout, reset_headers
+            *(request, errors.reading(handler), bound, guard, errors, timeout),
+            reset_headers,
+            reads_headers,
         )
     return lambda request, handler: run_attempt(
-        request, handler, bound, guard, errors, timeout, reset_headers
+        request, handler, bound, guard, errors, timeout, reset_headers, reads_headers
     )

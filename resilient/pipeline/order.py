@@ -8,7 +8,7 @@ from typing import Any
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.standard import STANDARD
 
-__all__ = ["problems"]
+__all__ = ["kind_of", "problems"]
 
 
 def problems(middlewares: Iterable[object]) -> list[str]:
@@ -18,10 +18,10 @@ def problems(middlewares: Iterable[object]) -> list[str]:
         if isinstance(each, Branches):
             before, after = middlewares[:place], middlewares[place + 1 :]
             # Thousands of alternatives are a few, as far as kinds go, and nothing else counts.
-            distinct = {tuple(map(_kind, own)): own for own in map(tuple, each.alternatives())}
+            distinct = {tuple(map(kind_of, own)): own for own in map(tuple, each.alternatives())}
             orders = ([*before, *own, *after] for own in distinct.values())
             return list(dict.fromkeys(problem for order in orders for problem in problems(order)))
-    return list(_found([_kind(each) for each in middlewares]))
+    return list(_found([kind_of(each) for each in middlewares]))
 
 
 def _found(kinds: list[object]) -> Iterator[str]:
@@ -36,8 +36,11 @@ def _found(kinds: list[object]) -> Iterator[str]:
                 yield problem
 
 
-def _kind(middleware: object) -> Any:
-    """Return what counts of a middleware in an order: a subclass is what it extends."""
+def kind_of(middleware: object) -> Any:
+    """Return what counts of a middleware in an order: a subclass is what it extends.
+
+    None for one that is not ours.
+    """
     if isinstance(middleware, Branches):
         return middleware
     return next((part.kind for part in STANDARD if isinstance(middleware, part.kind)), None)

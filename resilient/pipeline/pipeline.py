@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from typing import Self, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
 from resilient.breaker.middleware import CircuitBreaker
+from resilient.bulkhead.middleware import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.core.keys import Key
 from resilient.core.queues import Room
 from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.describe import describe, name_of
 from resilient.pipeline.fuse import fuse
-from resilient.pipeline.order import problems
+from resilient.pipeline.order import kind_of, problems
 from resilient.pipeline.policy import Policy
 from resilient.pipeline.standard import STANDARD, Shared
 from resilient.retry.budget import RetryBudget
@@ -24,6 +24,7 @@ from resilient.retry.middleware import Retry
 from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.emitter import make_emitter
 from resilient.telemetry.events import Listener
+from resilient.throttle.middleware import Throttle
 
 __all__ = ["Pipeline", "PipelineWarning", "flatten", "warn"]
 
@@ -46,8 +47,9 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     Args:
         policy: The policy that the standard order is made from; `Policy()` by default.
         listeners: Told of what happens.
-        key: Returns the circuit that a request belongs to; by default there is one per origin.
         budget: A retry budget to share with other pipelines; by default each has its own.
+        throttle: A throttle to share with other pipelines, in the place of the policy's.
+        bulkhead: A bulkhead to share with other pipelines, in the place of the policy's.
         clock: The source of time, sleep and randomness; by default the event loop's and the
             system's.
 
@@ -65,8 +67,9 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         policy: Policy | None = None,
         *,
         listeners: Iterable[Listener] = (),
-        key: Key | None = None,
         budget: RetryBudget | None = None,
+        throttle: Throttle | None = None,
+        bulkhead: Bulkhead | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         policy = Policy() if policy is None else policy
@@ -75,16 +78,14 @@ class Pipeline(Sequence[ClientMiddlewareType]):
                 "Pipeline.policy", policy, "a Policy (middlewares go into Pipeline.of)"
             )
         validated(self, "budget", budget, optional(instance(RetryBudget, "a RetryBudget")))
+        validated(self, "throttle", throttle, optional(instance(Throttle, "a Throttle")))
+        validated(self, "bulkhead", bulkhead, optional(instance(Bulkhead, "a Bulkhead")))
         emitter = make_emitter(listeners, policy.name)
-        shared = Shared(clock, emitter, Room(policy.max_waiting), key, budget)
+        room = Room(policy.max_waiting)
+        shared = Shared(clock, emitter, room, budget, throttle, bulkhead)
         self.policy: Policy | None = policy
-        self._compose(
-            [
-                part.make(policy, shared)
-                for part in STANDARD
-                if getattr(policy, part.field) is not None
-            ]
-        )
+        made = (part.made(policy, shared) for part in STANDARD)
+        self._compose([each for each in made if each is not None])
 
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
@@ -150,6 +151,24 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         """
         return self._found(CircuitBreaker, "circuit breaker")
 
+    @property
+    def throttle(self) -> Throttle:
+        """The first throttle.
+
+        Raises:
+            LookupError: There is none.
+        """
+        return self._found(Throttle, "throttle")
+
+    @property
+    def bulkhead(self) -> Bulkhead:
+        """The first bulkhead.
+
+        Raises:
+            LookupError: There is none.
+        """
+        return self._found(Bulkhead, "bulkhead")
+
     def _found(self, kind: type[_M], name: str) -> _M:
         found = self.find(kind)
         if found is not None:
@@ -164,6 +183,41 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             f"({branches.summary()}), and each of those has its own: "
             f'pipeline.find({what})["NAME"]'
         )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state of its guards and budgets now, as plain data for a health endpoint.
+
+        It can be written as JSON. A part that the pipeline does not have is not there. Keys are
+        those of the parts' policies, as a rule origins; credentials that a declared key names are
+        hashed, those of gates are left out. Times are seconds from now.
+
+            {"budgets":   {KEY: {"left":     the retries that may still fail
+                                 "capacity": those of a full budget}, ...}, which are not full
+             "gates":     {KEY: [{"part":    method and first path segment; null for all
+                                  "rate":    calls a second that it lets through
+                                  "seconds": until it lets the next one through
+                                  "server_seconds": until the time is over that the server named
+                                  "waiting": calls that wait at it}, ...], ...}, which are in
+                          force, and the declared limits that somebody waits for
+             "circuits":  {KEY: {"state":       "closed", "open" or "half_open"
+                                 "isolated":    whether somebody opened it by hand
+                                 "score":       of failures; it opens at `failures`
+                                 "retry_after": until it lets a call through; null if isolated
+                                 "waiting":     calls that wait for it}, ...}
+             "bulkheads": {KEY: {"limit":   attempts that may be under way
+                                 "in_use":  those that are
+                                 "waiting": calls that wait for a place}, ...}, where somebody is}
+
+        Services in it add theirs, as `Services.snapshot` has it.
+        """
+        found: dict[str, Any] = {}
+        for middleware in self._middlewares:
+            is_ours = kind_of(middleware) is not None or isinstance(middleware, Branches)
+            if is_ours and hasattr(middleware, "snapshot"):
+                for name, part in middleware.snapshot().items():
+                    # Of two alike, one in another, both.
+                    found[name] = {**found[name], **part} if found.get(name) and part else part
+        return found
 
     def describe(self) -> str:
         """Describe the middlewares, outermost first, a line each."""

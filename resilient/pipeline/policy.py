@@ -9,6 +9,7 @@ from typing import Final
 from attrs import field, fields, frozen
 
 from resilient.breaker.policy import BreakerPolicy
+from resilient.bulkhead.policy import BulkheadPolicy
 from resilient.core.queues import MAX_WAITING
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.errors import ConfigError
@@ -23,6 +24,7 @@ from resilient.support.validation import (
     optional,
     positive,
 )
+from resilient.throttle.policy import ThrottlePolicy
 
 __all__ = ["Policy"]
 
@@ -42,7 +44,10 @@ class Policy:
         total_timeout: The limit for the whole call, waits included, which `Deadline` keeps; by
             default 100.
         retry: The failures that are tried again; by default those of `RetryPolicy()`.
+        throttle: The calls to hold back once a server refuses some; by default as
+            `ThrottlePolicy()` says.
         breaker: When to stop calling; by default as `BreakerPolicy()` says.
+        bulkhead: How many attempts may be under way at once; by default None, for any number.
         attempt_timeout: The limit for one attempt, which `AttemptTimeout` keeps; by default 30,
             or `total_timeout` if that is less.
         max_waiting: How many calls may wait in the queues of throttle, breaker and bulkhead
@@ -59,8 +64,14 @@ class Policy:
     retry: RetryPolicy | None = field(
         factory=RetryPolicy, validator=optional(instance(RetryPolicy, "a RetryPolicy"))
     )
+    throttle: ThrottlePolicy | None = field(
+        factory=ThrottlePolicy, validator=optional(instance(ThrottlePolicy, "a ThrottlePolicy"))
+    )
     breaker: BreakerPolicy | None = field(
         factory=BreakerPolicy, validator=optional(instance(BreakerPolicy, "a BreakerPolicy"))
+    )
+    bulkhead: BulkheadPolicy | None = field(
+        default=None, validator=optional(instance(BulkheadPolicy, "a BulkheadPolicy"))
     )
     attempt_timeout: Seconds | None = field(
         default=_ATTEMPT_TIMEOUT, validator=optional(positive())

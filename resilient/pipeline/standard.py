@@ -13,14 +13,16 @@ from typing import Any, Final, Literal, NamedTuple
 from aiohttp import ClientMiddlewareType
 
 from resilient.breaker.middleware import CircuitBreaker
+from resilient.bulkhead.middleware import Bulkhead
 from resilient.clock import Clock
-from resilient.core.keys import Key
 from resilient.core.queues import Room
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.pipeline.policy import Policy
 from resilient.retry.budget import RetryBudget
 from resilient.retry.middleware import Retry
+from resilient.retry.policy import RetryPolicy
 from resilient.telemetry.emitter import Emitter
+from resilient.throttle.middleware import Throttle
 from resilient.timeouts import AttemptTimeout, Deadline
 
 __all__ = ["STANDARD", "Part", "Shared"]
@@ -36,15 +38,17 @@ class Shared(NamedTuple):
         clock: The source of time, sleep and randomness.
         emitter: Told of what happens.
         room: Counts those who wait at any guard of the pipeline.
-        key: The circuit that a request belongs to; None for one per origin.
         budget: A retry budget to share with other pipelines, or None.
+        throttle: A throttle to share with other pipelines, or None.
+        bulkhead: A bulkhead to share with other pipelines, or None.
     """
 
     clock: Clock
     emitter: Emitter
     room: Room
-    key: Key | None
     budget: RetryBudget | None
+    throttle: Throttle | None
+    bulkhead: Bulkhead | None
 
 
 Make = Callable[[Policy, Shared], ClientMiddlewareType]
@@ -54,7 +58,8 @@ class Part(NamedTuple):
     """A row of the table.
 
     Attributes:
-        field: The field of `Policy`; None there leaves the part out.
+        field: The field of `Policy`; None there leaves the part out, unless the field of this name
+            in `Shared` has it.
         kind: The class of its middleware.
         make: Makes the middleware.
         reason: Why it stands here, and what changes if it and the next one change places.
@@ -70,6 +75,13 @@ class Part(NamedTuple):
     twice: str | None = None
     outside: tuple[type[Any], str] | None = None
     role: Role | None = None
+
+    def made(self, policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
+        """Return the middleware: one that is shared, or else one made from the policy; or None."""
+        found: ClientMiddlewareType | None = getattr(shared, self.field, None)
+        if found is None and getattr(policy, self.field) is not None:
+            found = self.make(policy, shared)
+        return found
 
 
 def _deadline(policy: Policy, shared: Shared) -> ClientMiddlewareType:
@@ -88,16 +100,33 @@ def _retry(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     )
 
 
+def _throttle(policy: Policy, shared: Shared) -> ClientMiddlewareType:
+    assert policy.throttle is not None, "a part that is left out is not made"
+    retry = RetryPolicy() if policy.retry is None else policy.retry
+    return Throttle(
+        policy.throttle,
+        max_retry_after=retry.max_retry_after,
+        listeners=shared.emitter,
+        reset_headers=policy.reset_headers,
+        room=shared.room,
+        clock=shared.clock,
+    )
+
+
 def _breaker(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     assert policy.breaker is not None, "a part that is left out is not made"
     return CircuitBreaker(
         policy.breaker,
         listeners=shared.emitter,
-        key=shared.key or "origin",
         reset_headers=policy.reset_headers,
         room=shared.room,
         clock=shared.clock,
     )
+
+
+def _bulkhead(policy: Policy, shared: Shared) -> ClientMiddlewareType:
+    assert policy.bulkhead is not None, "a part that is left out is not made"
+    return Bulkhead(policy.bulkhead, listeners=shared.emitter, room=shared.room, clock=shared.clock)
 
 
 def _errors(policy: Policy, shared: Shared) -> ClientMiddlewareType:
@@ -132,12 +161,29 @@ STANDARD: Final = (
         ),
     ),
     Part(
+        "throttle",
+        Throttle,
+        _throttle,
+        "Holds calls back where a limit is known. Outside retry only the first attempt would wait "
+        "in its queue; inside the breaker a call would hold a place there while it waits here.",
+        role="guard",
+    ),
+    Part(
         "breaker",
         CircuitBreaker,
         _breaker,
         "Refuses while the server is down. Inside normalisation it would work as well, on "
         "statuses alone; slow error bodies would no longer count as slow calls.",
         twice="two CircuitBreakers in a row count the same failures twice",
+        role="guard",
+    ),
+    Part(
+        "bulkhead",
+        Bulkhead,
+        _bulkhead,
+        "Counts what is really under way. Outside the breaker, callers would take places to be "
+        "refused or to wait for its verdict; inside normalisation, the bodies of errors would not "
+        "count.",
         role="guard",
     ),
     Part(

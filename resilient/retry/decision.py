@@ -6,8 +6,10 @@
    so too, in `x-should-retry`.
 4. May the request be carried out twice? The user's word is final here, and no header makes it
    so.
-5. How long would the wait be, and is there time for it?
-6. Is there a retry left in the budget?
+5. How long would the wait be, and is there time for it? A guard that paces the next attempt
+   knows itself when that may go, so that there is no other wait; one that would still refuse it
+   after the wait makes it vain.
+6. Is there a retry left in the budget? An attempt that a guard holds needs none.
 
 A request that a stale pooled connection swallowed is sent again without an attempt and a wait:
 only the body, the time and questions 2 and 4 count.
@@ -24,9 +26,10 @@ from attrs import define
 
 from resilient.attempts import Stop
 from resilient.core.outcome import Outcome, is_transport_failure
-from resilient.errors import CircuitOpenError
+from resilient.errors import RefusedError
 from resilient.reasons import Reason
 from resilient.retry.policy import RetryPolicy
+from resilient.support.words import brief
 from resilient.wire.requests import is_permanent
 
 __all__ = ["Decision", "Facts", "Pause", "blocked_by", "decide", "pace"]
@@ -71,6 +74,7 @@ class Decision(NamedTuple):
         refused: Whether the outcome was worth another attempt that cannot be made.
         worth: Why the outcome is worth another attempt, or why not.
         leave: Why the request may be carried out again, in words; "" if it may not.
+        succeeded: Whether the server did its work: it gave an answer that nobody would repeat.
     """
 
     repeat: bool
@@ -79,6 +83,7 @@ class Decision(NamedTuple):
     refused: bool = False
     worth: Reason = Reason.NOT_RETRYABLE
     leave: str = ""
+    succeeded: bool = False
 
     @property
     def resend(self) -> bool:
@@ -114,7 +119,14 @@ def decide(policy: RetryPolicy, facts: Facts) -> Decision:
     worth = _worth(policy, facts)
     is_worth = worth not in _NOT_WORTH
     leave = _leave(policy, facts)
-    decision = Decision(True, worth, what, worth=worth, leave=leave)
+    succeeded = (
+        worth is Reason.NOT_RETRYABLE
+        and outcome.status is not None
+        and outcome.status not in policy.statuses
+        and outcome.is_own
+        and not facts.judged
+    )
+    decision = Decision(True, worth, what, worth=worth, leave=leave, succeeded=succeeded)
     is_dead = outcome.stale and not facts.resent
     if is_dead and leave and facts.obstacle is None and facts.judged is not False:
         words = f"{what} on a pooled connection; sent again at once"
@@ -184,7 +196,7 @@ def _worth(policy: RetryPolicy, facts: Facts) -> Reason:
         return Reason.THROTTLED if outcome.status == 429 else Reason.STATUS
     if code in policy.codes:
         return Reason.CODE
-    if error is None or isinstance(error, CircuitOpenError):
+    if error is None or isinstance(error, RefusedError):
         return Reason.NOT_RETRYABLE
     if isinstance(error, policy.exceptions):
         return Reason.EXCEPTION
@@ -232,6 +244,6 @@ def pace(
         wait = min(wait, max(floor, left / 2))
     if wait >= left:
         needed = max(floor, wait)
-        words = f"a wait of {needed:.3g} s does not fit the {max(left, 0):.3g} s left"
+        words = f"a wait of {brief(needed)} s does not fit the {brief(max(left, 0))} s left"
         return Pause(None, Reason.DEADLINE, words)
     return Pause(wait, None, f"the server asks to wait {retry_after:g} s" if retry_after else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Final
 
 from aiohttp import ClientRequest, ConnectionTimeoutError
@@ -12,22 +12,25 @@ from aiohttp import ClientRequest, ConnectionTimeoutError
 from resilient.attempts import Stop, Wait
 from resilient.clock import LoopBound
 from resilient.core.call import Call, tell_attempts
+from resilient.core.keys import ask_key
 from resilient.core.outcome import Outcome, is_transport_failure
 from resilient.core.waiting import sleep
 from resilient.errors import (
     AttemptTimeoutError,
     ConnectionFailedError,
     DeadlineExceededError,
+    RefusedError,
     ResilientError,
     SessionClosedError,
 )
 from resilient.headers.should_retry import should_retry
 from resilient.reasons import Reason
-from resilient.retry.budget import RetryBudget
+from resilient.retry.budget import RetryBudget, Token
 from resilient.retry.decision import Decision, Facts, Pause, blocked_by, decide, pace
 from resilient.retry.idempotency import is_keyed
 from resilient.retry.policy import RetryPolicy
 from resilient.support.redact import public_url, summary
+from resilient.support.words import brief
 from resilient.telemetry.emitter import Emitter
 from resilient.wire.bodies import prepare_upload, stop_upload, unrepeatable
 from resilient.wire.connections import drop_idle
@@ -36,6 +39,11 @@ from resilient.wire.reading import discard
 from resilient.wire.requests import session_ran_out, session_was_closed
 
 __all__ = ["Hop", "closed_error"]
+
+_REFUSALS: Final = {
+    Reason.CIRCUIT_OPEN: "the circuit is open",
+    Reason.GATE_CLOSED: "the gate is closed",
+}
 
 _SESSION_TIMEOUT: Final = Stop(Reason.SESSION_TIMEOUT, "the total timeout of the session ran out")
 _SESSION_CLOSED: Final = Stop(Reason.SESSION_CLOSED, "the session is closed")
@@ -67,9 +75,11 @@ class Hop:
     __slots__ = (
         "_bound",
         "_budget",
+        "_budget_key",
         "_emitter",
         "_policy",
         "_resent",
+        "_token",
         "_waits",
         "call",
         "number",
@@ -94,6 +104,11 @@ class Hop:
         self._bound = bound
         self._resent = False
         self._waits: Iterator[float] | None = None
+        # The token that the attempt under way has taken, if it had to.
+        self._token: Token | None = None
+        self._budget_key: Hashable | None = None
+        if budget is not None:
+            self._budget_key = ask_key(budget.key, request, emitter, "budget key")
 
     # -- after an attempt
 
@@ -104,7 +119,14 @@ class Hop:
             The wait before another attempt; None if there is to be none. The reason is then
             in `call.stop`.
         """
+        guarded = self.call.guarded
         decision = decide(self._policy, self._facts(outcome))
+        if decision.succeeded:
+            self.earn()
+        elif not decision.resend:
+            if self.call.waiting or (outcome.status == 429 and outcome.is_own):
+                self.refund()
+            self._charge()
         if not decision.repeat:
             self._stop(Stop(decision.code, decision.words), told=decision.refused)
             return None
@@ -119,17 +141,41 @@ class Hop:
             seconds = pause.seconds
             words = f"{decision.words}; {pause.words}" if pause.words else decision.words
         await self._clean_up(outcome)
-        # A connection that was closed before costs the server nothing.
-        if not decision.resend and not self._may_spend():
+        # A connection that was closed before costs the server nothing, and a guard that holds
+        # the attempt spares it the load.
+        is_free = decision.resend or (guarded is not None and (guarded.paced or guarded.shut))
+        if not is_free and not self._pay(outcome.duration, seconds):
             words = f"{decision.words}, but the retry budget is spent"
             self._stop(Stop(Reason.BUDGET, words))
             return None
         self._prepare(decision)
         return Wait(seconds, decision.code, words)
 
-    def _may_spend(self) -> bool:
-        """Take a retry out of the budget; return whether there was one."""
-        return self._budget is None or self._budget.withdraw(self._bound.time())
+    def _pay(self, took: float, wait: float) -> bool:
+        """Take the token of a retry; return False if none is left."""
+        budget, key = self._budget, self._budget_key
+        if budget is None or key is None:
+            return True
+        self._token = budget.take(key, self._bound.time(), took=took, wait=wait)
+        return self._token is not None
+
+    def _charge(self) -> None:
+        """Tell the budget of a retry that failed."""
+        if self._token is not None and self._budget is not None:
+            self._budget.charge(self._token, self._bound.time())
+        self._token = None
+
+    def refund(self) -> None:
+        """Give the token of a retry back that was never sent, or is not to be charged."""
+        if self._token is not None and self._budget is not None:
+            self._budget.give_back(self._token, self._bound.time())
+        self._token = None
+
+    def earn(self) -> None:
+        """Tell the budget of an attempt that succeeded."""
+        self.refund()
+        if self._budget is not None and self._budget_key is not None:
+            self._budget.earn(self._budget_key, self._bound.time())
 
     def _prepare(self, decision: Decision) -> None:
         if decision.resend:
@@ -182,6 +228,12 @@ class Hop:
 
     def _pace(self, outcome: Outcome) -> Pause:
         policy, call = self._policy, self.call
+        now = self._bound.time()
+        guarded = call.guarded
+        if guarded is not None and guarded.paced:
+            # Two waits would be one too many.
+            words = "a guard says when, at no cost to the budget"
+            return self._unless_refused(Pause(0.0, None, words), guarded, now)
         if self._waits is None:
             self._waits = policy.backoff.waits(self._bound.clock.random)
         try:
@@ -191,7 +243,6 @@ class Hop:
             return Pause(None, Reason.BACKOFF_ENDED, "the wait generator failed")
         if planned is None:
             return Pause(None, Reason.BACKOFF_ENDED, "the backoff gives no more waits")
-        now = self._bound.time()
         left = math.inf if call.deadline is None else call.deadline - now
         if call.cut_off is not None:
             left = min(left, call.cut_off - asyncio.get_running_loop().time())
@@ -202,14 +253,23 @@ class Hop:
             random=self._bound.clock.random(),
             left=left,
         )
-        until = call.refused_until
+        if guarded is None:
+            return pause
+        if guarded.shut and pause.seconds is not None:
+            words = "then it queues for the circuit, at no cost to the budget"
+            pause = pause._replace(words=f"{pause.words}; {words}" if pause.words else words)
+        return self._unless_refused(pause, guarded, now)
+
+    def _unless_refused(self, pause: Pause, guarded: Outcome, now: float) -> Pause:
+        """Return a pause, or none if a guard would refuse the attempt after it."""
+        until = guarded.refused_until
         if pause.seconds is None or until is None or now + pause.seconds >= until:
             return pause
         if until == math.inf:
             words = "the circuit is isolated by hand"
             return Pause(None, Reason.CIRCUIT_ISOLATED, words)
-        words = f"the circuit is open for another {until - now:.3g} s"
-        return Pause(None, Reason.CIRCUIT_OPEN, words)
+        what = _REFUSALS.get(guarded.refused_code, "a guard refuses")
+        return Pause(None, guarded.refused_code, f"{what} for another {brief(until - now)} s")
 
     async def _clean_up(self, outcome: Outcome) -> None:
         """Put an end to an attempt that failed."""
@@ -265,9 +325,26 @@ class Hop:
             await prepare_upload(request)
         except SessionClosedError:
             raise closed_error(call) from outcome.error
-        call.refused_until = None
+        call.guarded = None
+        call.waiting = False
 
     # -- in the end
+
+    def refused(self, refusal: RefusedError, outcome: Outcome) -> Exception:
+        """Return the exception that ends the hop because a guard refused another attempt.
+
+        It is that of the last attempt, which says what is wrong; the refusal says why no more
+        was tried. A response that nobody made an error of was given back, so that then the
+        refusal itself is left.
+        """
+        self.refund()
+        if outcome.error is None:
+            return self._told(refusal)
+        self.call.stop = Stop(refusal.stop_code or Reason.NOT_RETRYABLE, str(refusal))
+        error = self.error_for(outcome)
+        # Who reads the traceback is told by the reason.
+        error.__suppress_context__ = True
+        return error
 
     def error_for(self, outcome: Outcome) -> Exception:
         """Return the exception that ends the hop: typed, with its attempts and the reason."""

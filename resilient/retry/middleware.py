@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from asyncio import get_running_loop
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from logging import DEBUG
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.call import Call, attach, current, detach, remember, tell_attempts
+from resilient.core.keys import ask_key
 from resilient.core.outcome import Outcome
 from resilient.core.override import NO_OVERRIDE
-from resilient.errors import AttemptTimeoutError, CircuitOpenError
+from resilient.core.statuses import in_words
+from resilient.errors import AttemptTimeoutError, RefusedError
 from resilient.headers.retry_after import ResetHeader
 from resilient.retry.budget import RetryBudget
 from resilient.retry.hop import Hop, closed_error
@@ -50,6 +52,10 @@ class Retry(LoopBound):
     connection, as aiohttp alone would do; that is no attempt, and there is one such resend at
     most in a hop.
 
+    If a guard inside (a breaker, a throttle) refuses the first attempt, its refusal comes out. If
+    it refuses a later one, the error of the attempt before does, with the refusal as the reason
+    why no more was tried.
+
     Args:
         policy: What is tried again, how often, and after how long.
         budget: One to share with other middlewares; by default each has its own.
@@ -66,7 +72,7 @@ class Retry(LoopBound):
         RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = ("_budget", "_counting", "_emitter", "policy", "reset_headers")
+    __slots__ = ("_budget", "_emitter", "_owing", "policy", "reset_headers")
 
     def __init__(
         self,
@@ -83,15 +89,17 @@ class Retry(LoopBound):
         self._budget: RetryBudget | None = validated(self, "budget", budget, optional(is_budget))
         if budget is None and policy.budget is not None:
             self._budget = RetryBudget(policy.budget)
-        # The budget, as calls keep it: a tuple made once costs them nothing.
-        self._counting = () if self._budget is None else (self._budget,)
+        # Empty as long as no retry has failed: what a success has to look at.
+        self._owing: Mapping[Hashable, object] = (
+            {} if self._budget is None else self._budget.accounts
+        )
         self._emitter = make_emitter(listeners)
         self.reset_headers = tuple(reset_headers)
 
     def loop_changed(self, now: float | None) -> None:
-        """Forget what the budget has counted: its window is on the old loop's scale of time."""
+        """Keep the budget, on the new loop's scale of time."""
         if now is not None and self._budget is not None:
-            self._budget.forget()
+            self._budget.rebase(now)
 
     def describe(self) -> str:
         """Return its settings in words."""
@@ -99,11 +107,17 @@ class Retry(LoopBound):
         wait = backoff.wait if isinstance(backoff.wait, str) else backoff.wait.__name__
         return (
             f"at most {policy.max_attempts} attempts; "
-            f"statuses {', '.join(map(str, sorted(policy.statuses)))}; "
+            f"statuses {in_words(policy.statuses) or 'none'}; "
             f"{wait} backoff from {backoff.base:g} s to {backoff.cap:g} s, {backoff.jitter} jitter"
             + (f"; sends {policy.idempotency_header}" if policy.idempotency_header else "")
             + ("; asks a judge" if policy.judge else "")
+            + ("" if self._budget is None else f"; {self._budget.describe()}")
         )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the budgets that are not full, as plain data; see `Pipeline.snapshot`."""
+        budget = self._budget
+        return {"budgets": {} if budget is None else budget.snapshot(self.clock.time())}
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Run the request until it succeeds or no more is to be tried."""
@@ -119,10 +133,7 @@ class Retry(LoopBound):
         outcome: Outcome | None = None
         try:
             started = self.time()
-            if self._budget is not None and self._budget not in call.counted:
-                call.counted += self._counting
-                self._budget.count_call(started)
-            if request.body or policy.idempotency_header is not None or call.span or call.records:
+            if request.body or policy.idempotency_header is not None or call.records:
                 await self._prepare(call, request)
             while True:
                 before = call.before = request.response
@@ -134,12 +145,13 @@ class Retry(LoopBound):
                     response = await handler(request)
                     if policy.read_body_up_to is not None:
                         await self._read_body(response, call, policy.read_body_up_to)
-                except CircuitOpenError as refusal:
-                    # Nothing was attempted, and to spare the wait is what a breaker is for.
-                    if not call.records:
-                        raise
-                    tell_attempts(refusal, call)
-                    raise refusal from call.failure
+                except RefusedError as refusal:
+                    # Nothing was attempted. The server's own error says more, if there is one.
+                    if hop is not None and outcome is not None:
+                        raise hop.refused(refusal, outcome)  # noqa: B904 (it has its own cause)
+                    if call.records:
+                        tell_attempts(refusal, call)
+                    raise
                 except Exception as error:
                     ended = self.time()
                     result = error
@@ -148,6 +160,8 @@ class Retry(LoopBound):
                         keep_cookies(request, response)
                 except BaseException as error:
                     self._record(call, request, hop, started, self.time(), "cut off")
+                    if call.waiting and hop is not None:
+                        hop.refund()
                     if session_was_closed(request, error):
                         raise closed_error(call) from error
                     raise
@@ -158,6 +172,8 @@ class Retry(LoopBound):
                     status = response.status
                     if status < 400 and policy.judge is None and status not in policy.statuses:
                         self._record(call, request, hop, started, ended, status)
+                        if self._owing:
+                            self._earn(request, hop, ended)
                         return response
                     result = response
                 outcome = call.note_outcome(
@@ -183,6 +199,8 @@ class Retry(LoopBound):
                     if response is not None:
                         # Whoever is cancelled here has been handed nothing.
                         response.close()
+                    # The retry that was paid for is not sent.
+                    hop.refund()
                     raise
                 started = self.time()
         finally:
@@ -202,21 +220,32 @@ class Retry(LoopBound):
     ) -> None:
         """Keep a record of an attempt: its status, or what went wrong, in a few words."""
         number = 1 if hop is None else hop.number
-        call.records += ((number, request.method, request.url, started, ended, came),)
+        queued = call.take_queued(started) if call.holds else 0.0
+        call.records += ((number, request.method, request.url, started, ended, came, queued),)
         if self._emitter.is_heard(DEBUG):
             self._emitter.tell(
                 "attempt",
                 call,
                 request,
                 number=number,
-                duration=ended - started,
+                duration=ended - started - queued,
                 status=came if isinstance(came, int) else None,
                 error=came if isinstance(came, str) else None,
+                queued=queued,
             )
 
+    def _earn(self, request: ClientRequest, hop: Hop | None, now: float) -> None:
+        """Tell the budget of an attempt that succeeded, while retries of some key have failed."""
+        if hop is not None:
+            hop.earn()
+        elif self._budget is not None:
+            key = ask_key(self._budget.key, request, self._emitter, "budget key")
+            if key is not None:
+                self._budget.earn(key, now)
+
     async def _prepare(self, call: Call, request: ClientRequest) -> None:
-        """Prepare a hop that is not the first, or whose request has a body or needs a key."""
-        # A hop or a run before this one may have left them.
+        """Prepare a hop that has records already, or whose request has a body or needs a key."""
+        # A run before this one may have left them.
         call.stop = call.read_until = None
         if request.body:
             await prepare_upload(request)

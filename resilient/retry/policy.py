@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import ClientRequest, ClientResponse
 from attrs import field, frozen
 
 from resilient.core.outcome import IDEMPOTENT_METHODS
+from resilient.core.statuses import RETRY_STATUSES
 from resilient.errors import ConfigError
 from resilient.retry.budget import BudgetPolicy
 from resilient.retry.schedule import Backoff
 from resilient.support.validation import (
     Seconds,
     as_set,
+    as_statuses,
     as_tuple,
     at_least,
     check,
@@ -28,8 +30,6 @@ from resilient.support.validation import (
 __all__ = ["Judge", "RetryPolicy"]
 
 Judge = Callable[[ClientRequest, ClientResponse | Exception], bool | None]
-
-RETRY_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 
 
 def _methods(value: Iterable[str]) -> frozenset[str]:
@@ -49,7 +49,9 @@ class RetryPolicy:
 
     Attributes:
         max_attempts: Calls of the inner handler per hop, the first included; by default 3.
-        statuses: Those that are worth another attempt; by default 429, 500, 502, 503, 504.
+        statuses: Those that are worth another attempt, numbers or ranges such as "500-504"; by
+            default 408, 425, 429, and every 5xx but 501, 505 to 508, 510 and 511, which no wait
+            mends.
         methods: Those that may be repeated even if the request may have been carried out; by
             default the idempotent ones of RFC 9110: DELETE, GET, HEAD, OPTIONS, PUT, TRACE.
             After 429 or 425, and when nothing was sent, any method may.
@@ -60,7 +62,7 @@ class RetryPolicy:
         backoff: The waits; by default those of `Backoff()`.
         max_retry_after: The longest that a server may ask to wait; asked for more, the call
             fails at once with the server's own error. By default 60.
-        budget: The share of calls that may be repeated, by default that of `BudgetPolicy()`;
+        budget: How many retries may fail, for each destination; by default `BudgetPolicy()`.
             None for no such limit.
         judge: Called with the request and its response or exception; True repeats, False does
             not, None leaves it to the rest of the policy. By default None.
@@ -81,7 +83,7 @@ class RetryPolicy:
 
     max_attempts: int = field(default=3, validator=at_least(1))
     statuses: frozenset[int] = field(
-        default=RETRY_STATUSES, converter=as_set, validator=statuses(200)
+        default=RETRY_STATUSES, converter=as_statuses, validator=statuses(200)
     )
     methods: frozenset[str] = field(
         default=IDEMPOTENT_METHODS, converter=_methods, validator=each(str, "a set of methods")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 from attrs import evolve
 from yarl import URL
 
+from resilient.bulkhead import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.core.keys import Key
 from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.pipeline import Pipeline
@@ -22,6 +22,7 @@ from resilient.services.router import Route, Router
 from resilient.services.service import Service, clashes
 from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.events import Listener
+from resilient.throttle import Throttle
 
 __all__ = ["Services"]
 
@@ -30,6 +31,8 @@ _NAMED: Final = 20
 
 _POLICY: Final = optional(instance(Policy, "a Policy"))
 _BUDGET: Final = optional(instance(RetryBudget, "a RetryBudget"))
+_THROTTLE: Final = optional(instance(Throttle, "a Throttle"))
+_BULKHEAD: Final = optional(instance(Bulkhead, "a Bulkhead"))
 
 
 class Services(Branches, Mapping[str, Pipeline]):
@@ -54,9 +57,10 @@ class Services(Branches, Mapping[str, Pipeline]):
         default: The policy for URLs that no service covers. By default those are left to
             aiohttp.
         listeners: Called with the events of all pipelines; events carry the service's name.
-        key: Returns the key of the circuit that a request belongs to; by default its origin.
         budget: A retry budget that all pipelines share, in place of one for each. By default
             each pipeline has the budget that its policy describes.
+        throttle: A throttle that all pipelines share, in place of those of their policies.
+        bulkhead: A bulkhead that all pipelines share, in place of those of their policies.
         clock: The source of time, sleep and randomness.
 
     Attributes:
@@ -76,17 +80,27 @@ class Services(Branches, Mapping[str, Pipeline]):
         *,
         default: Policy | None = None,
         listeners: Iterable[Listener] = (),
-        key: Key | None = None,
         budget: RetryBudget | None = None,
+        throttle: Throttle | None = None,
+        bulkhead: Bulkhead | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         services = _checked(services)
         self.default = validated(self, "default", default, _POLICY)
         validated(self, "budget", budget, _BUDGET)
+        validated(self, "throttle", throttle, _THROTTLE)
+        validated(self, "bulkhead", bulkhead, _BULKHEAD)
         listeners = tuple(listeners)
 
         def pipeline(policy: Policy) -> Pipeline:
-            return Pipeline(policy, listeners=listeners, key=key, budget=budget, clock=clock)
+            return Pipeline(
+                policy,
+                listeners=listeners,
+                budget=budget,
+                throttle=throttle,
+                bulkhead=bulkhead,
+                clock=clock,
+            )
 
         self.default_pipeline = None if default is None else pipeline(default)
         self._services = {service.name: service for service in services}
@@ -124,6 +138,18 @@ class Services(Branches, Mapping[str, Pipeline]):
         """Return the pipelines that a request may go through."""
         yield from self._pipelines.values()
         yield () if self.default_pipeline is None else self.default_pipeline
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state of each service now, as plain data for a health endpoint.
+
+        {"services": {NAME: as `Pipeline.snapshot` returns it, ...},
+         "default":  the same of the default policy, or null}
+        """
+        default = self.default_pipeline
+        return {
+            "services": {name: made.snapshot() for name, made in self._pipelines.items()},
+            "default": None if default is None else default.snapshot(),
+        }
 
     def describe(self) -> str:
         """Return a text with a line for each service."""

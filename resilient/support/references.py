@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 from resilient.errors import ConfigError
 
-__all__ = ["load_reference", "split_reference"]
+__all__ = ["is_reference", "load_reference", "split_reference"]
 
 FORM = '"package.module:name"'
 
@@ -31,6 +31,15 @@ def split_reference(text: str) -> tuple[str, list[str]]:
         if not name.isidentifier() or name.startswith("__"):
             raise ConfigError.of("a reference", text, FORM)
     return module, names
+
+
+def is_reference(text: str) -> bool:
+    """Return whether a text has the form of a reference."""
+    try:
+        split_reference(text)
+    except ConfigError:
+        return False
+    return True
 
 
 def load_reference(text: str, folder: str | None = None) -> object:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from attrs import Attribute
 
@@ -16,12 +17,14 @@ __all__ = [
     "Seconds",
     "Validator",
     "as_set",
+    "as_statuses",
     "as_tuple",
     "at_least",
     "check",
     "each",
     "fraction",
     "instance",
+    "is_number",
     "is_plain_function",
     "optional",
     "plain_function",
@@ -52,7 +55,8 @@ def check(allowed: str, holds: Callable[[Any], bool]) -> Validator:
     return validate
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Return whether a value is a number; neither a bool nor NaN is one."""
     return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
 
 
@@ -60,7 +64,7 @@ def positive(unit: str = "seconds") -> Validator:
     """Allow a finite number above zero."""
     return check(
         f"a positive, finite number of {unit}",
-        lambda value: _is_number(value) and 0 < value < math.inf,
+        lambda value: is_number(value) and 0 < value < math.inf,
     )
 
 
@@ -71,9 +75,7 @@ def at_least(least: float, unit: str = "") -> Validator:
     return check(
         f"{kind} of at least {least:g}{unit and ' ' + unit}",
         lambda value: (
-            _is_number(value)
-            and least <= value < math.inf
-            and (not whole or isinstance(value, int))
+            is_number(value) and least <= value < math.inf and (not whole or isinstance(value, int))
         ),
     )
 
@@ -81,7 +83,7 @@ def at_least(least: float, unit: str = "") -> Validator:
 def fraction() -> Validator:
     """Allow a number above 0 and at most 1."""
     return check(
-        "a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1
+        "a number above 0 and at most 1", lambda value: is_number(value) and 0 < value <= 1
     )
 
 
@@ -131,7 +133,7 @@ def each(kind: type[Any], words: str) -> Validator:
 def statuses(least: int) -> Validator:
     """Allow a frozen set of HTTP statuses from `least` to 999."""
     return check(
-        f"a set of statuses from {least} to 999",
+        f'a set of statuses from {least} to 999, or of ranges such as "500-504"',
         lambda value: (
             isinstance(value, frozenset)
             and all(type(status) is int and least <= status <= 999 for status in value)
@@ -160,6 +162,22 @@ def as_set(value: Iterable[Any]) -> frozenset[Any]:
         return frozenset(value) if isinstance(value, kinds) else value  # type: ignore[return-value]  # see above
     except TypeError:  # of things that have no hash
         return value  # type: ignore[return-value]  # see above
+
+
+_RANGE: Final = re.compile(r"([1-9][0-9]{2})-([1-9][0-9]{2})")
+
+
+def as_statuses(value: Iterable[Any]) -> frozenset[Any]:
+    """Return a collection of statuses as a frozen set of numbers, ranges taken apart."""
+    given: Any = as_set(value)
+    if not isinstance(given, frozenset):
+        return given  # type: ignore[no-any-return]  # for the validator to name
+    found: set[Any] = set()
+    for each in given:
+        ends = _RANGE.fullmatch(each) if isinstance(each, str) else None
+        # A range that is empty stays as it is, for the validator to name.
+        found.update((ends and range(int(ends[1]), int(ends[2]) + 1)) or [each])
+    return frozenset(found)
 
 
 def as_tuple(value: Iterable[Any]) -> tuple[Any, ...]:

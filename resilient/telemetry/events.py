@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from attrs import frozen
 
 from resilient.reasons import Reason
+from resilient.support.words import brief
 from resilient.telemetry.levels import LEVELS
 
 __all__ = [
@@ -38,9 +39,10 @@ class AttemptEvent:
         method: The method of the request.
         url: The URL without userinfo, query and fragment.
         number: The number of the attempt, from 1 in each hop.
-        duration: Seconds until the response was there, or the failure.
+        duration: Seconds until the response was there, or the failure; without `queued`.
         status: The status of the response; None if there was none.
         error: What went wrong in the place of a response, in a few words; None otherwise.
+        queued: Seconds that guards held it back before it was sent; by default 0.
     """
 
     kind: ClassVar[Literal["attempt"]] = "attempt"
@@ -54,12 +56,14 @@ class AttemptEvent:
     duration: float
     status: int | None = None
     error: str | None = None
+    queued: float = 0.0
 
     def __str__(self) -> str:
         outcome = self.error if self.status is None else self.status
+        held = f", held for {self.queued:.3f} s before" if self.queued else ""
         return (
             f"{self.method} {self.url}: attempt {self.number} came to {outcome} "
-            f"in {self.duration:.3f} s"
+            f"in {self.duration:.3f} s{held}"
         )
 
 
@@ -208,8 +212,8 @@ class TransitionEvent:
         return logging.INFO if self.after == "closed" else logging.DEBUG
 
     def __str__(self) -> str:
-        how_long = "" if self.seconds is None else f" for {self.seconds:.3g} s"
-        held = f"; {self.held} calls were held or refused" if self.held else ""
+        how_long = "" if self.seconds is None else f" for {brief(self.seconds)} s"
+        held = f"; {_held(self.held)}" if self.held else ""
         return f"the circuit for {self.key} is {self.after}{how_long} ({self.reason}{held})"
 
 
@@ -254,11 +258,14 @@ class ThrottleEvent:
     def __str__(self) -> str:
         what = f"the gate for {self.key}" + ("" if self.part is None else f" {self.part}")
         if not self.closed:
-            return f"{what} is open again, {self.queued} calls were held or refused ({self.reason})"
-        pace = "" if self.rate is None else f", then {self.rate:.3g} a second"
-        return (
-            f"{what} is closed for {self.seconds:.3g} s{pace}, {self.queued} wait ({self.reason})"
-        )
+            return f"{what} is open again; {_held(self.queued)} ({self.reason})"
+        pace = "" if self.rate is None else f", then {brief(self.rate)} a second"
+        wait = f"; {self.queued} calls wait" if self.queued else ""
+        return f"{what} is closed for {brief(self.seconds)} s{pace} ({self.reason}{wait})"
+
+
+def _held(count: int) -> str:
+    return f"{count} calls were held or refused" if count != 1 else "1 call was held or refused"
 
 
 Event = (

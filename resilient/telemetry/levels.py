@@ -12,8 +12,8 @@ Kind = Literal["attempt", "wait", "hold", "turn", "refusal"]
 # The level of a transition or a gate depends on where it leads; the event says which.
 LEVELS: Final[dict[Kind, int]] = {
     "attempt": logging.DEBUG,
-    "wait": logging.INFO,
-    # There may be thousands, and a gate or a circuit says once that it holds them.
+    # There may be thousands of these, and a gate or a circuit says once that it holds them.
+    "wait": logging.DEBUG,
     "hold": logging.DEBUG,
     "turn": logging.DEBUG,
     "refusal": logging.DEBUG,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         CallbackResult as CallbackResult,
         aioresponses as aioresponses,
     )
-    from resilient.testing.script.capacity import BrownOut as BrownOut, TokenBucket as TokenBucket
+    from resilient.testing.script.brownout import BrownOut as BrownOut
     from resilient.testing.script.faults import (
         Disconnect as Disconnect,
         Hang as Hang,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Reset as Reset,
         Step as Step,
     )
+    from resilient.testing.script.limit import Limit as Limit
     from resilient.testing.script.mixture import Mixture as Mixture
     from resilient.testing.script.outage import Outage as Outage, Period as Period
     from resilient.testing.script.script import (

@@ -12,19 +12,40 @@ An assertion that fails lists all events in their order, as they mostly show the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NoReturn, TypeVar
 
 from attrs import define, field
 
-from resilient.telemetry.events import AttemptEvent, Event, RefusalEvent, TransitionEvent, WaitEvent
+from resilient.telemetry.events import (
+    AttemptEvent,
+    Event,
+    HoldEvent,
+    RefusalEvent,
+    ThrottleEvent,
+    TransitionEvent,
+    TurnEvent,
+    WaitEvent,
+)
 
 __all__ = ["EventLog"]
 
 # For pytest, which then shows the line of the test where an assertion of this file fails.
 __tracebackhide__ = True
 
-_E = TypeVar("_E", AttemptEvent, WaitEvent, RefusalEvent, TransitionEvent)
+_E = TypeVar(
+    "_E",
+    AttemptEvent,
+    WaitEvent,
+    HoldEvent,
+    TurnEvent,
+    RefusalEvent,
+    TransitionEvent,
+    ThrottleEvent,
+)
+
+_ByOne = Sequence[RefusalEvent] | Sequence[HoldEvent]
+_ByAny = _ByOne | Sequence[TurnEvent]
 
 
 @define(eq=False)
@@ -64,7 +85,7 @@ class EventLog:
 
     @property
     def kinds(self) -> list[str]:
-        """Return the kind of each event: "attempt", "wait", "refusal" or "transition"."""
+        """Return the kind of each event, such as "attempt", "wait" or "transition"."""
         return [event.kind for event in self.events]
 
     @property
@@ -78,6 +99,16 @@ class EventLog:
         return self._of(WaitEvent)
 
     @property
+    def holds(self) -> list[HoldEvent]:
+        """Return the holds: calls that a guard had wait for their turn."""
+        return self._of(HoldEvent)
+
+    @property
+    def turns(self) -> list[TurnEvent]:
+        """Return the turns of those calls."""
+        return self._of(TurnEvent)
+
+    @property
     def refusals(self) -> list[RefusalEvent]:
         """Return the refusals: calls that were not tried again, or not let through."""
         return self._of(RefusalEvent)
@@ -86,6 +117,11 @@ class EventLog:
     def transitions(self) -> list[TransitionEvent]:
         """Return the circuits' changes of state."""
         return self._of(TransitionEvent)
+
+    @property
+    def gates(self) -> list[ThrottleEvent]:
+        """Return the changes of a throttle's gates."""
+        return self._of(ThrottleEvent)
 
     # Assertions.
 
@@ -131,18 +167,94 @@ class EventLog:
         """Assert that a call was refused.
 
         Args:
-            by: "retry" or "breaker"; None for either.
+            by: "retry", or a guard: "throttle", "breaker" or "bulkhead"; None for any.
             reason: A part of the reason.
 
         Raises:
             AssertionError: There was no such refusal.
         """
-        for refusal in self.refusals:
-            if by in (None, refusal.by) and reason in refusal.reason:
-                return
-        whose = "" if by is None else f" by the {by}"
-        why = f" because of {reason!r}" if reason else ""
-        self._fail(f"a refusal{whose}{why}", _counted(len(self.refusals), "refusal"))
+        self._assert_one("refusal", self.refusals, by, reason)
+
+    def assert_no_refusals(self, *, by: str | None = None) -> None:
+        """Assert that no call was refused.
+
+        Args:
+            by: As for `assert_refused`.
+
+        Raises:
+            AssertionError: One was.
+        """
+        self._assert_count("refusal", self.refusals, 0, by)
+
+    def assert_held(self, *, by: str | None = None, reason: str = "") -> None:
+        """Assert that a guard held a call back, so that it waited for its turn.
+
+        Args:
+            by: "throttle", "breaker" or "bulkhead"; None for any.
+            reason: A part of the reason.
+
+        Raises:
+            AssertionError: None did.
+        """
+        self._assert_one("hold", self.holds, by, reason)
+
+    def assert_no_holds(self, *, by: str | None = None) -> None:
+        """Assert that no guard held a call back.
+
+        Args:
+            by: As for `assert_held`.
+
+        Raises:
+            AssertionError: One did.
+        """
+        self._assert_count("hold", self.holds, 0, by)
+
+    def assert_turns(self, count: int, *, by: str | None = None) -> None:
+        """Assert that so many attempts that were held back have had their turn.
+
+        Args:
+            count: The number of attempts.
+            by: The guard that held them last; None for any.
+
+        Raises:
+            AssertionError: There were more or fewer.
+        """
+        self._assert_count("turn", self.turns, count, by)
+
+    def assert_gate_closed(self, key: object = None, *, part: str | None = None) -> None:
+        """Assert that a gate of a throttle closed.
+
+        Args:
+            key: The gate's key, or its text, such as "https://api.example"; None for any.
+            part: The part of it that was held, such as "GET /meetings"; None for any, or all.
+
+        Raises:
+            AssertionError: None did.
+        """
+        if not any(
+            gate.closed and gate.is_news and _is_about(key, gate.key) and part in (None, gate.part)
+            for gate in self.gates
+        ):
+            which = _named("gate", key) + (f" {part}" if part else "")
+            self._fail(f"{which} to close", "none that did")
+
+    def assert_gates(self, *states: str, key: object = None) -> None:
+        """Assert how gates closed and opened, in this order; without any, that none did.
+
+        Args:
+            *states: "closed" or "open". A change of a gate that is closed does not count.
+            key: As for `assert_gate_closed`.
+
+        Raises:
+            AssertionError: They did otherwise.
+        """
+        went = [
+            "closed" if gate.closed else "open"
+            for gate in self.gates
+            if gate.is_news and _is_about(key, gate.key)
+        ]
+        if went != list(states):
+            self._fail(f"{_named('gate', key)} to be {_listed(states)}", _listed(went))
 
     def assert_opened(self, key: object = None) -> None:
         """Assert that a circuit opened.
@@ -154,7 +266,7 @@ class EventLog:
             AssertionError: None did.
         """
         if "open" not in self._states(key):
-            self._fail(f"{_circuit(key)} to open", "none that did")
+            self._fail(f"{_named('circuit', key)} to open", "none that did")
 
     def assert_states(self, *states: str, key: object = None) -> None:
         """Assert the changes of state, in this order; without any, that there were none.
@@ -168,17 +280,25 @@ class EventLog:
         """
         went = self._states(key)
         if went != list(states):
-            self._fail(f"{_circuit(key)} to go through {_listed(states)}", _listed(went))
+            self._fail(f"{_named('circuit', key)} to go through {_listed(states)}", _listed(went))
 
     def _of(self, kind: type[_E]) -> list[_E]:
         return [event for event in self.events if isinstance(event, kind)]
 
     def _states(self, key: object) -> list[str]:
-        return [
-            event.after
-            for event in self.transitions
-            if key is None or key == event.key or str(key) == str(event.key)
-        ]
+        return [event.after for event in self.transitions if _is_about(key, event.key)]
+
+    def _assert_one(self, what: str, events: _ByOne, by: str | None, reason: str) -> None:
+        for event in events:
+            if by in (None, event.by) and reason in event.reason:
+                return
+        why = f" because of {reason!r}" if reason else ""
+        self._fail(f"a {what}{_whose(by)}{why}", _counted(len(events), what))
+
+    def _assert_count(self, what: str, events: _ByAny, count: int, by: str | None) -> None:
+        found = sum(by in (None, event.by) for event in events)
+        if found != count:
+            self._fail(_counted(count, what) + _whose(by), _counted(found, what))
 
     def _fail(self, expected: str, found: str) -> NoReturn:
         raise AssertionError(f"expected {expected}, and there were {found}:\n{self}")
@@ -206,5 +326,13 @@ def _listed(values: Iterable[object]) -> str:
     )
 
 
-def _circuit(key: object) -> str:
-    return "a circuit" if key is None else f"the circuit for {key}"
+def _is_about(wanted: object, key: Hashable) -> bool:
+    return wanted is None or wanted == key or str(wanted) == str(key)
+
+
+def _named(what: str, key: object) -> str:
+    return f"a {what}" if key is None else f"the {what} for {key}"
+
+
+def _whose(by: str | None) -> str:
+    return "" if by is None else f" by the {by}"

@@ -5,8 +5,8 @@ Its fixtures are not asynchronous, so that they suit every plugin that runs asyn
     resilient_clock      a `FakeClock`, to pass as `clock=`
     resilient_events     an `EventLog`, to pass among the `listeners=`
     resilient_handler    a `ScriptedHandler`; the test fails if its script is not done in the end
-    resilient_no_waits   makes waits between attempts return at once, in this test; its value is
-                         the list of the seconds that were asked for
+    resilient_no_waits   makes waits end at once in this test, between attempts and in the queues
+                         of guards; its value is the list of the seconds that were asked for
 
 And there is a marker:
 
@@ -87,11 +87,16 @@ def resilient_handler() -> Iterator[ScriptedHandler]:
 
 @pytest.fixture
 def resilient_no_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Make waits between attempts return at once in this test, and return their seconds.
+    """Make waits of calls end at once in this test, and return their seconds.
 
-    It patches the sleep of the system's own clock; clocks that a test passes stay as they
-    are. No time passes in the place of a wait: where it must (a circuit that is to be tried
-    again, say), ask for virtual time instead.
+    These are the waits between attempts, and those of calls that a guard holds back (in a
+    queue, or for its patience): the guard is asked again as if its time had come, the first
+    in its queue first. A guard that names no time still waits for what it waits for, such as
+    the end of another call.
+
+    It patches the system's own clock; clocks that a test passes stay as they are. No time passes
+    in the place of a wait: where it must (a probe whose verdict is awaited, say), ask for virtual
+    time instead.
     """
     import asyncio
 
@@ -99,11 +104,13 @@ def resilient_no_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     waits: list[float] = []
 
-    async def sleep(_: SystemClock, seconds: float) -> None:
+    def wake_after(
+        _: SystemClock, seconds: float, callback: Callable[[], object]
+    ) -> asyncio.Handle:
         waits.append(seconds)
-        await asyncio.sleep(0)
+        return asyncio.get_running_loop().call_soon(callback)
 
-    monkeypatch.setattr(SystemClock, "sleep", sleep)
+    monkeypatch.setattr(SystemClock, "wake_after", wake_after)
     return waits
 
 

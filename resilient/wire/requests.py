@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
-from collections.abc import Callable, Iterator
-from types import FrameType
-from typing import Any
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType, MappingProxyType
+from typing import Any, Final
 
 import aiohttp
 from aiohttp import ClientRequest, ClientResponse
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.payload import Payload
+from yarl import URL
 
-from resilient.support.redact import public_url
+from resilient.errors import AttemptTimeoutError, DeadlineExceededError
+from resilient.support.redact import origin_of, public_url
 
 __all__ = [
     "Sendings",
@@ -23,7 +29,9 @@ __all__ = [
     "failed_to_connect",
     "is_about",
     "is_connecting",
+    "is_elsewhere",
     "is_handshake",
+    "is_local",
     "is_malformed",
     "is_permanent",
     "is_stale",
@@ -91,6 +99,86 @@ def sendings_of(request: ClientRequest) -> list[ClientResponse] | None:
 def is_handshake(request: ClientRequest) -> bool:
     """Return whether this opens a WebSocket; aiohttp judges what comes of that."""
     return "Sec-WebSocket-Key" in request.headers
+
+
+# Numbers of errors that this machine gives before anything has left it, and why. (Not
+# EHOSTUNREACH: routers close to the destination give it too.)
+_LOCAL: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        errno.EMFILE: "this process has no file descriptor left",
+        errno.ENFILE: "this machine has none left",
+        errno.ENOBUFS: "no memory is left for sockets",
+        errno.ENOMEM: "no memory is left at all",
+        errno.EADDRNOTAVAIL: "no local port is left, or the local address is another machine's",
+        errno.EADDRINUSE: "the local address and port are in use",
+        errno.EAFNOSUPPORT: "this machine does not speak that family of addresses",
+        errno.EPROTONOSUPPORT: "nor that protocol",
+        errno.ENETDOWN: "its own network is down",
+        errno.ENETUNREACH: "no route leads from it to there",
+        errno.EACCES: "a rule of its own forbids it: a firewall, a sandbox",
+        errno.EPERM: "the same",
+    }
+)
+
+# As aiohappyeyeballs puts the failures of several addresses together.
+_NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
+
+# Causes of causes that are looked at.
+_DEEPEST: Final = 8
+
+
+def is_local(error: BaseException) -> bool:
+    """Return whether an attempt failed on this machine, before anything had left it."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, socket.gaierror):
+        # Its numbers are others. A name that cannot be found is the destination's.
+        return cause.errno == socket.EAI_MEMORY
+    if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError):
+        # Those of TLS are others too.
+        return False
+    if cause.errno is not None:
+        return cause.errno in _LOCAL
+    several = _NUMBER.findall(str(cause))
+    return bool(several) and all(int(each) in _LOCAL for each in several)
+
+
+def is_elsewhere(error: BaseException, request: ClientRequest) -> bool:
+    """Return whether an exception is about a request to another origin than this one.
+
+    A middleware has made that meanwhile, for a token or an audit. Where nothing shows whose
+    exception it is (a test double's, say) it is taken for this request's.
+    """
+    place: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if place is None:
+            break
+        for sent in _sent_in(place):
+            return origin_of(sent.url) != origin_of(request.url)
+        place = place.__cause__
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return request.proxy is None
+    if isinstance(error, aiohttp.ClientResponseError):
+        url: object = getattr(error.request_info, "url", None)
+        return isinstance(url, URL) and origin_of(url) != origin_of(request.url)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return not failed_to_connect(error, request)
+    if isinstance(error, AttemptTimeoutError | DeadlineExceededError):
+        return error.url is not None and origin_of(URL(error.url)) != origin_of(request.url)
+    return False
+
+
+def _sent_in(error: BaseException) -> Iterator[ClientRequest]:
+    """Yield the requests that aiohttp was about to send or to hear of, innermost first."""
+    traceback = error.__traceback__
+    found = []
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_code.co_name == _INNERMOST and isinstance(
+            sent := frame.f_locals.get(_REQUEST), ClientRequest
+        ):
+            found.append(sent)
+        traceback = traceback.tb_next
+    yield from reversed(found)
 
 
 def is_malformed(error: BaseException) -> bool:

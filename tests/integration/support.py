@@ -17,6 +17,8 @@ from resilient.testing.script.script import OK
 from resilient.testing.time.clocks import FakeClock
 
 __all__ = [
+    "Doorman",
+    "Hedge",
     "Teller",
     "after",
     "client",
@@ -33,6 +35,26 @@ __all__ = [
 ]
 
 
+class Doorman:
+    """Answers when it is told to, and counts who is there."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+        self.inside = self.most = 0
+        self.came: list[str] = []
+        self.statuses: list[int] = []
+
+    async def __call__(self, request: Received) -> Reply:
+        self.came.append(request.path)
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        try:
+            await self.opened.wait()
+        finally:
+            self.inside -= 1
+        return Reply(self.statuses.pop() if self.statuses else 200)
+
+
 class Teller:
     """A middleware that keeps what passed through it, by URL path."""
 
@@ -42,6 +64,41 @@ class Teller:
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         self.seen.append(f"{request.method} {request.url.path}")
         return await handler(request)
+
+
+class Hedge:
+    """A middleware of others that has a request under way twice, and hands over the first answer.
+
+    Args:
+        delay: Seconds until the second begins.
+        leave: Whether the one that is late goes on; by default it is cancelled.
+    """
+
+    def __init__(self, delay: float = 0.0, *, leave: bool = False) -> None:
+        self._delay = delay
+        self._leave = leave
+        self._left: set[asyncio.Future[ClientResponse]] = set()
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        first = asyncio.ensure_future(handler(request))
+        if self._delay:
+            await asyncio.sleep(self._delay)
+        both = [first, asyncio.ensure_future(handler(request))]
+        done, late = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        quicker = done.pop()
+        self._left |= done | late
+        if not self._leave:
+            for each in late:
+                each.cancel()
+            await self.close()
+        return await quicker
+
+    async def close(self) -> None:
+        """Wait for those that were late, and close what they have brought."""
+        for each in await asyncio.gather(*self._left, return_exceptions=True):
+            if isinstance(each, ClientResponse):
+                each.close()
+        self._left.clear()
 
 
 def retry_policy(**changes: Any) -> RetryPolicy:

@@ -37,6 +37,7 @@ from resilient import (
 )
 from resilient.testing import Answer, Disconnect, FaultServer, Hang, Reply
 from tests.integration.support import (
+    Hedge,
     client,
     fault_server,
     policy,
@@ -114,24 +115,15 @@ async def test_promise_4_what_a_shield_inside_leaves_behind_does_not_break_the_r
     make: Any,
 ) -> None:
     """A middleware inside takes the first of two, and lets the other one go on."""
-    left: list[asyncio.Task[ClientResponse]] = []
-
-    async def first_of_two(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        tasks = [asyncio.ensure_future(handler(request)) for _ in range(2)]
-        left.extend(tasks)
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return done.pop().result()
-
+    hedge = Hedge(leave=True)
     async with (
         fault_server(Reply(503), Reply(200, delay=0.05)) as server,
-        make(Pipeline(policy()), first_of_two) as session,
+        make(Pipeline(policy()), hedge) as session,
     ):
         try:
             assert await status_of(session, server.url) == 200
         finally:
-            for each in await asyncio.gather(*left, return_exceptions=True):
-                if isinstance(each, ClientResponse):
-                    each.close()
+            await hedge.close()
 
 
 # -- promise 2: a POST that may have been carried out is sent again
@@ -185,18 +177,9 @@ async def test_promise_2_a_429_after_an_attempt_that_was_cut_off(make: Any) -> N
 @BOTH
 async def test_promise_2_a_429_for_one_of_two_at_once(make: Any) -> None:
     """A middleware inside sends the POST twice at once; one hangs, the other is told 429."""
-
-    async def hedge(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        tasks = [asyncio.ensure_future(handler(request)) for _ in range(2)]
-        done, late = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for each in late:
-            each.cancel()
-        await asyncio.wait(tasks)
-        return done.pop().result()
-
     async with (
         fault_server(*again(Hang(), Reply(429))) as server,
-        make(Pipeline(policy()), hedge) as session,
+        make(Pipeline(policy()), Hedge()) as session,
     ):
         await post(session, server.url)
         assert server.hits == 2
@@ -470,7 +453,7 @@ async def test_promise_4_closed_while_calls_wait_in_the_pool(make: Any) -> None:
 
 def test_promise_7_time_passes_for_a_circuit_between_two_loops_of_another_kind() -> None:
     """A job that runs in a loop of its own each time never sees its circuit open again."""
-    breaker = BreakerPolicy(minimum_calls=1, open_for=0.1, max_open_for=0.1, ramp_up=0)
+    breaker = BreakerPolicy(failures=1, open_for=0.1, max_open_for=0.1, patience=0)
     pipeline = Pipeline(policy(retry=None, breaker=breaker))
 
     async def job(port: int, step: Answer) -> tuple[int, int | Exception]:

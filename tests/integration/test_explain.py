@@ -37,7 +37,7 @@ from tests.integration.support import Teller, client
 Settings = Mapping[str, Any]
 
 METHODS = ("GET", "HEAD", "PUT", "POST")
-BREAKER = {"breaker": {"minimum_calls": 1000}}
+BREAKER = {"breaker": {"failures": 1000}}
 
 
 def no_waits() -> Iterator[float]:
@@ -199,11 +199,58 @@ async def test_what_is_said_to_be_repeated_is_and_nothing_else(name: str, method
     async with FaultServer() as server:
         explanation = explained(server.url / "x", settings, method)
         for failure in explanation.failures:
-            if failure.kind in ("no_connection", "attempt_timeout", "circuit_open"):
+            if failure.kind in (
+                "no_connection",
+                "attempt_timeout",
+                "throttled",
+                "circuit_open",
+                "bulkhead_full",
+            ):
                 continue  # below
             for answer, repeated in faults(failure, settings):
                 found = await is_as_said(server, failure, answer, settings, method)
                 assert found == repeated, (failure, answer)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("name", ["standard", "some responses", "rules", "once", "no retry"])
+async def test_what_a_failure_does_to_others_is_as_said(name: str, method: str) -> None:
+    settings = POLICIES[name]
+    async with FaultServer() as server:
+        url = server.url / "x"
+        for failure in explained(url, settings, method).failures:
+            if failure.kind not in ("status", "code", "disconnected", "not_http"):
+                continue
+            for answer, _ in faults(failure, settings):
+                server.clear()
+                server.route("/x", then=answer)
+                state = await state_after(url, settings, method, max_attempts=1)
+                said = failure.effects
+                circuits = state.get("circuits", {"": {"score": 0}})
+                (circuit,) = circuits.values() or ({"score": 0},)
+                if said.circuit is not None:
+                    assert (circuit["score"] > 0) == (said.circuit == "failure"), failure
+                if failure.kind != "code":
+                    assert bool(state["gates"]) == said.closes_gate, (failure, answer)
+                most = (settings.get("retry") or {}).get("max_attempts", 2)
+                state = await state_after(url, settings, method, max_attempts=most)
+                if failure.kind == "code":
+                    continue
+                assert bool(state.get("budgets")) == bool(said.charged), (failure, answer)
+
+
+async def state_after(
+    url: URL, settings: Settings, method: str, *, max_attempts: int
+) -> dict[str, Any]:
+    """The state of the guards and the budget after a call that failed with all its attempts."""
+    file = configured(url, {"retry": {}, **settings})
+    services = load_services(file, code=True, clock=FakeClock())
+    async with client(services) as session:
+        with suppress(aiohttp.ClientError), override(max_attempts=max_attempts):
+            async with session.request(method, url, data=b"sent") as response:
+                await response.read()
+    state: dict[str, Any] = json.loads(json.dumps(services["it"].snapshot(), allow_nan=False))
+    return state
 
 
 def the(kind: str, explanation: Explanation) -> Failure | None:
@@ -263,6 +310,21 @@ async def test_a_circuit_that_is_open(name: str) -> None:
             return
         assert not refused.is_repeated
         assert await attempts(url, settings, "GET", FakeClock(), is_isolated=True) == 0
+
+
+@pytest.mark.parametrize("name", POLICIES)
+async def test_a_gate_that_would_hold_it_for_too_long(name: str) -> None:
+    settings = POLICIES[name]
+    answer = Reply(429, headers={"Retry-After": "3600"})
+    async with FaultServer(then=answer) as server:
+        url = server.url / "x"
+        assert the("throttled", explained(url, settings, "GET")) is not None
+        services = load_services(configured(url, settings), code=True, clock=FakeClock())
+        async with client(services) as session:
+            for _ in range(2):
+                with suppress(aiohttp.ClientError):
+                    await session.get(url)
+        assert server.hits == 1
 
 
 @pytest.mark.parametrize("status", [200, 404, 429, 503])
@@ -391,7 +453,11 @@ async def test_the_waits_are_within_their_bounds(backoff: str, drawn: float) -> 
 @pytest.mark.parametrize("asked", [0.5, 5, 7.5, 8])
 @pytest.mark.parametrize("drawn", [0.0, 1 - 2**-53])
 async def test_what_a_server_asks_for_is_within_its_bound(asked: float, drawn: float) -> None:
-    settings = {"retry": {"max_retry_after": 7.5, "backoff": {"base": 1, "cap": 2}}}
+    # A throttle has waits of its own.
+    settings = {
+        "throttle": False,
+        "retry": {"max_retry_after": 7.5, "backoff": {"base": 1, "cap": 2}},
+    }
     clock = FakeClock(draw=drawn)
     answer = Reply(429, headers={"Retry-After": str(asked)})
     async with FaultServer(then=answer) as server:

@@ -18,34 +18,14 @@ from resilient import (
     Retry,
     SessionClosedError,
 )
-from resilient.testing import FaultServer, Received, Reply
+from resilient.testing import FaultServer
 from tests.guards import Bulkhead
 from tests.integration.conftest import Fetch, Held, OpenSession
-from tests.integration.support import fault_server, retry_policy, turns
+from tests.integration.support import Doorman, fault_server, retry_policy, turns
 
 pytestmark = pytest.mark.slow
 
 CALLERS, LIMIT = 50, 3
-
-
-class Doorman:
-    """Answers when it is told to, and counts who is there."""
-
-    def __init__(self) -> None:
-        self.opened = asyncio.Event()
-        self.inside = self.most = 0
-        self.came: list[str] = []
-        self.statuses: list[int] = []
-
-    async def __call__(self, request: Received) -> Reply:
-        self.came.append(request.path)
-        self.inside += 1
-        self.most = max(self.most, self.inside)
-        try:
-            await self.opened.wait()
-        finally:
-            self.inside -= 1
-        return Reply(self.statuses.pop() if self.statuses else 200)
 
 
 @pytest.fixture
@@ -73,7 +53,7 @@ Orders = Callable[[Bulkhead], Any]
     [
         lambda guard: guard,
         lambda guard: Pipeline.of(
-            Deadline(60), Retry(retry_policy()), guard, CircuitBreaker(), *Pipeline()[3:]
+            Deadline(60), Retry(retry_policy()), guard, CircuitBreaker(), *Pipeline()[4:]
         ),
     ],
 )

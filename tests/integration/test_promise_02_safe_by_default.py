@@ -39,15 +39,17 @@ KEY = "Idempotency-Key"
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 METHODS = ["GET", "PUT", "DELETE", "POST", "PATCH"]
 WAIT = {"Retry-After": "2"}
-STATUSES = {425, 429, 500, 502, 503, 504}
 
 # After these the request may have been carried out.
 UNSURE: dict[str, Answer] = {
+    "408": Reply(408),
     "500": Reply(500),
     "502": Reply(502),
     "503": Reply(503),
     "503 with Retry-After": Reply(503, headers=WAIT),
     "504": Reply(504),
+    "520": Reply(520),
+    "599": Reply(599),
     "reset": Reset(),
     "reset at the first byte": Reset("accept"),
     "disconnect": Disconnect(),
@@ -75,7 +77,7 @@ def hang(clock: FakeClock) -> Answer:
 def policy(**changes: Any) -> RetryPolicy:
     backoff = Backoff(base=1, jitter="none")
     given: dict[str, Any] = {"max_attempts": 2, "backoff": backoff, "budget": None}
-    return RetryPolicy(**given | {"statuses": STATUSES} | changes)
+    return RetryPolicy(**given | changes)
 
 
 @asynccontextmanager
@@ -120,6 +122,16 @@ async def test_it_is_repeated_if_harmless_and_only_then(
             if server.hits != expected:
                 wrong.append((key, sorted(methods), said, server.hits, expected))
     assert wrong == []
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 501, 505, 506, 507, 508, 510, 511])
+async def test_what_no_wait_mends_is_not_repeated(
+    status: int, open_session: OpenSession, fetch: Fetch, clock: FakeClock
+) -> None:
+    session = open_session(Retry(policy(), clock=clock))
+    async with FaultServer(then=Reply(status)) as server:
+        assert await fetch(session, "GET", server.url) == status
+        assert server.hits == 1
 
 
 @pytest.mark.parametrize("said", [None, True, False], ids="override={}".format)

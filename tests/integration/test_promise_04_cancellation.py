@@ -56,7 +56,7 @@ class Call:
         self.waiting = asyncio.Event()
         retry = RetryPolicy(backoff=Backoff(base=30, cap=30, jitter="none"), budget=None)
         errors = None if raw else ErrorPolicy()
-        policy = Policy(retry=retry, breaker=BreakerPolicy(minimum_calls=1), errors=errors)
+        policy = Policy(retry=retry, breaker=BreakerPolicy(failures=1, patience=0), errors=errors)
         self.pipeline = Pipeline(policy, listeners=[self._listen], clock=clock)
         self.session = open_session(
             self.pipeline, wrapped=True, connector=aiohttp.TCPConnector(limit=1)

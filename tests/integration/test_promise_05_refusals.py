@@ -185,7 +185,7 @@ async def test_a_503_of_a_post_is_not_repeated_although_it_says_when(
     assert f"the {method} may have been carried out" in str(error.stop_reason)
 
 
-@pytest.mark.parametrize("status", [400, 404, 408, 501])
+@pytest.mark.parametrize("status", [400, 404, 501])
 async def test_a_status_that_is_not_repeated_still_tells_its_retry_after(
     status: int, open_session: OpenSession, fetch: Fetch, clock: FakeClock
 ) -> None:

@@ -90,7 +90,7 @@ async def test_after_the_last_attempt_the_error_tells_of_all() -> None:
 
 
 async def test_time_outs_of_attempts_open_the_breaker() -> None:
-    breaker = BreakerPolicy(consecutive_failures=2, open_for=60)
+    breaker = BreakerPolicy(consecutive_failures=2, open_for=60, max_open_for=60, patience=0)
     async with limited(then=Hang(), breaker=breaker) as (server, session):
         with pytest.raises(AttemptTimeoutError) as caught:
             await status_of(session, server.url)

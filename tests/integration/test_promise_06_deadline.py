@@ -1,6 +1,7 @@
 """Promise 6: one deadline over attempts, waits and error bodies; of the call, or of a hop."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -20,7 +21,7 @@ from resilient import (
     override,
 )
 from resilient.testing import FaultServer, Hang, Received, Reply
-from resilient.testing.time.clocks import FakeClock
+from resilient.testing.time.clocks import FakeClock, FakeTimer
 from tests.integration.support import (
     after,
     client,
@@ -125,8 +126,8 @@ async def test_a_wait_that_does_not_fit_gives_the_servers_own_error_at_once() ->
 
 async def test_a_wait_that_fitted_and_took_longer_is_cut_by_the_deadline() -> None:
     class Sluggish(FakeClock):
-        async def sleep(self, seconds: float) -> None:
-            await super().sleep(seconds * 100)
+        def wake_after(self, seconds: float, callback: Callable[[], object]) -> FakeTimer:
+            return super().wake_after(seconds * 100, callback)
 
     clock = Sluggish()
     async with fault_server(Reply(503)) as server:

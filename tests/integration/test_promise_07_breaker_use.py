@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from attrs import evolve
 
 import resilient
 from resilient import (
@@ -26,7 +27,8 @@ from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
 DOWN = Reply(503)
-EAGER = BreakerPolicy(minimum_calls=1)  # one failure opens it
+# One failure opens it, for five seconds, and nobody waits.
+EAGER = BreakerPolicy(failures=1, open_for=5, patience=0)
 
 
 async def flood(session: aiohttp.ClientSession, server: FaultServer, callers: int) -> list[Any]:
@@ -69,8 +71,43 @@ def test_any_url_of_an_origin_names_its_circuit(url: str) -> None:
         assert not breaker.circuit(other).isolated
 
 
+@pytest.mark.parametrize(
+    ("key", "is_other"),
+    [
+        ("origin", {}),
+        ("origin+path:1", {"path"}),
+        ("origin+method", {"method"}),
+        ("origin+header:X-Tenant", {"tenant"}),
+        ("origin+path:1+header:X-Tenant", {"path", "tenant"}),
+    ],
+)
+async def test_a_declared_key_says_which_requests_share_a_circuit(
+    key: str, is_other: set[str]
+) -> None:
+    breaker = CircuitBreaker(evolve(EAGER, key=key))
+    async with fault_server(DOWN) as server, client(breaker) as session:
+
+        async def passes(path: str = "a/x", method: str = "GET", tenant: str = "one") -> bool:
+            try:
+                async with session.request(
+                    method, server.url / path, headers={"X-Tenant": tenant}
+                ) as response:
+                    return response.status == 200
+            except CircuitOpenError:
+                return False
+
+        assert not await passes()
+        assert not await passes()
+        assert not await passes("a/y" if "path:1" in key else "a/x")
+        assert await passes(path="b/x") == ("path" in is_other)
+        assert await passes(method="POST") == ("method" in is_other)
+        assert await passes(tenant="two") == ("tenant" in is_other)
+        assert "one" not in str([circuit.key for circuit in breaker.circuits])
+
+
 async def test_a_key_of_the_users_own_says_which_circuit() -> None:
-    async with fault_server() as server, client(CircuitBreaker(EAGER, key=by_path)) as session:
+    breaker = CircuitBreaker(evolve(EAGER, key=by_path))
+    async with fault_server() as server, client(breaker) as session:
         server.route("/a", DOWN)
         assert await status_of(session, server.url / "a") == 503
         with pytest.raises(CircuitOpenError) as caught:
@@ -80,7 +117,8 @@ async def test_a_key_of_the_users_own_says_which_circuit() -> None:
 
 
 async def test_a_pipeline_takes_a_key_too() -> None:
-    pipeline = Pipeline(policy(breaker=EAGER), key=lambda request: ("tenant", request.method))
+    keyed = evolve(EAGER, key=lambda request: ("tenant", request.method))
+    pipeline = Pipeline(policy(breaker=keyed))
     async with fault_server(DOWN) as server, client(pipeline) as session:
         with pytest.raises(ServiceUnavailableError):
             await session.get(server.url)
@@ -99,7 +137,7 @@ async def test_a_call_without_a_key_passes_uncounted_and_a_broken_hook_is_logged
             raise answer
         return answer
 
-    breaker = CircuitBreaker(EAGER, key=key)
+    breaker = CircuitBreaker(evolve(EAGER, key=key))
     async with fault_server(*[DOWN] * 5) as server, client(breaker) as session:
         for _ in range(5):
             assert await status_of(session, server.url) == 503
@@ -112,24 +150,26 @@ async def test_a_call_without_a_key_passes_uncounted_and_a_broken_hook_is_logged
 # -- how many circuits
 
 
-async def test_no_more_circuits_are_kept_than_max_circuits_and_the_healthy_go_first() -> None:
-    few = BreakerPolicy(minimum_calls=1, max_circuits=4)
-    breaker = CircuitBreaker(few, key=by_path)
+async def test_no_more_circuits_are_kept_than_there_may_be_and_the_healthy_go_first() -> None:
+    breaker = CircuitBreaker(evolve(EAGER, max_destinations=4, key=by_path))
     async with fault_server() as server, client(breaker) as session:
         server.route("/down", then=DOWN)
         await status_of(session, server.url / "down")
         for number in range(50):
             await status_of(session, server.url / str(number))
             assert len(breaker.circuits) <= 4
-        assert [circuit.key for circuit in breaker.circuits] == ["/down", "/47", "/48", "/49"]
+        kept = {circuit.key for circuit in breaker.circuits}
+        assert kept == {"/down", "/47", "/48", "/49"}
         with pytest.raises(CircuitOpenError):
             await session.get(server.url / "down")
 
 
 async def test_a_circuit_whose_failures_are_long_past_goes_before_one_that_is_open() -> None:
     clock = FakeClock()
-    few = BreakerPolicy(minimum_calls=2, open_for=500, max_open_for=500, max_circuits=2)
-    breaker = CircuitBreaker(few, key=by_path, clock=clock)
+    few = BreakerPolicy(
+        failures=2, open_for=500, max_open_for=500, patience=0, max_destinations=2, key=by_path
+    )
+    breaker = CircuitBreaker(few, clock=clock)
     async with fault_server() as server, client(breaker) as session:
         server.route("/down", then=DOWN)
         server.route("/once", DOWN)
@@ -137,13 +177,14 @@ async def test_a_circuit_whose_failures_are_long_past_goes_before_one_that_is_op
             await status_of(session, server.url / path)
         clock.advance(100)  # three windows
         await status_of(session, server.url / "new")
+        assert {circuit.key for circuit in breaker.circuits} == {"/down", "/new"}
         with pytest.raises(CircuitOpenError):
             await session.get(server.url / "down")
 
 
-async def test_an_isolated_circuit_is_not_forgotten_while_there_are_others() -> None:
-    few = BreakerPolicy(max_circuits=2)
-    breaker = CircuitBreaker(few, key=by_path)
+async def test_an_isolated_circuit_is_never_forgotten() -> None:
+    few = BreakerPolicy(max_destinations=2, key=by_path)
+    breaker = CircuitBreaker(few)
     async with fault_server(then=DOWN) as server, client(breaker) as session:
         breaker.circuit("/isolated").isolate()
         for number in range(5):
@@ -233,17 +274,20 @@ async def test_isolate_and_reset_while_it_is_running() -> None:
 
 async def test_observing_refuses_nothing_and_reports_everything() -> None:
     clock, told = FakeClock(), EventLog()
-    observing = BreakerPolicy(minimum_calls=2, observe=True)
+    observing = BreakerPolicy(failures=2, open_for=5, observe=True)
     breaker = CircuitBreaker(observing, clock=clock, listeners=[told])
     async with fault_server(*[DOWN] * 100) as server, client(breaker) as session:
         assert (await flood(session, server, 100)).count(503) == 100
         assert breaker.circuit(server.url).state == "open"
         clock.advance(6)
         assert (await flood(session, server, 100)).count(200) == 100
+        for _ in range(5):
+            clock.advance(1)
+            assert await status_of(session, server.url) == 200
         breaker.circuit(server.url).isolate()
         assert await status_of(session, server.url) == 200
     assert [event.after for event in told.events if isinstance(event, TransitionEvent)] == [
-        "open", "half_open", "closed", "open",
+        "open", "half_open", "half_open", "closed", "open",
     ]  # fmt: skip
     assert not [event for event in told.events if isinstance(event, RefusalEvent)]
 
@@ -262,20 +306,23 @@ async def test_listeners_are_told_of_transitions_and_refusals() -> None:
             await session.get(server.url)
         with pytest.raises(CircuitOpenError):
             await session.get(server.url / "secret" % {"token": "s3cret"})
-        clock.advance(5)
-        await flood(session, server, 3)
+        for _ in range(5):
+            clock.advance(5)
+            assert await status_of(session, server.url) == 200
         key = str(server.url.origin())
     opened, refusal, *rest = told.events
     assert opened == TransitionEvent(
-        name="mavio", key=key, before="closed", after="open", code=Reason.FAILURE_RATE,
-        reason="1 of 1 calls failed", seconds=5.0,
+        name="mavio", key=key, before="closed", after="open", code=Reason.FAILURES,
+        reason="1 failures", seconds=5.0,
     )  # fmt: skip
     assert isinstance(refusal, RefusalEvent)
     assert (refusal.name, refusal.method, refusal.by) == ("mavio", "GET", "breaker")
     assert "s3cret" not in str(told.events)
     assert [str(event) for event in rest] == [
         f"the circuit for {key} is half_open (the time is up)",
-        f"the circuit for {key} is closed (the probes went well)",
+        f"the circuit for {key} is half_open (a probe went well)",
+        f"the circuit for {key} is closed "
+        "(5 successes in the recovery; 1 calls were held or refused)",
     ]
 
 

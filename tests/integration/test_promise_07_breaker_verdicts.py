@@ -27,9 +27,12 @@ from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Received
 from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, policy, retry_policy, turns, wrapped
 
-FAILURE = Counts(calls=1, failures=1, consecutive_failures=1)
-SUCCESS = Counts(calls=1)
+FAILURE = Counts(score=1, failures=1, calls=1, consecutive_failures=1)
 NEITHER = Counts()
+# After one failure before: what another one adds, a success dissolves, and neither leaves.
+ANOTHER = Counts(score=2, failures=2, calls=2, consecutive_failures=2)
+DISSOLVED = Counts()
+AS_BEFORE = Counts(score=1, failures=1, calls=2, consecutive_failures=1)
 SHORT = 0.03
 
 
@@ -65,18 +68,18 @@ SHAPES: dict[str, Callable[[CircuitBreaker], list[Any]]] = {
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
-        *[(Reply(status), SUCCESS) for status in (200, 201, 204, 304)],
-        *[(Reply(status), SUCCESS) for status in (400, 401, 403, 404, 409, 410, 418, 422)],
-        *[(Reply(status), SUCCESS) for status in (501, 505)],
-        *[(Reply(status), FAILURE) for status in (500, 502, 503, 504)],
-        (Reply(429), NEITHER),
-        (Reply(429, headers={"Retry-After": "60"}), NEITHER),
-        (Reset(), FAILURE),
-        (Reset("accept"), FAILURE),
-        (Disconnect(), FAILURE),
-        (Disconnect("accept"), FAILURE),
-        (Malformed(), FAILURE),
-        (Malformed(b"HTTP/1.1 2OO OK\r\n\r\n"), FAILURE),
+        *[(Reply(status), DISSOLVED) for status in (200, 201, 204, 304)],
+        *[(Reply(status), DISSOLVED) for status in (400, 401, 403, 404, 409, 410, 418, 422)],
+        *[(Reply(status), DISSOLVED) for status in (501, 505, 506, 507, 508, 510, 511)],
+        *[(Reply(status), ANOTHER) for status in (500, 502, 503, 504, 509, 520, 524, 530, 599)],
+        (Reply(429), AS_BEFORE),
+        (Reply(429, headers={"Retry-After": "60"}), AS_BEFORE),
+        (Reset(), ANOTHER),
+        (Reset("accept"), ANOTHER),
+        (Disconnect(), ANOTHER),
+        (Disconnect("accept"), ANOTHER),
+        (Malformed(), ANOTHER),
+        (Malformed(b"HTTP/1.1 2OO OK\r\n\r\n"), ANOTHER),
     ],
     ids=str,
 )
@@ -84,21 +87,22 @@ async def test_what_an_answer_or_its_absence_counts_as(
     step: Any, expected: Counts, shape: str
 ) -> None:
     breaker = CircuitBreaker()
-    async with FaultServer(step) as server, client(*SHAPES[shape](breaker)) as session:
+    before = Reply(503, headers={"Connection": "close"})
+    async with FaultServer(before, step) as server, client(*SHAPES[shape](breaker)) as session:
+        await post(session, server.url, data=b"x")
+        assert breaker.circuit(server.url).counts == FAILURE
         await post(session, server.url, data=b"x")
         assert breaker.circuit(server.url).counts == expected
-        assert server.hits == 1
+        assert server.hits == 2
 
 
 async def test_statuses_of_the_policys_own_take_the_place_of_the_standard_ones() -> None:
     breaker = CircuitBreaker(BreakerPolicy(statuses={429, 404}))
-    steps = [Reply(status) for status in (404, 429, 503, 200, 404)]
+    steps = [Reply(status) for status in (404, 503, 404, 429)]
     async with FaultServer(*steps) as server, client(breaker) as session:
         for _ in steps:
             await post(session, server.url)
-        assert breaker.circuit(server.url).counts == Counts(
-            calls=5, failures=3, consecutive_failures=1
-        )
+        assert breaker.circuit(server.url).counts == ANOTHER
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -224,14 +228,16 @@ async def test_a_pooled_connection_that_the_server_had_closed_says_nothing(
 
 async def test_a_stale_connection_gives_the_place_of_a_probe_back() -> None:
     clock = FakeClock()
-    breaker = CircuitBreaker(BreakerPolicy(minimum_calls=1, probes=1), clock=clock)
+    breaker = CircuitBreaker(BreakerPolicy(failures=1), clock=clock)
     stale = Disconnect("accept")
     async with FaultServer(Reply(503), stale, Reply()) as server, client(breaker) as session:
         await post(session, server.url)
         clock.advance(6)
         assert isinstance(await post(session, server.url), aiohttp.ServerDisconnectedError)
         assert breaker.circuit(server.url).state == "half_open"
-        assert await post(session, server.url) == 200
+        for _ in range(5):
+            assert await post(session, server.url) == 200
+            clock.advance(1)
         assert breaker.circuit(server.url).state == "closed"
 
 
@@ -256,14 +262,15 @@ async def test_waiting_for_the_pool_says_nothing(
         await server.wait_for(waiting=1)
         waiting = [asyncio.ensure_future(post(session, server.url, **options)) for _ in range(5)]
         await turns(most=5)
-        clock.advance(10)
+        # Silence that is long enough would count for the one that hangs.
+        clock.advance(5 if options else 10)
         for error in await asyncio.gather(*waiting):
             assert isinstance(error, TimeoutError)
         if options:
             await cancelled(hanging)
         else:
             assert isinstance(await hanging, TimeoutError)
-        assert breaker.circuit(server.url).counts == (NEITHER if options else FAILURE)
+        assert breaker.circuit(server.url).counts.failures == (0 if options else 1)
         assert server.hits == 1
 
 
@@ -282,7 +289,7 @@ async def test_waiting_for_the_pool_does_not_make_a_call_slow() -> None:
         clock.advance(6)
         release.set()
         assert await asyncio.gather(*calls) == [200] * 4
-        assert breaker.circuit(server.url).counts.slow == 1
+        assert breaker.circuit(server.url).counts.slow_score == 1
 
 
 async def test_a_deadline_whose_timer_is_early_by_its_grain_is_a_failure_all_the_same() -> None:

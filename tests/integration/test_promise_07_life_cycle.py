@@ -75,7 +75,7 @@ def test_from_a_second_loop_while_the_first_is_open_there_is_an_error() -> None:
             asyncio.run(fetch(breaker))
 
 
-OPEN = BreakerPolicy(minimum_calls=1, open_for=50, max_open_for=50)
+OPEN = BreakerPolicy(failures=1, open_for=50, max_open_for=50, patience=0)
 
 
 async def trip(breaker: CircuitBreaker) -> str:

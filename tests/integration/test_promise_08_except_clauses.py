@@ -93,7 +93,7 @@ async def test_a_server_that_is_not_there() -> None:
 
 
 async def test_an_open_circuit_is_a_connection_error_of_aiohttps() -> None:
-    hair_trigger = BreakerPolicy(consecutive_failures=1, open_for=60)
+    hair_trigger = BreakerPolicy(consecutive_failures=1, open_for=60, max_open_for=60, patience=0)
     async with fault_server(then=Reply(500)) as server:
         async with client(Pipeline(policy(breaker=hair_trigger, retry=None))) as session:
             with pytest.raises(APIError):

@@ -55,7 +55,9 @@ MADE_BY: dict[str, tuple[Any, dict[str, Any], type[ResilientError]]] = {
     "an open circuit": (
         [Reply(503)],
         {
-            "breaker": BreakerPolicy(consecutive_failures=1, open_for=60),
+            "breaker": BreakerPolicy(
+                consecutive_failures=1, open_for=60, max_open_for=60, patience=0
+            ),
             "retry": retry_policy(max_attempts=1),
         },
         CircuitOpenError,

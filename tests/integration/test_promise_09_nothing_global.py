@@ -32,8 +32,8 @@ from resilient.testing.event_log import EventLog
 from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
-HAIR_TRIGGER = BreakerPolicy(consecutive_failures=1, open_for=60)
-NO_BUDGET = BudgetPolicy(ratio=0.001, min_per_second=0.1, window=10)
+HAIR_TRIGGER = BreakerPolicy(consecutive_failures=1, open_for=60, max_open_for=60, patience=0)
+NO_BUDGET = BudgetPolicy(ratio=0.001, capacity=1, min_per_second=0)
 
 
 async def fail(session: ClientSession, server: FaultServer) -> Exception:
@@ -46,7 +46,7 @@ async def fail(session: ClientSession, server: FaultServer) -> Exception:
 async def test_two_pipelines_of_one_policy_share_nothing(under: Any) -> None:
     shared = Policy(
         retry=retry_policy(budget=NO_BUDGET, max_attempts=2),
-        breaker=BreakerPolicy(consecutive_failures=3, open_for=60),
+        breaker=BreakerPolicy(consecutive_failures=3, open_for=60, max_open_for=60, patience=0),
     )
     before = repr(shared)
     async with (
@@ -65,7 +65,7 @@ async def test_two_pipelines_of_one_policy_share_nothing(under: Any) -> None:
     assert repr(shared) == before
     assert shared == Policy(
         retry=retry_policy(budget=NO_BUDGET, max_attempts=2),
-        breaker=BreakerPolicy(consecutive_failures=3, open_for=60),
+        breaker=BreakerPolicy(consecutive_failures=3, open_for=60, max_open_for=60, patience=0),
     )
 
 

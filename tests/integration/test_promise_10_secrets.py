@@ -125,7 +125,9 @@ async def test_no_secret_is_in_errors_events_or_records(
 ) -> None:
     events = EventLog()
     keyed = retry_policy(idempotency_header="Idempotency-Key")
-    quick = policy(attempt_timeout=5, retry=keyed, breaker=BreakerPolicy(consecutive_failures=2))
+    quick = policy(
+        attempt_timeout=5, retry=keyed, breaker=BreakerPolicy(consecutive_failures=2, patience=0)
+    )
     clock = FakeClock()
     said: list[str] = []
     async with (
@@ -235,7 +237,7 @@ async def test_no_secret_is_in_the_complaint_about_a_hook(
         changes = {"backoff": Backoff(wait=hook)}
     listeners = [hook] if role == "listener" else []
     made: list[Any] = [Retry(retry_policy(**changes), listeners=listeners)]
-    made += [CircuitBreaker(key=hook)] if role == "key" else []
+    made += [CircuitBreaker(BreakerPolicy(key=hook))] if role == "key" else []
     if role == "parser":
         made.append(NormalizeErrors(ErrorPolicy(parsers=[hook])))
     async with fault_server(then=step) as server:

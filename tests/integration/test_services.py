@@ -147,7 +147,7 @@ async def test_a_websocket_goes_through_the_pipeline_of_its_service(
 
 @UNDER
 async def test_the_breaker_of_one_service_refuses_and_no_other(under: Any) -> None:
-    fragile = attempts(1, breaker=BreakerPolicy(consecutive_failures=2))
+    fragile = attempts(1, breaker=BreakerPolicy(consecutive_failures=2, patience=0))
     async with fault_server(then=Reply(503)) as server:
         services = Services(
             [

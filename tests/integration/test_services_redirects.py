@@ -95,7 +95,7 @@ async def test_events_of_each_hop_carry_the_name_of_its_service(under: Any) -> N
             listeners=[told],
         )
         here.script(Reply(503), redirect(localhost(there)))
-        there.script(Reply(429), Reply(200))
+        there.script(Reply(503), Reply(200))
         async with under(services) as session:
             assert await status_of(session, here.url) == 200
     assert [(event.name, event.kind) for event in told.events] == [
@@ -129,11 +129,11 @@ async def test_a_redirect_to_what_no_service_covers_is_aiohttps_alone(under: Any
 
 
 @pytest.mark.parametrize("hops", [1, 2, 3])
-async def test_the_retry_budget_of_a_service_that_is_only_redirected_to_counts_its_calls(
+async def test_the_retry_budget_of_a_service_that_is_only_redirected_to_pays_for_its_retries(
     hops: int,
 ) -> None:
-    """One retry for each call: without a call it has none to give."""
-    one_each = BudgetPolicy(ratio=1, min_per_second=0)
+    """It has one to give, however often the call has come by."""
+    one_each = BudgetPolicy(ratio=0.001, capacity=1, min_per_second=0)
     spent = retry_policy(max_attempts=3, budget=one_each)
     async with fault_server() as here, fault_server() as there:
         services = two(here, there, policy(retry=spent), policy(retry=spent))
@@ -145,13 +145,12 @@ async def test_the_retry_budget_of_a_service_that_is_only_redirected_to_counts_i
         async with wrapped(services) as session:
             with pytest.raises(ServiceUnavailableError) as caught:
                 await status_of(session, here.url / "1")
-        # Its one call earned one retry, however often the call came by.
         assert [request.path for request in there.requests].count("/end") == 2
     assert "the retry budget is spent" in str(caught.value.stop_reason)
 
 
 async def test_a_pooled_connection_of_one_hop_does_not_excuse_the_failure_of_the_next() -> None:
-    fragile = BreakerPolicy(consecutive_failures=1)
+    fragile = BreakerPolicy(consecutive_failures=1, patience=0)
     without_retry = Policy(
         retry=None, total_timeout=None, attempt_timeout=None, errors=None, breaker=fragile
     )

@@ -196,7 +196,7 @@ async def an_error_has_its_type(transport: Transport) -> None:
 
 
 async def a_breaker_opens_and_refuses(transport: Transport) -> None:
-    policy = BreakerPolicy(consecutive_failures=3)
+    policy = BreakerPolicy(consecutive_failures=3, patience=0)
     breaker = CircuitBreaker(policy, clock=FakeClock())
     async with (
         transport.server(then=Reply(503)) as server,

@@ -106,7 +106,14 @@ async def test_everything_else_is_shared() -> None:
 async def test_the_standard_pipeline_is_put_under_it_if_none_is_named() -> None:
     async with client() as original, wrap(original) as session:
         names = [type(each).__name__ for each in pipeline_of(session)]
-    assert names == ["Deadline", "Retry", "CircuitBreaker", "NormalizeErrors", "AttemptTimeout"]
+    assert names == [
+        "Deadline",
+        "Retry",
+        "Throttle",
+        "CircuitBreaker",
+        "NormalizeErrors",
+        "AttemptTimeout",
+    ]
 
 
 async def test_middlewares_that_were_there_stay_inside() -> None:

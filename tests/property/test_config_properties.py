@@ -16,7 +16,7 @@ import pytest
 from attrs import asdict
 from hypothesis import assume, example, given, strategies as st
 
-from resilient import ConfigError, Policy, Service, Services, load_services
+from resilient import BulkheadPolicy, ConfigError, Policy, Service, Services, load_services
 from resilient.envelopes import resolve
 from resilient.services.config import code
 from resilient.services.config.configuration import Configuration, read_configuration
@@ -143,6 +143,7 @@ def whole(kind: type[Any]) -> dict[str, Any]:
             table[attribute.name] = [whole(nested)] if is_array else whole(nested)
     # Each is right by itself, but not all of them together.
     contradicting = {"fatal_codes": ["c"], "wait": f"{HERE}:steps", "total_timeout": 90}
+    contradicting["max_concurrent"] = BulkheadPolicy().max_concurrent
     return table | {key: each for key, each in contradicting.items() if key in table}
 
 

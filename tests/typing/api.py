@@ -30,7 +30,9 @@ from yarl import URL
 import resilient
 import resilient.testing
 from resilient.breaker import Counts
+from resilient.bulkhead import Places
 from resilient.core.keys import Key
+from resilient.core.queues import Room
 from resilient.envelopes import json_object, text
 
 
@@ -50,7 +52,7 @@ def policies() -> resilient.Policy:
     assert_type(next(backoff.bounds()), tuple[float, float])
     resilient.Backoff(wait=own_waits, options={"step": 2})
 
-    budget = resilient.BudgetPolicy(ratio=0.2, min_per_second=1, window=10)
+    budget = resilient.BudgetPolicy(ratio=0.2, capacity=10, min_per_second=1, key="origin+path:1")
     assert_type(budget.ratio, float)
 
     retry = resilient.RetryPolicy(
@@ -77,23 +79,53 @@ def policies() -> resilient.Policy:
     resilient.RetryPolicy(exceptions=ValueError, budget=None, judge=lambda _, outcome: None)
 
     breaker = resilient.BreakerPolicy(
+        failures=20,
         failure_rate=0.5,
         window=30,
-        minimum_calls=20,
         consecutive_failures=None,
         slow_call=2.5,
         slow_rate=0.8,
         open_for=5,
+        open_factor=2,
         max_open_for=60,
+        max_open_retry_after=30,
         probes=3,
         probe_lease=60,
-        ramp_up=5,
+        recovery=5,
+        patience=0,
+        patience_horizon=60,
+        abandoned_after=5,
         statuses=range(500, 505),
+        key="origin+path:1",
         observe=True,
-        max_circuits=16,
+        max_destinations=16,
     )
+    resilient.BreakerPolicy(key=tenant)
     assert_type(breaker.slow_call, float | None)
+    throttle = resilient.ThrottlePolicy(
+        limit="300/min",
+        burst=15,
+        learn=True,
+        classes=False,
+        headers=["RateLimit", "X-RateLimit"],
+        max_wait=30,
+        pace="even",
+        key="origin+path:1",
+    )
+    assert_type(throttle.limit, str | None)
+    assert_type(throttle.headers, tuple[str, ...])
     assert_type(breaker.statuses, frozenset[int])
+
+    adaptive = resilient.Aimd(
+        initial=20, minimum=2, maximum=50, decrease=0.9, increase=1, statuses=[429, 503]
+    )
+    assert_type(adaptive.statuses, frozenset[int])
+    bulkhead = resilient.BulkheadPolicy(
+        max_concurrent=20, max_wait=5, key="origin+path:1", max_destinations=16
+    )
+    assert_type(bulkhead.max_concurrent, int)
+    assert_type(bulkhead.adaptive, resilient.Aimd | None)
+    resilient.BulkheadPolicy(adaptive=adaptive, key=tenant)
 
     rule = resilient.CodeRule("slot_unavailable", status=400, message="no longer available")
     assert_type(rule.matches(400, "The slot is no longer available"), bool)
@@ -119,13 +151,17 @@ def policies() -> resilient.Policy:
         errors=errors,
         total_timeout=20,
         retry=retry,
+        throttle=throttle,
         breaker=breaker,
+        bulkhead=bulkhead,
         attempt_timeout=5,
         reset_headers=[reset],
     )
     assert_type(policy.total_timeout, float | None)
     assert_type(policy.retry, resilient.RetryPolicy | None)
+    assert_type(policy.throttle, resilient.ThrottlePolicy | None)
     assert_type(policy.breaker, resilient.BreakerPolicy | None)
+    assert_type(policy.bulkhead, resilient.BulkheadPolicy | None)
     assert_type(policy.errors, resilient.ErrorPolicy | None)
     assert_type(policy.reset_headers, tuple[resilient.ResetHeader, ...])
     assert_type(policy.effective_attempt_timeout, float | None)
@@ -211,8 +247,8 @@ class SlowClock:
     def call_at(self, when: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_at(when * 10, callback)
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds * 10)
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds * 10, callback)
 
 
 def tenant(request: ClientRequest) -> Hashable | None:
@@ -238,12 +274,15 @@ def middlewares() -> tuple[ClientMiddlewareType, ...]:
     assert_type(retry.policy, resilient.RetryPolicy)
     breaker = resilient.CircuitBreaker(
         resilient.BreakerPolicy(),
-        key=tenant,
         listeners=[listener],
         reset_headers=reset_headers,
         clock=clock,
     )
     assert_type(breaker.policy, resilient.BreakerPolicy)
+    bulkhead = resilient.Bulkhead(
+        resilient.BulkheadPolicy(), listeners=[listener], room=Room(100), clock=clock
+    )
+    assert_type(bulkhead.policy, resilient.BulkheadPolicy)
     errors = resilient.NormalizeErrors(
         resilient.ErrorPolicy(), reset_headers=reset_headers, clock=clock
     )
@@ -253,15 +292,15 @@ def middlewares() -> tuple[ClientMiddlewareType, ...]:
     attempt_timeout = resilient.AttemptTimeout(5, clock=clock)
     assert_type(attempt_timeout.seconds, float)
     # Each of them is a middleware of aiohttp's, alone and among others.
-    return deadline, retry, auth, breaker, errors, attempt_timeout
+    return deadline, retry, auth, breaker, bulkhead, errors, attempt_timeout
 
 
 def pipelines(policy: resilient.Policy, clock: resilient.Clock) -> None:
     pipeline = resilient.Pipeline(
         policy,
         listeners=(listener, print, resilient.testing.EventLog()),
-        key=tenant,
         budget=resilient.RetryBudget(resilient.BudgetPolicy()),
+        bulkhead=resilient.Bulkhead(),
         clock=clock,
     )
     middleware: ClientMiddlewareType = pipeline
@@ -277,8 +316,41 @@ def pipelines(policy: resilient.Policy, clock: resilient.Clock) -> None:
     assert_type(pipeline.find(resilient.Deadline), resilient.Deadline | None)
     assert_type(pipeline.retry, resilient.Retry)
     assert_type(pipeline.breaker, resilient.CircuitBreaker)
+    assert_type(pipeline.bulkhead, resilient.Bulkhead)
     assert_type(pipeline.describe(), str)
     aiohttp.ClientSession(middlewares=[middleware, *pipeline])
+
+
+def places(bulkhead: resilient.Bulkhead) -> None:
+    for each in bulkhead.places:
+        assert_type(each, Places)
+        assert_type(each.key, Hashable)
+        assert_type((each.limit, each.in_use, each.waiting), tuple[int, int, int])
+
+
+def snapshots(pipeline: resilient.Pipeline, services: resilient.Services) -> None:
+    assert_type(pipeline.bulkhead.snapshot(), dict[str, Any])
+    assert_type(pipeline.throttle.snapshot(), dict[str, Any])
+    assert_type(pipeline.breaker.snapshot(), dict[str, Any])
+    assert_type(pipeline.retry.snapshot(), dict[str, Any])
+    assert_type(pipeline.snapshot(), dict[str, Any])
+    assert_type(services.snapshot(), dict[str, Any])
+
+
+def throttles(pipeline: resilient.Pipeline) -> None:
+    throttle = resilient.Throttle(resilient.ThrottlePolicy(), max_retry_after=30)
+    assert_type(throttle.policy, resilient.ThrottlePolicy)
+    assert_type(pipeline.throttle, resilient.Throttle)
+    resilient.Pipeline(throttle=throttle)
+    resilient.Services([], throttle=throttle)
+    for gate in throttle.gates:
+        assert_type(gate, resilient.GateView)
+        assert_type(gate.key, Hashable)
+        assert_type(gate.part, str | None)
+        assert_type(gate.rate, float)
+        assert_type(gate.seconds, float)
+        assert_type(gate.waiting, int)
+        assert_type(gate.server_seconds, float)
 
 
 def circuits(breaker: resilient.CircuitBreaker) -> None:
@@ -290,7 +362,11 @@ def circuits(breaker: resilient.CircuitBreaker) -> None:
     assert_type(circuit.state, str)
     assert_type(circuit.isolated, bool)
     assert_type(circuit.retry_after, float | None)
+    assert_type(circuit.waiting, int)
     assert_type(circuit.counts, Counts)
+    assert_type(circuit.counts.score, float)
+    assert_type(circuit.counts.slow_score, float)
+    assert_type(circuit.counts.failures, int)
     assert_type(circuit.counts.calls, int)
     assert_type(circuit.counts.consecutive_failures, int)
     circuit.isolate()
@@ -303,7 +379,12 @@ def services(policy: resilient.Policy, clock: resilient.Clock) -> None:
     assert_type(service.policy, resilient.Policy)
     resilient.Service("other", "https://other.example")
     chosen = resilient.Services(
-        [service], default=policy, listeners=[listener], key=tenant, clock=clock
+        [service],
+        default=policy,
+        listeners=[listener],
+        throttle=resilient.Throttle(),
+        bulkhead=resilient.Bulkhead(),
+        clock=clock,
     )
     middleware: ClientMiddlewareType = chosen
     mapping: Mapping[str, resilient.Pipeline] = chosen
@@ -317,7 +398,7 @@ def services(policy: resilient.Policy, clock: resilient.Clock) -> None:
     aiohttp.ClientSession(middlewares=[middleware])
 
     assert_type(resilient.load_services("resilient.toml"), resilient.Services)
-    resilient.load_services(Path("resilient.toml"), listeners=[listener], key=tenant, clock=clock)
+    resilient.load_services(Path("resilient.toml"), listeners=[listener], clock=clock)
     resilient.load_services({"services": {"mavio": {"extends": "mavio"}}})
 
 
@@ -347,7 +428,7 @@ def attempts(response: ClientResponse) -> None:
     for attempt in resilient.attempts_of(response):
         assert_type(attempt.number, int)
         assert_type((attempt.method, attempt.url), tuple[str, str])
-        assert_type((attempt.started, attempt.duration), tuple[float, float])
+        assert_type((attempt.started, attempt.duration, attempt.queued), tuple[float, float, float])
         assert_type(attempt.status, int | None)
         assert_type(attempt.error, str | None)
         assert_type(attempt.waited, float | None)
@@ -409,7 +490,7 @@ def listener(event: resilient.Event) -> None:
     assert_type((event.name, event.level), tuple[str, int])
     if isinstance(event, resilient.AttemptEvent):
         assert_type((event.call, event.method, event.url), tuple[int, str, str])
-        assert_type((event.number, event.duration), tuple[int, float])
+        assert_type((event.number, event.duration, event.queued), tuple[int, float, float])
         assert_type((event.status, event.error), tuple[int | None, str | None])
     elif isinstance(event, resilient.WaitEvent):
         assert_type((event.number, event.seconds), tuple[int, float])
@@ -617,7 +698,13 @@ def steps() -> list[resilient.testing.Step]:
 
 
 def answers() -> list[resilient.testing.Answer]:
-    bucket = resilient.testing.TokenBucket(5, burst=20, hints=["Retry-After", "RateLimit"])
+    resilient.testing.Limit("10/s", per="account", accounts={"Bearer a": "acme"})
+    resilient.testing.Limit("10/s", per="account", accounts=lambda credential: credential[-1])
+    resilient.testing.Limit("1000/h", per="credential", credential="X-Api-Key", window=True)
+    bucket = resilient.testing.Limit(
+        "300/min", per="route", burst=20, hints=["Retry-After", "RateLimit"]
+    )
+    assert_type((bucket.rate, bucket.burst, bucket.window), tuple[str, int | None, bool])
     mixture = resilient.testing.Mixture(
         {resilient.testing.Reply(503): 0.1}, otherwise=bucket, seed=1
     )
@@ -751,8 +838,17 @@ def event_logs() -> None:
     log.assert_refused(by="breaker")
     log.assert_opened("https://api.example")
     log.assert_states("open", "half_open", "closed")
+    log.assert_held(by="throttle", reason="the server asks")
+    log.assert_no_holds(by="bulkhead")
+    log.assert_turns(50, by="throttle")
+    log.assert_no_refusals()
+    log.assert_gate_closed("https://api.example", part="GET /meetings")
+    log.assert_gates("closed", "open", key="https://api.example")
     assert_type(list(log), list[resilient.Event])
     assert_type(log.attempts, list[resilient.AttemptEvent])
     assert_type(log.waits, list[resilient.WaitEvent])
     assert_type(log.refusals, list[resilient.RefusalEvent])
     assert_type(log.transitions, list[resilient.TransitionEvent])
+    assert_type(log.holds, list[resilient.HoldEvent])
+    assert_type(log.turns, list[resilient.TurnEvent])
+    assert_type(log.gates, list[resilient.ThrottleEvent])

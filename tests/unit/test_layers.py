@@ -18,18 +18,18 @@ ROOT = Path(resilient.__file__).parent
 
 # The rooms, from the ground up. A module may import from rooms below its own, and from its own.
 FLOORS = [
-    ["clock", "reasons", "support.lazy", "support.redact"],
+    ["clock", "reasons", "support.lazy", "support.redact", "support.words"],
     ["attempts"],
     ["errors"],
     ["support"],
     ["headers", "telemetry", "wire"],
     ["core"],
-    ["timeouts", "retry", "breaker", "envelopes"],
+    ["timeouts", "retry", "throttle", "breaker", "bulkhead", "envelopes"],
     ["pipeline"],
     ["services", "session"],
     ["testing", "cli", "__main__"],
 ]
-CAPABILITIES = ("retry", "breaker", "envelopes")
+CAPABILITIES = ("retry", "throttle", "breaker", "bulkhead", "envelopes")
 
 
 def floor(module: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import Attribute, frozen, has
 
 from resilient.cli.plain import FACTS, facts_in, in_words, number, plain
+from resilient.core.statuses import in_words as statuses_in_words
 from resilient.pipeline.policy import Policy
 from resilient.services.config.keys import fields_of, is_duration, nested_kind
 from resilient.services.config.layers import Layer
@@ -69,6 +70,8 @@ def _shown(attribute: Attribute[Any], value: Any) -> tuple[str, ...]:
         return ("none",)
     if is_duration(attribute):
         return (f"{number(value)} s",)
+    if attribute.type == frozenset[int]:
+        return (statuses_in_words(value) or "none",)
     simple = plain(value)
     if simple and isinstance(simple, list) and all(isinstance(each, dict) for each in simple):
         return tuple(map(in_words, simple))

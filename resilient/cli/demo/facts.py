@@ -58,10 +58,10 @@ class Spell:
         state: The state of the circuit.
         reason: The reason why it began.
         server_is_down: True if the server failed every request.
-        requests: The number of requests that the server has counted.
-        succeeded: The number of calls that were answered.
-        failed: The number of calls that reached the server and failed.
-        refused: The number of calls that the circuit did not let through.
+        requests: The number of requests that reached the server.
+        succeeded: The number of calls begun in it that were answered, sooner or later.
+        failed: The number of those that ended in the server's error.
+        refused: The number of those that the circuit did not let through.
     """
 
     began: float
@@ -75,20 +75,13 @@ class Spell:
 
     @property
     def calls(self) -> int:
-        """The number of calls that were made."""
+        """The number of calls that were begun."""
         return self.succeeded + self.failed + self.refused
-
-
-@frozen
-class OutageFacts:
-    """The spells of an outage: before, during and after it."""
-
-    spells: tuple[Spell, ...]
 
 
 @frozen(kw_only=True)
 class Side:
-    """The same number of calls to the same mixture of faults, one way or the other.
+    """The same calls to a server that does the same, one way or the other.
 
     Attributes:
         calls: The number of calls.
@@ -119,10 +112,18 @@ class Side:
 
 @frozen
 class Comparison:
-    """The same calls with the pipeline and without it."""
+    """The same calls by aiohttp alone and with the pipeline."""
 
     without: Side
     with_pipeline: Side
+
+
+@frozen
+class OutageFacts:
+    """The spells of an outage under the pipeline: before, during and after it; and both sides."""
+
+    spells: tuple[Spell, ...]
+    comparison: Comparison
 
 
 @frozen(kw_only=True)
@@ -132,4 +133,5 @@ class DemoFacts:
     calls: tuple[CallFacts, ...]
     errors: tuple[ErrorFacts, ...]
     outage: OutageFacts
-    comparison: Comparison
+    crowd: Comparison
+    mixture: Comparison

@@ -1,4 +1,7 @@
-"""Play the outage of the demo: calls go on while the server is down, under a breaker."""
+"""Play the outage of the demo: calls go on while the server is down, and nobody waits for them.
+
+The same calls are made at the same moments by aiohttp alone and with the pipeline.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from collections.abc import Callable
 import aiohttp
 from attrs import asdict, define, field
 
-from resilient.cli.demo.facts import OutageFacts, Spell
-from resilient.cli.demo.run import Stage
-from resilient.cli.demo.scenario import BREAKER_POLICY, OUTAGE, PACE, Outage
-from resilient.errors import CircuitOpenError
+from resilient.cli.demo.facts import Comparison, OutageFacts, Spell
+from resilient.cli.demo.run import Calls, Stage
+from resilient.cli.demo.scenario import OUTAGE, PACE, POLICY, Outage
+from resilient.errors import RefusedError
 from resilient.pipeline.pipeline import Pipeline
 from resilient.session import wrap
 from resilient.telemetry.events import Event, TransitionEvent
@@ -32,12 +35,20 @@ class _Open:
     failed: int = 0
     refused: int = 0
 
+    def count(self, result: Exception | int) -> None:
+        """Count a call by what it came to."""
+        if isinstance(result, RefusedError):
+            self.refused += 1
+        elif isinstance(result, Exception) or result >= 400:
+            self.failed += 1
+        else:
+            self.succeeded += 1
+
 
 @define(eq=False)
 class _Log:
     """A listener that begins a spell whenever the circuit changes its state."""
 
-    _stage: Stage
     _outage: Outage
     _began: float = field(factory=lambda: asyncio.get_running_loop().time())
     spells: list[_Open] = field(factory=list)
@@ -54,17 +65,13 @@ class _Log:
                 state=state,
                 reason=reason,
                 server_is_down=self._outage.down,
-                first_hit=self._stage.server.hits + 1,
+                first_hit=self._outage.hits,
             )
         )
 
-    def spell_of(self, hit: int) -> _Open:
-        """Return the spell in which a request reached the server, by the request's number."""
-        return next(spell for spell in reversed(self.spells) if spell.first_hit <= hit)
-
     def close(self) -> tuple[Spell, ...]:
         """Return the facts of all spells."""
-        ends = [spell.first_hit for spell in self.spells[1:]] + [self._stage.server.hits + 1]
+        ends = [spell.first_hit for spell in self.spells[1:]] + [self._outage.hits]
         closed = []
         for spell, end in zip(self.spells, ends, strict=True):
             values = asdict(spell)
@@ -73,41 +80,43 @@ class _Log:
 
 
 async def run_outage(stage: Stage, progress: Callable[[str], object]) -> OutageFacts:
-    """Call a server that goes down and comes back, one call after the other.
+    """Call a server that goes down and comes back, at a steady pace.
 
     Args:
         stage: Where.
-        progress: Called after each call, with the state of the circuit.
+        progress: Called at each pair of calls, with the state of the circuit.
     """
-    path = "/mavio/meetings"
-    outage = Outage()
     stage.server.clear()
-    stage.server.route(path, then=outage)
-    log = _Log(stage, outage)
-    pipeline = Pipeline(BREAKER_POLICY, listeners=[log])
-    session = wrap(stage.plain, pipeline)
+    servers = Outage(), Outage()
+    paths = "/mavio/alone", "/mavio/pipeline"
+    for path, answer in zip(paths, servers, strict=True):
+        stage.server.route(path, then=answer)
+    log = _Log(servers[1])
+    pipeline = Pipeline(POLICY, listeners=[log])
+    sessions: tuple[aiohttp.ClientSession, ...] = (stage.plain, wrap(stage.plain, pipeline))
+    alone, guarded = (
+        Calls(session, stage.url(path)) for session, path in zip(sessions, paths, strict=True)
+    )
     circuit = pipeline.breaker.circuit(stage.server.url)
 
-    async def call() -> None:
-        before = stage.server.hits
-        try:
-            async with session.get(stage.url(path)) as response:
-                await response.read()
-        except CircuitOpenError:
-            log.spells[-1].refused += 1
-        except aiohttp.ClientError:
-            log.spell_of(before + 1).failed += 1
-        else:
-            log.spell_of(before + 1).succeeded += 1
+    async def call(spell: _Open) -> None:
+        spell.count(await guarded.make())
 
     loop = asyncio.get_running_loop()
     due = loop.time()
-    for what, down, calls in OUTAGE:
-        outage.down = down
-        log.begin(circuit.state, what)
-        for _ in range(calls):
-            await call()
-            progress(circuit.state)
-            due += PACE
-            await asyncio.sleep(due - loop.time())
-    return OutageFacts(log.close())
+    async with asyncio.TaskGroup() as group:
+        for what, down, calls in OUTAGE:
+            for answer in servers:
+                answer.down = down
+            log.begin(circuit.state, what)
+            for _ in range(calls):
+                group.create_task(alone.make())
+                group.create_task(call(log.spells[-1]))
+                progress(circuit.state)
+                due += PACE
+                await asyncio.sleep(due - loop.time())
+    sides = (
+        each.side({"while it was down": answer.failed, "while it was well": answer.well})
+        for each, answer in zip((alone, guarded), servers, strict=True)
+    )
+    return OutageFacts(log.close(), Comparison(*sides))

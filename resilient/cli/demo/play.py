@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 from aiohttp import ClientSession
 from rich.console import Console
@@ -14,16 +13,26 @@ from rich.console import Console
 from resilient.cli.demo.documented import FLAT, NESTED
 from resilient.cli.demo.facts import CallFacts, Comparison, DemoFacts, ErrorFacts, OutageFacts
 from resilient.cli.demo.outage import run_outage
-from resilient.cli.demo.run import Stage, make_call, meet_error, run_side, set_up
+from resilient.cli.demo.run import (
+    Stage,
+    make_call,
+    meet_error,
+    run_crowd,
+    run_mixture,
+    set_up,
+)
 from resilient.cli.demo.scenario import (
     CALLS,
-    CALLS_AT_ONCE,
-    CALLS_PER_SIDE,
+    CROWD,
+    LIMIT,
+    MIXED_AT_ONCE,
+    MIXED_CALLS,
     OUTAGE,
     PACE,
     POLICY,
 )
 from resilient.cli.demo.show import Show
+from resilient.envelopes import NormalizeErrors
 from resilient.pipeline.pipeline import Pipeline
 from resilient.session import wrap
 
@@ -51,9 +60,10 @@ async def play(seed: int, console: Console) -> DemoFacts:
         show.opening(stage.server.url.authority, seed, pipeline.describe())
         return DemoFacts(
             calls=await _calls(show, stage, session),
-            errors=await _errors(show, stage, session),
+            errors=await _errors(show, stage),
             outage=await _outage(show, stage),
-            comparison=await _comparison(show, stage, seed),
+            crowd=await _crowd(show, stage),
+            mixture=await _mixture(show, stage, seed),
         )
 
 
@@ -72,8 +82,11 @@ async def _calls(show: Show, stage: Stage, session: ClientSession) -> tuple[Call
     return tuple(calls)
 
 
-async def _errors(show: Show, stage: Stage, session: ClientSession) -> tuple[ErrorFacts, ...]:
+async def _errors(show: Show, stage: Stage) -> tuple[ErrorFacts, ...]:
     show.heading("2. Typed errors", "the same classes and fields for both formats")
+    assert POLICY.errors is not None, "it has them"
+    # Nothing but the errors: a 429 among them would hold what comes after it.
+    session = wrap(stage.plain, NormalizeErrors(POLICY.errors))
     nested = [await meet_error(stage, session, "/mavio/meetings", each) for each in NESTED]
     show.errors('{"error": {"code": ..., "message": ...}}', nested)
     flat = [await meet_error(stage, session, "/meetergo/bookings", each) for each in FLAT]
@@ -83,7 +96,7 @@ async def _errors(show: Show, stage: Stage, session: ClientSession) -> tuple[Err
 
 async def _outage(show: Show, stage: Stage) -> OutageFacts:
     show.heading(
-        "3. The circuit breaker in an outage",
+        "3. An outage",
         f"a call each {PACE * 1000:g} ms; the server goes down, and comes back",
     )
     with show.progress(sum(calls for _, _, calls in OUTAGE), "closed") as advance:
@@ -92,20 +105,21 @@ async def _outage(show: Show, stage: Stage) -> OutageFacts:
     return facts
 
 
-async def _comparison(show: Show, stage: Stage, seed: int) -> Comparison:
+async def _crowd(show: Show, stage: Stage) -> Comparison:
+    show.heading("4. A limit", f"{CROWD} calls at once, of which the server lets {LIMIT} through")
+    with show.progress(2 * CROWD, "alone") as advance:
+        facts = await run_crowd(stage, advance)
+    show.comparison(facts)
+    return facts
+
+
+async def _mixture(show: Show, stage: Stage, seed: int) -> Comparison:
     show.heading(
-        "4. The same calls without and with the pipeline",
-        f"{CALLS_AT_ONCE} at once; each request meets the next fault of the same mixture",
+        "5. Random failures",
+        f"{MIXED_AT_ONCE} calls at once; each request meets the next fault of the same mixture",
     )
-    sides = []
-    for name, with_pipeline in (("without", False), ("with", True)):
-        with show.progress(CALLS_PER_SIDE, name) as advance:
-            sides.append(
-                await run_side(
-                    stage, with_pipeline=with_pipeline, seed=seed, progress=partial(advance, name)
-                )
-            )
-    facts = Comparison(*sides)
+    with show.progress(2 * MIXED_CALLS, "alone") as advance:
+        facts = await run_mixture(stage, seed=seed, progress=advance)
     show.comparison(facts)
     return facts
 

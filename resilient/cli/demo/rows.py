@@ -18,9 +18,9 @@ STATES: Final = {"closed": "green", "half_open": "yellow", "open": "red"}
 
 COUNTS: tuple[tuple[str, Callable[[Spell], int]], ...] = (
     ("calls", lambda spell: spell.calls),
-    ("refused", lambda spell: spell.refused),
-    ("reached", lambda spell: spell.requests),
     ("failed", lambda spell: spell.failed),
+    ("refused", lambda spell: spell.refused),
+    ("requests", lambda spell: spell.requests),
 )
 
 
@@ -39,12 +39,13 @@ def outcome(attempt: Attempt) -> Text:
 
 def afterwards(attempt: Attempt, facts: CallFacts) -> Text:
     """Put what followed an attempt, and why, into words."""
+    held = f"held for {attempt.queued:.3f} s before; " if attempt.queued else ""
     if attempt.waited is not None:
-        return Text(f"waited {attempt.waited:.3f} s: {attempt.reason}", "yellow")
+        return Text(f"{held}waited {attempt.waited:.3f} s: {attempt.reason}", "yellow")
     if facts.raised is None:
         keys = f"; {facts.requests} requests, {facts.keys} key" if facts.keyed else ""
-        return Text(f"returned{keys}", "green")
-    return Text.assemble((f"raised {facts.raised}", "bold red"), f": {facts.stop_reason}")
+        return Text(f"{held}returned{keys}", "green")
+    return Text.assemble(held, (f"raised {facts.raised}", "bold red"), f": {facts.stop_reason}")
 
 
 def side_rows(side: Side) -> list[tuple[str, str]]:

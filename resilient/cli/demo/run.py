@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 import aiohttp
-from attrs import frozen
+from attrs import define, field, frozen
 from yarl import URL
 
-from resilient.cli.demo.facts import CallFacts, ErrorFacts, Side
+from resilient.cli.demo.facts import CallFacts, Comparison, ErrorFacts, Side
 from resilient.cli.demo.scenario import (
-    CALLS_AT_ONCE,
-    CALLS_PER_SIDE,
+    CROWD,
+    MIXED_AT_ONCE,
+    MIXED_CALLS,
     MIXTURE,
     POLICY,
+    Limited,
     ScriptedCall,
     in_words,
     mixture,
 )
 from resilient.core.call import attempts_of
-from resilient.core.override import override
 from resilient.errors import APIError, ResilientError
 from resilient.pipeline.pipeline import Pipeline
 from resilient.session import wrap
-from resilient.testing import FaultServer, Reply
+from resilient.testing import FaultServer, Received, Reply
 
-__all__ = ["Stage", "make_call", "meet_error", "run_side", "set_up"]
+__all__ = ["Calls", "Stage", "make_call", "meet_error", "run_crowd", "run_mixture", "set_up"]
 
 
 @frozen
@@ -84,12 +94,11 @@ async def make_call(
 async def meet_error(
     stage: Stage, session: aiohttp.ClientSession, path: str, reply: Reply
 ) -> ErrorFacts:
-    """Make a call that fails, once, and take down the fields of its error."""
+    """Make a call that fails, and take down the fields of its error."""
     stage.server.route(path, then=reply)
     try:
-        with override(max_attempts=1):
-            async with session.get(stage.url(path)):
-                raise AssertionError(f"{reply} has raised nothing")
+        async with session.get(stage.url(path)):
+            raise AssertionError(f"{reply} has raised nothing")
     except APIError as error:
         return ErrorFacts(
             kind=type(error).__name__,
@@ -102,53 +111,123 @@ async def meet_error(
         )
 
 
-async def run_side(
-    stage: Stage, *, with_pipeline: bool, seed: int, progress: Callable[[], object]
-) -> Side:
-    """Make many calls to a mixture of faults, with the pipeline or without.
+@define(eq=False)
+class Calls:
+    """Calls of one side, and what they came to.
+
+    Attributes:
+        began: When the first was made.
+        durations: Seconds that each took.
+        failures: The error of each that failed.
+    """
+
+    _session: aiohttp.ClientSession
+    _url: URL
+    began: float = field(factory=lambda: asyncio.get_running_loop().time())
+    durations: list[float] = field(factory=list)
+    failures: list[str] = field(factory=list)
+
+    async def make(self) -> Exception | int:
+        """Make a call; return its status, or the exception that it raised."""
+        time = asyncio.get_running_loop().time
+        started = time()
+        result: Exception | int
+        try:
+            async with self._session.get(self._url) as response:
+                await response.read()
+                result = response.status
+                if result >= 400:
+                    self.failures.append(f"status {result}")
+        except aiohttp.ClientError as error:
+            result = error
+            reason = getattr(error, "stop_reason", None)
+            self.failures.append(type(error).__name__ + (f": {reason}" if reason else ""))
+        self.durations.append(time() - started)
+        return result
+
+    def side(self, served: Mapping[str, int]) -> Side:
+        """Return the facts, once all are over."""
+        return Side(
+            calls=len(self.durations),
+            failures=tuple(self.failures),
+            requests=sum(served.values()),
+            served=tuple(served.items()),
+            seconds=asyncio.get_running_loop().time() - self.began,
+            slowest=max(self.durations),
+        )
+
+
+async def run_crowd(stage: Stage, progress: Callable[[str], object]) -> Comparison:
+    """Make many calls at once to a server that limits them, by aiohttp alone and with a pipeline.
 
     Args:
         stage: Where.
-        with_pipeline: Whether the session is wrapped.
-        seed: Of the mixture.
-        progress: Called after each call.
+        progress: Called after each call, with the name of the side.
     """
-    path = "/mavio/meetings"
-    drawing = mixture(seed)
+
+    async def run(calls: Calls, name: str) -> None:
+        async def one() -> None:
+            await calls.make()
+            progress(name)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(CROWD):
+                group.create_task(one())
+
+    names = ("429", "let through")
+    return await _both(stage, (Limited(), Limited()), names, run)
+
+
+async def run_mixture(stage: Stage, *, seed: int, progress: Callable[[str], object]) -> Comparison:
+    """Make many calls to a mixture of faults, by aiohttp alone and with a pipeline.
+
+    Args:
+        stage: Where.
+        seed: Of the mixture.
+        progress: Called after each call, with the name of the side.
+    """
+
+    async def run(calls: Calls, name: str) -> None:
+        async def work(left: Iterator[int]) -> None:
+            for _ in left:
+                await calls.make()
+                progress(name)
+
+        left = iter(range(MIXED_CALLS))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(MIXED_AT_ONCE):
+                group.create_task(work(left))
+
+    names = [name for name, _, _ in MIXTURE]
+    return await _both(stage, (mixture(seed), mixture(seed)), names, run)
+
+
+class _Drawing(Protocol):
+    """Answers requests, and counts its answers."""
+
+    @property
+    def drawn(self) -> Sequence[int]: ...
+
+    def __call__(self, request: Received, /) -> Any: ...
+
+
+async def _both(
+    stage: Stage,
+    answers: tuple[_Drawing, _Drawing],
+    names: Iterable[str],
+    run: Callable[[Calls, str], Awaitable[None]],
+) -> Comparison:
+    """Run both sides at once, each against a path of its own that answers the same."""
     stage.server.clear()
-    stage.server.route(path, then=drawing)
-    session = wrap(stage.plain, Pipeline(POLICY)) if with_pipeline else stage.plain
-    time = asyncio.get_running_loop().time
-    durations: list[float] = []
-    failures: list[str] = []
+    sessions = {"alone": stage.plain, "pipeline": wrap(stage.plain, Pipeline(POLICY))}
+    names = tuple(names)
 
-    async def call() -> None:
-        try:
-            async with session.get(stage.url(path)) as response:
-                await response.read()
-                if response.status >= 400:
-                    failures.append(f"status {response.status}")
-        except aiohttp.ClientError as error:
-            reason = getattr(error, "stop_reason", None)
-            failures.append(type(error).__name__ + (f": {reason}" if reason else ""))
+    async def side(name: str, answer: _Drawing) -> Side:
+        path = f"/mavio/{name}"
+        stage.server.route(path, then=answer)
+        calls = Calls(sessions[name], stage.url(path))
+        await run(calls, name)
+        return calls.side(dict(zip(names, answer.drawn, strict=True)))
 
-    async def work(calls: Iterator[int]) -> None:
-        for _ in calls:
-            started = time()
-            await call()
-            durations.append(time() - started)
-            progress()
-
-    began = time()
-    calls = iter(range(CALLS_PER_SIDE))
-    async with asyncio.TaskGroup() as group:
-        for _ in range(CALLS_AT_ONCE):
-            group.create_task(work(calls))
-    return Side(
-        calls=len(durations),
-        failures=tuple(failures),
-        requests=stage.server.hits,
-        served=tuple(zip((name for name, _, _ in MIXTURE), drawing.drawn, strict=True)),
-        seconds=time() - began,
-        slowest=max(durations),
-    )
+    sides = [side(name, answer) for name, answer in zip(sessions, answers, strict=True)]
+    return Comparison(*await asyncio.gather(*sides))

@@ -1,60 +1,42 @@
-"""Script the server of the demo, and the policies of the pipelines that meet it."""
+"""Script the server of the demo, and the policy of the pipeline that meets it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
-from resilient.breaker import BreakerPolicy
 from resilient.cli.demo.documented import flat, nested
 from resilient.envelopes import CodeRule
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.pipeline.policy import Policy
-from resilient.retry import Backoff, BudgetPolicy, RetryPolicy
-from resilient.testing import Received, Reply, Reset, Step
+from resilient.testing import Answer, Limit, Received, Reply, Reset, Step
 from resilient.testing.script.mixture import Mixture
 
 __all__ = [
-    "BREAKER_POLICY",
     "CALLS",
-    "CALLS_AT_ONCE",
-    "CALLS_PER_SIDE",
+    "CROWD",
+    "LIMIT",
+    "MIXED_AT_ONCE",
+    "MIXED_CALLS",
     "MIXTURE",
     "OUTAGE",
     "PACE",
     "POLICY",
+    "Limited",
     "Outage",
     "ScriptedCall",
     "in_words",
     "mixture",
 ]
 
-# Everything is short, so that the demo is.
+# The defaults, but for limits of time, so that a server that hangs does not hold the demo up.
 POLICY: Final = Policy(
     name="demo",
-    total_timeout=6.0,
-    retry=RetryPolicy(
-        max_attempts=5,
-        backoff=Backoff(base=0.05, cap=0.5, jitter="equal"),
-        max_retry_after=2.0,
-        # Faults are far more frequent here than the tenth that the default allows for.
-        budget=BudgetPolicy(ratio=0.5),
-    ),
+    total_timeout=10.0,
     errors=ErrorPolicy(
         code_rules=[CodeRule("slot_unavailable", status=400, message="no longer available")]
-    ),
-    attempt_timeout=0.5,
-)
-
-# One attempt a call, so that each call shows what the breaker alone does.
-BREAKER_POLICY: Final = Policy(
-    name="outage",
-    total_timeout=None,
-    retry=None,
-    breaker=BreakerPolicy(
-        failure_rate=0.5, window=0.5, minimum_calls=10, open_for=0.5, max_open_for=1.0, ramp_up=0.5
     ),
     attempt_timeout=0.5,
 )
@@ -65,6 +47,7 @@ BREAKER_POLICY: Final = Policy(
 _SLOW: Final = Reply(200, json={}, delay=1.2)
 _OK: Final = Reply(200, json={})
 _DOWN: Final = nested(503, "service_unavailable", "The API is temporarily unavailable.")
+_LIMITED: Final = nested(429, "rate_limit_exceeded", "Please retry later.")
 _BUSY: Final = nested(429, "rate_limit_exceeded", "Please retry after 1 second.", retry_after=1)
 
 
@@ -110,8 +93,8 @@ def _in_words(step: Step) -> str:
 
 # What the server does, whether it is down then, and how many calls are made meanwhile.
 OUTAGE: Final = (
-    ("the server is well", False, 25),
-    ("the server goes down", True, 65),
+    ("the server is well", False, 50),
+    ("the server goes down", True, 80),
     ("the server is back", False, 70),
 )
 # Seconds from one call to the next.
@@ -120,27 +103,66 @@ PACE: Final = 0.02
 
 @define(eq=False)
 class Outage:
-    """Answers well until it is `down`."""
+    """Answers well until it is `down`, and counts its answers."""
 
     down: bool = False
+    well: int = 0
+    failed: int = 0
+
+    @property
+    def hits(self) -> int:
+        """The number of requests so far."""
+        return self.well + self.failed
 
     def __call__(self, request: Received) -> Step:
         """Return the answer to one request."""
-        return _DOWN if self.down else _OK
+        if self.down:
+            self.failed += 1
+            return _DOWN
+        self.well += 1
+        return _OK
+
+
+# A crowd at a limit.
+
+CROWD: Final = 50
+LIMIT: Final = "10/s"
+
+
+@define(eq=False)
+class Limited:
+    """Keeps a limit, and counts its answers."""
+
+    _limit: Limit = field(factory=lambda: Limit(LIMIT, then=_OK, refusal=_LIMITED))
+    refused: int = 0
+    let_through: int = 0
+
+    @property
+    def drawn(self) -> tuple[int, int]:
+        """The numbers of answers: refusals, and the others."""
+        return self.refused, self.let_through
+
+    def __call__(self, request: Received) -> Answer:
+        """Return the answer to one request."""
+        answer = self._limit(request)
+        if isinstance(answer, Reply) and answer.status == 429:
+            self.refused += 1
+        else:
+            self.let_through += 1
+        return answer
 
 
 # A mixture of faults.
 
-CALLS_PER_SIDE: Final = 200
-CALLS_AT_ONCE: Final = 20
+MIXED_CALLS: Final = 100
+MIXED_AT_ONCE: Final = 20
 
 # What the server does, and with which share of the requests.
 MIXTURE: Final[tuple[tuple[str, float, Step], ...]] = (
-    ("503", 0.12, _DOWN),
-    ("429 with Retry-After", 0.03, _BUSY),
+    ("503", 0.14, _DOWN),
     ("reset", 0.04, Reset()),
     ("slow", 0.02, _SLOW),
-    ("answered at once", 0.79, _OK),
+    ("answered at once", 0.8, _OK),
 )
 
 

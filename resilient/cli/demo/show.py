@@ -121,7 +121,7 @@ class Show:
     # The outage.
 
     def outage(self, facts: OutageFacts) -> None:
-        """Print the states of the circuit over time."""
+        """Print the states of the circuit over time, and then both sides."""
         table = Table(box=SIMPLE_HEAD, show_footer=True, pad_edge=False)
         spells = facts.spells
         table.add_column("at", justify="right")
@@ -138,19 +138,15 @@ class Show:
                 *(str(count(spell)) for _, count in COUNTS),
             )
         self._console.print(table)
-        down = [spell for spell in spells if spell.server_is_down]
-        calls, requests = sum(s.calls for s in down), sum(s.requests for s in down)
-        self._console.print(
-            Text(f"Of the {calls} calls made while the server was down, {requests} reached it.")
-        )
+        self.comparison(facts.comparison)
 
     # With and without.
 
     def comparison(self, facts: Comparison) -> None:
-        """Print the comparison, side by side."""
+        """Print both sides, one beside the other."""
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         table.add_column()
-        table.add_column("without", justify="right")
+        table.add_column("aiohttp alone", justify="right")
         table.add_column("with the pipeline", justify="right")
         sides = (side_rows(facts.without), side_rows(facts.with_pipeline))
         for (name, without), (_, with_pipeline) in zip(*sides, strict=True):
@@ -158,13 +154,6 @@ class Show:
         self._console.print(table)
         for failure, count in Counter(facts.with_pipeline.failures).items():
             self._console.print(Text(f"With the pipeline, {count} failed: {failure}."))
-        repeated = facts.without.requests - facts.without.calls
-        if repeated > 0:
-            self._console.print(
-                Text(
-                    f"Without the pipeline, aiohttp itself sent {repeated} requests again, unseen."
-                )
-            )
 
     @contextmanager
     def progress(self, total: int, label: str) -> Iterator[Callable[[str], None]]:

@@ -6,8 +6,10 @@ The decision is asked that Retry asks, so that there is one truth.
 from __future__ import annotations
 
 from attrs import evolve, field, frozen
+from multidict import CIMultiDict
 from yarl import URL
 
+from resilient.cli.explain.effects import NO_EFFECTS, Effects, effects_of, is_paced
 from resilient.core.outcome import IDEMPOTENT_METHODS, Outcome
 from resilient.envelopes.chain import parse_error
 from resilient.errors import error_class, public_request_info
@@ -29,14 +31,23 @@ class FollowUp:
         is_repeated: True if there is another attempt.
         code: Why, or why not, for a program; None where the policy has no retry.
         reason: The same in words.
+        effects: What the failure does to others.
     """
 
     is_repeated: bool
     code: Reason | None
     reason: str
+    effects: Effects = NO_EFFECTS
 
 
 _NO_RETRY = FollowUp(is_repeated=False, code=None, reason="the policy has no retry")
+
+
+class _Session:
+    """A session that is open, for who asks that of a request."""
+
+    closed = False
+
 
 # Why an outcome is worth another attempt, or not.
 _WORTH = {
@@ -65,6 +76,10 @@ class Case:
     method: str
     no_wait: str | None = None
 
+    # As a request has them.
+    session = _Session()
+    headers = CIMultiDict[str]()
+
     def is_raised(self, status: int) -> bool:
         """Return whether a response of a status is read, and raised as an error with a code."""
         errors = self.policy.errors
@@ -80,13 +95,12 @@ class Case:
     def after_status(self, status: int, code: str | None = None) -> FollowUp:
         """Return what follows a response; without a code, one that has no body."""
         retry = self.policy.retry
-        if retry is None:
-            return _NO_RETRY
         by_rule = ""
         if not self.is_raised(status):
             # All that Retry knows of a response is its status.
             code, nothing = None, frozenset[str]()
-            retry = evolve(retry, codes=nothing, fatal_codes=nothing, exceptions=())
+            if retry is not None:
+                retry = evolve(retry, codes=nothing, fatal_codes=nothing, exceptions=())
         elif code is None:
             code = self._code_by_rule(status)
             by_rule = f"by a rule it is {code}, "
@@ -97,17 +111,15 @@ class Case:
     def after_error(self, error: Exception, *, never_sent: bool = False) -> FollowUp:
         """Return what follows an exception, of which nothing may have been sent."""
         retry = self.policy.retry
-        if retry is None:
-            if is_stale(error) and self.method in IDEMPOTENT_METHODS:
-                reason = f"aiohttp itself sends a {self.method} once more, at once"
-                return FollowUp(True, Reason.STALE_CONNECTION, reason)
-            return _NO_RETRY
-        return self._ask(retry, error, never_sent=never_sent)
+        found = self._ask(retry, error, never_sent=never_sent)
+        if retry is None and is_stale(error) and self.method in IDEMPOTENT_METHODS:
+            reason = f"aiohttp itself sends a {self.method} once more, at once"
+            return FollowUp(True, Reason.STALE_CONNECTION, reason, found.effects)
+        return found
 
     def after_stale_connection(self, error: Exception) -> FollowUp:
         """Return what follows if a pooled connection breaks that the server had closed."""
-        retry = self.policy.retry
-        return _NO_RETRY if retry is None else self._ask(retry, error, stale=True)
+        return self._ask(self.policy.retry, error, stale=True)
 
     def _code_by_rule(self, status: int) -> str | None:
         """Return the code that the rules of the policy give to a bare status."""
@@ -120,7 +132,7 @@ class Case:
 
     def _ask(
         self,
-        retry: RetryPolicy,
+        retry: RetryPolicy | None,
         error: Exception,
         *,
         never_sent: bool = False,
@@ -128,9 +140,26 @@ class Case:
         by_rule: str = "",
         otherwise: str = "",
     ) -> FollowUp:
+        outcome = Outcome.supposed(self, error, never_sent=never_sent, stale=stale)
+        found = (
+            _NO_RETRY
+            if retry is None
+            else self._decided(retry, outcome, by_rule=by_rule, otherwise=otherwise)
+        )
+        effects = effects_of(
+            self.policy,
+            outcome,
+            is_repeated=found.is_repeated,
+            at_once=found.code is Reason.STALE_CONNECTION,
+        )
+        return evolve(found, effects=effects)
+
+    def _decided(
+        self, retry: RetryPolicy, outcome: Outcome, *, by_rule: str, otherwise: str
+    ) -> FollowUp:
         is_idempotent = self.method in IDEMPOTENT_METHODS & retry.methods
         facts = Facts(
-            outcome=Outcome.supposed(self, error, never_sent=never_sent, stale=stale),
+            outcome=outcome,
             method=self.method,
             number=1,
             max_attempts=retry.max_attempts,
@@ -142,7 +171,7 @@ class Case:
             because = by_rule + because
         if decision.resend:
             return FollowUp(True, decision.code, decision.leave)
-        if decision.repeat and self.no_wait is None:
+        if decision.repeat and (self.no_wait is None or is_paced(self.policy, outcome)):
             return FollowUp(True, decision.code, _joined("; ", because, decision.leave))
         code, obstacle = decision.code, ""
         if decision.repeat:

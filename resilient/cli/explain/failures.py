@@ -10,9 +10,18 @@ from aiohttp.http_exceptions import BadHttpMessage
 from attrs import evolve, frozen
 
 from resilient.cli.explain.case import Case, FollowUp
+from resilient.cli.explain.effects import NO_EFFECTS, Effects
 from resilient.cli.plain import number
-from resilient.core.outcome import NOT_CARRIED_OUT
-from resilient.errors import AttemptTimeoutError, public_request_info
+from resilient.core.statuses import NOT_CARRIED_OUT
+from resilient.errors import (
+    AttemptTimeoutError,
+    BulkheadFullError,
+    CircuitOpenError,
+    RefusedError,
+    ThrottledError,
+    public_request_info,
+)
+from resilient.pipeline.policy import Policy
 from resilient.reasons import Reason
 from resilient.retry import RetryPolicy
 
@@ -27,11 +36,15 @@ Kind = Literal[
     "not_http",
     "attempt_timeout",
     "body_cut_short",
+    "throttled",
     "circuit_open",
+    "bulkhead_full",
 ]
 
 # Those that people ask about, besides those of the policy.
-_STATUSES: Final = frozenset({400, 401, 403, 404, 406, 409, 422, 425, 429, 500, 501, 502, 503, 504})
+_STATUSES: Final = frozenset(
+    {400, 401, 403, 404, 406, 408, 409, 422, 425, 429, 500, 501, 502, 503, 504}
+)
 
 
 @frozen
@@ -47,6 +60,7 @@ class Failure:
         status: That of the response: of a "status" (which comes without a code that the rules
             of the policy do not give it), and of a "code" that counts with one status only.
         code: The code of the error, of a "code".
+        effects: What it does to others.
     """
 
     kind: Kind
@@ -56,6 +70,7 @@ class Failure:
     why: Reason | None = None
     status: int | None = None
     code: str | None = None
+    effects: Effects = NO_EFFECTS
 
 
 def _failure(
@@ -74,12 +89,13 @@ def _failure(
         follow_up.code,
         status=status,
         code=code,
+        effects=follow_up.effects,
     )
 
 
 def failures(case: Case) -> tuple[Failure, ...]:
     """Return the ways in which a request may fail, and what follows if the first attempt does."""
-    return (*_by_status(case), *_by_code(case), *_of_transport(case))
+    return (*_by_status(case), *_by_code(case), *_of_transport(case), *_refused(case.policy))
 
 
 def _by_status(case: Case) -> Iterator[Failure]:
@@ -106,7 +122,9 @@ def _by_code(case: Case) -> Iterator[Failure]:
         if not follow_up.is_repeated and case.after_status(425, code).is_repeated:
             reason = f"{follow_up.reason} (but not with 425 or 429)"
             follow_up = evolve(follow_up, reason=reason)
-        yield _failure("code", code, follow_up, code=code)
+        # The circuit asks for the status, and this code may come with any.
+        effects = evolve(follow_up.effects, circuit=None)
+        yield _failure("code", code, evolve(follow_up, effects=effects), code=code)
 
 
 def _usual_status(case: Case, retry: RetryPolicy) -> int | None:
@@ -141,9 +159,27 @@ def _of_transport(case: Case) -> Iterator[Failure]:
         yield failure("attempt_timeout", what, AttemptTimeoutError())
     if case.method != "HEAD" and not case.is_handshake:
         yield _cut_short(case)
-    if policy.breaker is not None and not policy.breaker.observe:
-        reason = "it would only be refused again"
-        yield Failure("circuit_open", "the circuit is open", is_repeated=False, reason=reason)
+
+
+def _refused(policy: Policy) -> Iterator[Failure]:
+    """Yield the refusals of guards: nothing is sent, and that is no attempt."""
+
+    def refusal(kind: Kind, what: str, error: type[RefusedError]) -> Failure:
+        reason = f"{error.__name__} comes out, and nothing was sent"
+        return Failure(kind, what, is_repeated=False, reason=reason)
+
+    throttle, breaker, bulkhead = policy.throttle, policy.breaker, policy.bulkhead
+    if throttle is not None and (throttle.learn or throttle.limit is not None):
+        what = f"a gate would hold it for too long (max_wait is {number(throttle.max_wait)} s)"
+        yield refusal("throttled", what, ThrottledError)
+    if breaker is not None and not breaker.observe:
+        what = "the circuit is open"
+        if breaker.patience:
+            what += f", for longer than it may wait ({number(breaker.patience)} s)"
+        yield refusal("circuit_open", what, CircuitOpenError)
+    if bulkhead is not None:
+        what = f"no place in the bulkhead came free in {number(bulkhead.max_wait)} s"
+        yield refusal("bulkhead_full", what, BulkheadFullError)
 
 
 def _cut_short(case: Case) -> Failure:
@@ -154,4 +190,7 @@ def _cut_short(case: Case) -> Failure:
         return Failure("body_cut_short", what, is_repeated=False, reason=reason)
     follow_up = case.after_error(aiohttp.ClientPayloadError())
     what = f"the body of the answer, of at most {retry.read_body_up_to} bytes, broke off"
-    return _failure("body_cut_short", what, follow_up)
+    # It was read when the circuit had taken the answer for good.
+    counted = follow_up.effects.circuit and "success"
+    effects = evolve(follow_up.effects, circuit=counted)
+    return _failure("body_cut_short", what, evolve(follow_up, effects=effects))

@@ -11,8 +11,10 @@ from resilient.cli.explain.case import Case
 from resilient.cli.explain.failures import Failure
 from resilient.cli.explain.times import Times
 from resilient.cli.plain import number
+from resilient.core.keys import key_text
 from resilient.reasons import Reason
 from resilient.retry import RetryPolicy
+from resilient.throttle.destination import WIDENS_AT, part_of
 
 __all__ = ["notes"]
 
@@ -33,6 +35,7 @@ def notes(case: Case, failures: tuple[Failure, ...], times: Times) -> Iterator[s
             "the first request that a stale pooled connection swallows is sent again at once, "
             "which is no attempt"
         )
+    yield from _about_guards(case)
     if case.is_handshake:
         yield "the answer to a WebSocket's handshake is handed over, whatever its status"
     elif policy.errors is not None and policy.errors.ignore:
@@ -61,11 +64,10 @@ def _about_retry(retry: RetryPolicy, failures: tuple[Failure, ...], times: Times
     if times.waits is not None and times.waits.ends is not None:
         yield f"{times.waits.ends}: nothing is repeated after that"
     if retry.budget is not None:
-        budget = retry.budget
-        floor = budget.min_per_second * budget.window
         yield (
-            f"a budget: in any {number(budget.window)} s, at most {number(budget.ratio * 100)} % "
-            f"of the calls are repeated, or {number(floor)} if that is more"
+            "charged to the budget is a retry that fails; one that succeeds, is answered 429, or "
+            "waits for a gate or an open circuit is free. If nothing is left (it grows by "
+            f"{number(retry.budget.min_per_second)} a second at least), the failure comes out"
         )
     if any(each.why is Reason.NOT_IDEMPOTENT for each in failures):
         yield (
@@ -73,3 +75,42 @@ def _about_retry(retry: RetryPolicy, failures: tuple[Failure, ...], times: Times
             "one under override(idempotent=True)"
         )
     yield "a body that can be read only once is not sent again"
+
+
+def _about_guards(case: Case) -> Iterator[str]:
+    throttle, breaker = case.policy.throttle, case.policy.breaker
+    if throttle is not None and throttle.learn:
+        key = key_text(throttle.key)
+        part = f"every call to the same {key}"
+        wider = ""
+        if throttle.classes:
+            part = f"every {part_of(case).name} at the same {key} with the same Authorization"  # type: ignore[arg-type]  # it has what is asked for
+            wider = (
+                f"; once {WIDENS_AT} such parts were refused, all calls with that Authorization "
+                "are held"
+            )
+        yield (
+            f"a 429 closes a gate for {part}: they wait in order until the time that the server "
+            f"asks for is over, and then go on at a rate that is learnt{wider}. Who would be held "
+            "for longer than it may (max_wait, max_retry_after, its deadline) is refused at once"
+        )
+    if breaker is not None and breaker.observe:
+        yield "the circuit breaker only observes: it holds and refuses nobody"
+    elif breaker is not None:
+        waits = (
+            f"callers wait for up to {number(breaker.patience)} s for a probe to succeed (once the "
+            f"outage is {number(breaker.patience_horizon)} s old they do not) and others are"
+            if breaker.patience
+            else "callers are"
+        )
+        yield (
+            f"once the circuit is open nothing is sent but probes: {waits} refused at once; then "
+            "traffic is let back in at a pace"
+        )
+    if case.policy.retry is not None and case.policy.retry.max_attempts > 1:
+        guarded = [throttle, breaker, case.policy.bulkhead]
+        if any(each is not None for each in guarded):
+            yield (
+                "if a second or later attempt is refused, the server's own error comes out, with "
+                "the refusal as its stop_reason"
+            )

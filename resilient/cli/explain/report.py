@@ -11,8 +11,9 @@ For a program:
      "others":    [{"service": NAME, "pattern": PATTERN}, ...], which cover it less specifically
      "facts":     {NAME: VALUE, ...}, what is known of the service and not acted on
      "order":     [MIDDLEWARE AND ITS SETTINGS, ...], outermost first
-     "failures":  [{"kind", "status", "code", "what", "repeated", "reason"}, ...], as
-                  `resilient.cli.explain.failures` has them
+     "failures":  [{"kind", "status", "code", "what", "repeated", "reason",
+                    "circuit", "closes_gate", "charged"}, ...], as
+                  `resilient.cli.explain.failures` and `effects` have them
      "notes":     [TEXT, ...], what else decides
      "times":     null where aiohttp is alone, else in seconds, null where nothing limits one:
          {"attempts":         how many at most
@@ -21,7 +22,9 @@ For a program:
                               for none; of the first 99
           "max_retry_after":  the longest that a server may ask to wait; null without retry
           "unlimited":        how long all that takes, did no deadline cut it short
-          "worst":            how long it takes at worst until the response is handed over
+          "held":             [TEXT, ...], how long guards may hold it besides
+          "worst":            how long it takes at worst until the response is handed over; if
+                              that is not limited by "total_timeout", without what guards add
           "limited_by":       "total_timeout", "attempts", or null}
      "code":      only if the file names code, which --allow-code allows:
          {"imported":         [NAME, ...], as the file has them
@@ -46,6 +49,7 @@ from resilient.cli.explain.failures import Failure
 from resilient.cli.explain.times import Times, Waits
 from resilient.cli.plain import in_words
 from resilient.cli.tables import grid, headed, text
+from resilient.core.statuses import in_words as statuses_in_words
 from resilient.support.redact import public_url
 
 __all__ = ["as_json", "failure_rows", "shown", "time_rows"]
@@ -83,6 +87,9 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "what": failure.what,
         "repeated": failure.is_repeated,
         "reason": failure.reason,
+        "circuit": failure.effects.circuit,
+        "closes_gate": failure.effects.closes_gate,
+        "charged": failure.effects.charged,
     }
 
 
@@ -94,6 +101,7 @@ def _times(times: Times) -> dict[str, Any]:
         "waits": [asdict(each) for each in bounds],
         "max_retry_after": times.max_retry_after,
         "unlimited": _finite(times.unlimited),
+        "held": list(times.held),
         "worst": _finite(times.worst),
         "limited_by": times.limited_by,
     }
@@ -117,9 +125,9 @@ def _policy(explanation: Explanation, times: Times) -> Iterator[RenderableType]:
     yield _listed(((f"{place}.", each) for place, each in enumerate(explanation.order, 1)), 2)
     yield _heading("After a first attempt that failed")
     table = headed("failure", "repeated", "because")
-    for lines, is_repeated, reason in failure_rows(explanation.failures):
+    for lines, is_repeated, reason, effects in failure_rows(explanation.failures):
         verdict = Text("yes", "green") if is_repeated else Text("no", "red")
-        table.add_row(text(*lines), verdict, text(reason))
+        table.add_row(text(*lines), verdict, text(*filter(None, (reason, effects))))
     yield table
     yield ""
     yield _listed((("-", note) for note in explanation.notes), 1)
@@ -151,22 +159,27 @@ def _listed(rows: Iterable[tuple[str, str]], width: int) -> RenderableType:
     return lines
 
 
-def failure_rows(failures: Iterable[Failure]) -> Iterator[tuple[tuple[str, ...], bool, str]]:
-    """Return rows of what fails (in lines), whether it is repeated, and why.
+def failure_rows(
+    failures: Iterable[Failure],
+) -> Iterator[tuple[tuple[str, ...], bool, str, str]]:
+    """Return rows of what fails (in lines), whether it is repeated, why, and its effects.
 
     Failures of which the same is to be said are in one row.
     """
-    merged: dict[tuple[str, int | None, bool, str], list[Failure]] = {}
+    merged: dict[tuple[str, int | None, bool, str, str], list[Failure]] = {}
     for each in failures:
         group = str(each.kind) if each.kind in ("status", "code") else ""
         status = each.status if each.kind == "code" else None
-        merged.setdefault((group, status, each.is_repeated, each.reason), []).append(each)
-    for (group, status, is_repeated, reason), members in merged.items():
+        alike = group, status, each.is_repeated, each.reason, str(each.effects)
+        merged.setdefault(alike, []).append(each)
+    for (group, status, is_repeated, reason, effects), members in merged.items():
         lines = tuple(each.what for each in members)
         if group:
             count = "" if status is None else f" with {status}"
-            lines = (f"{group} {', '.join(lines)}{count}",)
-        yield lines, is_repeated, reason
+            of_all = [each.status for each in members if each.status is not None]
+            listed = statuses_in_words(of_all) if group == "status" else ", ".join(lines)
+            lines = (f"{group} {listed}{count}",)
+        yield lines, is_repeated, reason, effects
 
 
 def time_rows(times: Times) -> Iterator[tuple[str, str]]:
@@ -177,9 +190,12 @@ def time_rows(times: Times) -> Iterator[tuple[str, str]]:
     yield "attempts", f"at most {times.attempts}, each {each}"
     if times.waits is not None:
         yield from _wait_rows(times.waits)
+    for each in times.held:
+        yield "held", each
     worst = _seconds(times.worst)
     if times.limited_by == "attempts":
-        yield "at worst", f"{worst}, if all attempts and waits take as long as they may"
+        besides = ", and besides what guards add" if times.held else ""
+        yield "at worst", f"{worst}, if all attempts and waits take as long as they may{besides}"
     elif times.limited_by == "total_timeout":
         yield "at worst", f"{worst}, by total_timeout; without that {_seconds(times.unlimited)}"
     else:

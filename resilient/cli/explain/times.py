@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Final
 
 from attrs import frozen
 
+from resilient.breaker.middleware import FOR_ITS_TURN
+from resilient.cli.plain import number
 from resilient.core.outcome import IDEMPOTENT_METHODS
 from resilient.pipeline.policy import Policy
 from resilient.retry import RetryPolicy
@@ -56,7 +59,9 @@ class Times:
         waits: The waits between attempts; None without retry.
         max_retry_after: The longest wait that a server may ask for; None without retry.
         unlimited: The longest time of all, if no deadline cut it short.
-        worst: The longest time of all; infinite if nothing limits it.
+        held: How long guards may hold it besides, a line for each.
+        worst: The longest time of all; infinite if nothing limits it. Without `total_timeout` it
+            leaves out what guards add: a gate may close again while a call waits at it.
         limited_by: The limit that counts: "total_timeout", "attempts", or None.
     """
 
@@ -67,6 +72,7 @@ class Times:
     unlimited: float
     worst: float
     limited_by: str | None
+    held: tuple[str, ...] = ()
 
 
 def times(policy: Policy, method: str) -> Times:
@@ -95,7 +101,26 @@ def times(policy: Policy, method: str) -> Times:
         unlimited=unlimited,
         worst=min(limit, unlimited),
         limited_by=_limited_by(limit, unlimited),
+        held=tuple(_held(policy)),
     )
+
+
+def _held(policy: Policy) -> Iterator[str]:
+    throttle, breaker, bulkhead = policy.throttle, policy.breaker, policy.bulkhead
+    if throttle is not None and (throttle.learn or throttle.limit is not None):
+        retry = RetryPolicy() if policy.retry is None else policy.retry
+        asked = f"until the server's time is over, up to {number(retry.max_retry_after)} s, and "
+        yield (
+            f"a throttle may hold each attempt {asked if throttle.learn else ''}for a queue of up "
+            f"to {number(throttle.max_wait)} s"
+        )
+    if breaker is not None and breaker.patience and not breaker.observe:
+        yield (
+            f"an open circuit may hold it for up to {number(breaker.patience)} s in all, and "
+            f"{number(FOR_ITS_TURN)} s more once traffic is let back in"
+        )
+    if bulkhead is not None and bulkhead.max_wait:
+        yield f"a bulkhead may hold each attempt for up to {number(bulkhead.max_wait)} s"
 
 
 def _attempts(retry: RetryPolicy, planned: Waits) -> int:

@@ -17,6 +17,7 @@ from resilient.pipeline.policy import Policy
 from resilient.services.config.code import Code, Need, need_of
 from resilient.services.config.durations import to_seconds
 from resilient.services.config.keys import KINDS, fields_of, is_duration, nested_kind
+from resilient.support.references import is_reference
 
 __all__ = ["to_policy"]
 
@@ -75,6 +76,7 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
     is_optional = NoneType in kinds
     has_unit = is_duration(attribute)
     need = need_of(attribute)
+    takes_text = str in kinds
     is_array = get_origin(attribute.type) is tuple
     nested = nested_kind(attribute)
     # Whose field it is, as a validator puts it.
@@ -93,6 +95,9 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
             return converter.structure(value, kind_of_value)
         if has_unit and isinstance(value, str):
             return to_seconds(value)
+        if takes_text and isinstance(value, str) and not is_reference(value):
+            # A text that the policy knows, such as "origin+path:1", or nothing at all.
+            return value
         return value if need is None else _with_code(value, need)
 
     def hook(value: Any, _: Any) -> Any:

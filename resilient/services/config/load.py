@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from resilient.bulkhead import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
-from resilient.core.keys import Key
 from resilient.retry import RetryBudget
 from resilient.services.middleware import Services
 from resilient.telemetry.events import Listener
+from resilient.throttle import Throttle
 
 __all__ = ["load_services"]
 
@@ -20,8 +21,9 @@ def load_services(
     *,
     code: bool | Iterable[str] = False,
     listeners: Iterable[Listener] = (),
-    key: Key | None = None,
     budget: RetryBudget | None = None,
+    throttle: Throttle | None = None,
+    bulkhead: Bulkhead | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Services:
     """Load the services that a TOML file describes.
@@ -59,8 +61,9 @@ def load_services(
         code: True to import the code that the file names, or the modules that it may name, such
             as `["my_package.rules"]`. By default it may name none.
         listeners: Called with the events of all pipelines.
-        key: Returns the key of the circuit that a request belongs to; by default its origin.
         budget: A retry budget that all services share, in place of one for each.
+        throttle: A throttle that all services share, in place of those of their policies.
+        bulkhead: A bulkhead that all services share, in place of those of their policies.
         clock: The source of time, sleep and randomness.
 
     Raises:
@@ -81,7 +84,8 @@ def load_services(
         read.services,
         default=read.default,
         listeners=listeners,
-        key=key,
         budget=budget,
+        throttle=throttle,
+        bulkhead=bulkhead,
         clock=clock,
     )

@@ -15,7 +15,7 @@ from aiohttp import BaseConnector, ClientRequest, ClientResponse, ClientTimeout
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection as ClientConnection
 
-from resilient.clock import Clock, SystemClock
+from resilient.clock import Clock, SystemClock, sleep_on
 from resilient.testing.server.connection import ClientGone, Connection
 from resilient.testing.time.clocks import LoopClock
 
@@ -46,10 +46,10 @@ class MemoryConnection(Connection):
         """
         if seconds is None:
             if not isinstance(self._clock, SystemClock | LoopClock):
-                await self._clock.sleep(_FOREVER)
+                await sleep_on(self._clock, _FOREVER)
             await super().pause(None)
         elif seconds > 0:
-            await self._clock.sleep(seconds)
+            await sleep_on(self._clock, seconds)
 
 
 class _Transport(asyncio.Transport):

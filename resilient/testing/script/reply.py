@@ -64,7 +64,8 @@ class ShortRepr:
             name = "" if not each.kw_only else f"{each.name}="
             if each.name == "headers" and len(dict(value)) == len(value):
                 value = dict(value)
-            shown.append(f"{name}{value!r}")
+            # One that is not to be shown may hold secrets.
+            shown.append(f"{name}{value!r}" if each.repr else f"{name}...")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 

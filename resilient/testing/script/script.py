@@ -3,9 +3,9 @@
 A step is an answer, and so is a callable that is given the request, read whole, and returns
 an answer; it may be a coroutine function. A `Chooser` is a callable that is asked as soon as
 the head of the request is in, so that its answer may come before the body is read. Mixtures
-of faults, token buckets, outages and brown-outs are choosers, each around other answers:
+of faults, limits of the rate, outages and brown-outs are choosers, each around other answers:
 
-    Outage(Period(5, 10), then=TokenBucket(5, 20, then=Mixture({Reply(503): 0.1}, seed=1)))
+    Outage(Period(5, 10), then=Limit("10/s", then=Mixture({Reply(503): 0.1}, seed=1)))
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ For load there are answers that keep a state, one around another, and a process 
 (`FaultServerProcess`):
 
     rough = Mixture({Reply(503): 0.1, Reset(): 0.02, Hang(): 0.01}, seed=1)
-    FaultServer(then=Outage(Period(5, 10), then=TokenBucket(rate=5, burst=20, then=rough)))
+    FaultServer(then=Outage(Period(5, 10), then=Limit("300/min", burst=20, then=rough)))
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class FaultServer:
     Each request takes the next answer, in the order in which their heads are complete, over
     all connections; a pipelined one waits its turn. A callable in the place of a step is
     given the request, read whole, and returns a step; it may be a coroutine function. The
-    choosers (`Mixture`, `TokenBucket`, `Outage`, `BrownOut`) are asked before the body is read.
+    choosers (`Mixture`, `Limit`, `Outage`, `BrownOut`) are asked before the body is read.
 
     If a callable or a chooser raises, the client gets a 500, and the exception comes out of
     the `async with` block, or of `aclose`. That holds for whatever it raises: `pytest.fail`

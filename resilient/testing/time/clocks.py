@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import define, field
 
+from resilient.clock import sleep_on
 from resilient.errors import ConfigError
 from resilient.support.validation import check
 from resilient.testing.server.records import Watchers
@@ -61,11 +62,21 @@ def _drawn(draw: Draw) -> float:
 
 
 class FakeTimer:
-    """A callback that a `FakeClock` is to run; `FakeClock.call_at` returns it."""
+    """A callback that a `FakeClock` is to run; `call_at` and `wake_after` return it.
 
-    def __init__(self, callback: Callable[[], object], dropped: Callable[[], object]) -> None:
+    Attributes:
+        is_sleep: Whether somebody sleeps until then.
+    """
+
+    def __init__(
+        self,
+        callback: Callable[[], object],
+        dropped: Callable[[FakeTimer], object],
+        is_sleep: bool,
+    ) -> None:
         self._callback: Callable[[], object] | None = callback
         self._dropped = dropped
+        self.is_sleep = is_sleep
 
     @property
     def is_set(self) -> bool:
@@ -82,7 +93,7 @@ class FakeTimer:
         """Forget the callback; harmless when it has run."""
         if self._callback is not None:
             self._callback = None
-            self._dropped()
+            self._dropped(self)
 
 
 @define(eq=False)
@@ -92,7 +103,8 @@ class FakeClock:
     As a rule those who wait move it, to the next thing that is due: a sleep returns at once,
     that much later, and what falls due on the way happens in its turn. Callers that sleep at
     the same time sleep side by side. `sleep(math.inf)` moves the clock from timer to timer
-    until it is cancelled.
+    until it is cancelled. A call that waits for its next attempt sleeps, and so does one that
+    a guard holds back until a certain time.
 
     If nobody sleeps, and all that the event loop runs waits (for an answer that does not
     come, say), the clock moves to the next timer as well, so that a limit on it ends a call
@@ -165,7 +177,24 @@ class FakeClock:
 
     def call_at(self, when: float, callback: Callable[[], object]) -> FakeTimer:
         """Run `callback` once the clock shows `when`; in the loop's next turn if it does."""
-        timer = FakeTimer(callback, self._forget_one)
+        return self._set_timer(when, callback, is_sleep=False)
+
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> FakeTimer:
+        """Run `callback` in so many seconds, of somebody who sleeps until then."""
+        self.sleeps.append(seconds)
+        self._sleepers += 1
+        timer = self._set_timer(self.time() + seconds, callback, is_sleep=True)
+        self._watchers.changed()
+        return timer
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until the clock shows so many seconds more; see the class for who moves it."""
+        await sleep_on(self, seconds)
+
+    def _set_timer(
+        self, when: float, callback: Callable[[], object], *, is_sleep: bool
+    ) -> FakeTimer:
+        timer = FakeTimer(callback, self._forget, is_sleep)
         self._set += 1
         if when <= self.time():
             asyncio.get_running_loop().call_soon(self._fire, timer)
@@ -173,24 +202,6 @@ class FakeClock:
             heapq.heappush(self._timers, (when, next(self._serial), timer))
             self._arrange()
         return timer
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait until the clock shows so many seconds more; see the class for who moves it."""
-        self.sleeps.append(seconds)
-        if seconds <= 0:
-            return await asyncio.sleep(0)
-        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        end = self.time() + seconds
-        self._sleepers += 1
-        timer = None if end == math.inf else self.call_at(end, lambda: _wake(woken))
-        self._arrange()
-        self._watchers.changed()
-        try:
-            return await woken
-        finally:
-            self._sleepers -= 1
-            if timer is not None:
-                timer.cancel()
 
     # In the hand of a test.
 
@@ -253,11 +264,11 @@ class FakeClock:
         self._now = max(self._now, end)
 
     def _next(self) -> float | None:
-        """Return when the next timer is due; None if none is set."""
+        """Return when the next timer is due; None if none ever is."""
         timers = self._timers
         while timers and not timers[0][2].is_set:
             heapq.heappop(timers)
-        return timers[0][0] if timers else None
+        return timers[0][0] if timers and timers[0][0] < math.inf else None
 
     def _fire_next(self) -> None:
         when, _, timer = heapq.heappop(self._timers)
@@ -266,12 +277,16 @@ class FakeClock:
 
     def _fire(self, timer: FakeTimer) -> None:
         if timer.is_set:
-            self._set -= 1
+            self._count_out(timer)
             timer.fire()
 
-    def _forget_one(self) -> None:
-        """Count a timer that was cancelled; those that are left behind do not pile up."""
+    def _count_out(self, timer: FakeTimer) -> None:
         self._set -= 1
+        self._sleepers -= timer.is_sleep
+
+    def _forget(self, timer: FakeTimer) -> None:
+        """Count a timer that was cancelled; those that are left behind do not pile up."""
+        self._count_out(timer)
         if len(self._timers) > 2 * self._set + 8:
             self._timers = [each for each in self._timers if each[2].is_set]
             heapq.heapify(self._timers)
@@ -349,11 +364,6 @@ def _is_alarm(handle: asyncio.TimerHandle) -> bool:
     return getattr(handle._callback, "__func__", None) is FakeClock._ring  # type: ignore[attr-defined]  # private
 
 
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
 @define(eq=False)
 class LoopClock:
     """A `Clock` on the running event loop's time, with randomness and the date fixed.
@@ -394,7 +404,11 @@ class LoopClock:
         """Run `callback` when the loop's time is `when`."""
         return asyncio.get_running_loop().call_at(when, callback)
 
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        """Run `callback` in so many seconds of the loop's, of somebody who sleeps until then."""
+        self.sleeps.append(seconds)
+        return asyncio.get_running_loop().call_later(seconds, callback)
+
     async def sleep(self, seconds: float) -> None:
         """Wait on the loop, so many seconds."""
-        self.sleeps.append(seconds)
-        await asyncio.sleep(seconds)
+        await sleep_on(self, seconds)

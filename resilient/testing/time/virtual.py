@@ -208,14 +208,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop, AgesPools):
         return []
 
     def _heard(self, events: _Events) -> _Events:
-        if any(key.fd != self._ssock.fileno() for key, _ in events):
+        if events and any(key.fd != self._ssock.fileno() for key, _ in events):
             self._silence = 0.0
         return events
 
     def _pause(self, threads: Survey, wanted: float | None) -> float | None:
         """Return the real seconds until another look; None if nothing is under way."""
-        own_pipe = (self._ssock.fileno(),)
-        traffic = self._watched.traffic(self._selector.get_map().values(), own_pipe)  # type: ignore[attr-defined]  # of BaseSelectorEventLoop
+        traffic = self._traffic()
+        if traffic is Traffic.NONE and wanted is not None and not self._is_awaited(threads):
+            self._waited_for.clear()
+            return None
         work: set[Hashable] = {*((threads.futures | self._jobs) - threads.excused)}
         hints: set[Hashable] = {("thread", each) for each in threads.who(Standing.MAY_CALL)}
         if Traffic.CHILD in traffic:
@@ -240,6 +242,19 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop, AgesPools):
         elif work or hints or traffic & Traffic.OUTSIDE or self._may_be_called(traffic):
             pauses.append(_LONG)
         return min(pauses, default=None)
+
+    def _traffic(self) -> Traffic:
+        """Return what may arrive from sockets."""
+        watched = self._selector.get_map()  # type: ignore[attr-defined]  # of BaseSelectorEventLoop
+        if len(watched) == 1:  # the loop's own pipe, which does not count
+            return Traffic.NONE
+        return self._watched.traffic(watched.values(), (self._ssock.fileno(),))
+
+    def _is_awaited(self, threads: Survey) -> bool:
+        """Return whether anything is to be waited for besides sockets."""
+        if self._jobs or self._executors_closing or threads.futures:
+            return True
+        return bool(threads.standings) and bool(threads.who(Standing.MAY_CALL))
 
     def _may_be_called(self, traffic: Traffic) -> bool:
         """Return whether something that cannot be seen may still wake a task."""

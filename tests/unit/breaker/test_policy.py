@@ -21,12 +21,14 @@ def test_a_policy_is_a_frozen_value(policy: BreakerPolicy) -> None:
 
 def test_the_defaults_are_those_that_are_documented() -> None:
     policy = BreakerPolicy()
-    assert (policy.failure_rate, policy.window, policy.minimum_calls) == (0.5, 30, 20)
-    assert (policy.open_for, policy.max_open_for) == (5, 60)
-    assert (policy.probes, policy.probe_lease) == (3, 60)
-    assert policy.consecutive_failures is None
-    assert policy.slow_call is None
-    assert policy.statuses == {500, 502, 503, 504}
+    assert (policy.failures, policy.failure_rate, policy.window) == (20, 0.9, 30)
+    assert (policy.open_for, policy.open_factor, policy.max_open_for) == (0.5, 1.5, 5)
+    assert policy.max_open_retry_after == 60
+    assert (policy.probes, policy.probe_lease, policy.recovery) == (12, 60, 5)
+    assert (policy.patience, policy.patience_horizon, policy.abandoned_after) == (2, 30, 10)
+    assert (policy.consecutive_failures, policy.slow_call, policy.slow_rate) == (None, None, 0.9)
+    assert (policy.key, policy.max_destinations) == ("origin", 1024)
+    assert policy.statuses == {*range(500, 600)} - {501, 505, 506, 507, 508, 510, 511}
     assert not policy.observe
 
 
@@ -47,9 +49,9 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         ({"window": math.inf}, "positive, finite"),
         ({"window": math.nan}, "positive, finite"),
         ({"window": None}, "positive, finite"),
-        ({"minimum_calls": 0}, "an integer of at least 1"),
-        ({"minimum_calls": 2.5}, "an integer of at least 1"),
-        ({"minimum_calls": True}, "an integer of at least 1"),
+        ({"failures": 0}, "an integer of at least 1"),
+        ({"failures": 2.5}, "an integer of at least 1"),
+        ({"failures": True}, "an integer of at least 1"),
         ({"consecutive_failures": 0}, "None or an integer of at least 1"),
         ({"consecutive_failures": 1.0}, "None or an integer of at least 1"),
         ({"slow_call": 0}, "None or a positive"),
@@ -60,13 +62,25 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         ({"max_open_for": 0}, "positive, finite"),
         ({"max_open_for": math.nan}, "positive, finite"),
         ({"open_for": 10, "max_open_for": 9.9}, r"at least open_for \(10 s\)"),
-        ({"max_open_for": 4}, r"at least open_for \(5 s\)"),
+        ({"max_open_for": 0.4}, r"at least open_for \(0.5 s\)"),
+        ({"open_factor": 0.9}, "at least 1"),
+        ({"open_factor": math.inf}, "at least 1"),
+        ({"open_factor": "2"}, "at least 1"),
+        ({"max_open_retry_after": -1}, "at least 0"),
+        ({"max_open_retry_after": math.inf}, "at least 0"),
+        ({"patience": -0.1}, "at least 0"),
+        ({"patience": math.inf}, "at least 0"),
+        ({"patience": None}, "at least 0"),
+        ({"patience_horizon": -1}, "at least 0"),
+        ({"abandoned_after": 0}, "positive, finite"),
+        ({"key": "path:1"}, 'a key: "origin", or that with "path:N"'),
+        ({"key": None}, 'a key: "origin", or that with "path:N"'),
         ({"probes": 0}, "an integer of at least 1"),
         ({"probes": 1.5}, "an integer of at least 1"),
         ({"probe_lease": 0}, "positive, finite"),
         ({"probe_lease": math.inf}, "positive, finite"),
-        ({"ramp_up": -0.1}, "a finite number of at least 0"),
-        ({"ramp_up": math.inf}, "a finite number of at least 0"),
+        ({"recovery": -0.1}, "at least 0"),
+        ({"recovery": math.inf}, "at least 0"),
         ({"statuses": frozenset({399})}, "a set of statuses"),
         ({"statuses": frozenset({200, 503})}, "a set of statuses"),
         ({"statuses": frozenset({1000})}, "a set of statuses"),
@@ -76,8 +90,8 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         ({"statuses": frozenset({True})}, "a set of statuses"),
         ({"observe": 1}, "True or False"),
         ({"observe": None}, "True or False"),
-        ({"max_circuits": 0}, "an integer of at least 1"),
-        ({"max_circuits": math.inf}, "an integer of at least 1"),
+        ({"max_destinations": 0}, "an integer of at least 1"),
+        ({"max_destinations": math.inf}, "an integer of at least 1"),
     ],
     ids=str,
 )
@@ -98,15 +112,22 @@ def test_a_value_that_makes_no_sense_is_named_with_what_is_allowed(
         {"failure_rate": 1e-9},
         {"slow_rate": 1.0},
         {"window": 0.001},
-        {"minimum_calls": 1},
+        {"failures": 1},
         {"consecutive_failures": 1},
         {"slow_call": 0.5},
         {"open_for": 60, "max_open_for": 60},
         {"open_for": 300, "max_open_for": 3600},
         {"probes": 1},
-        {"ramp_up": 0},
+        {"open_factor": 1},
+        {"max_open_retry_after": 0},
+        {"recovery": 0},
+        {"patience": 0},
+        # More than any call has is no contradiction: it gives way to what is shorter.
+        {"patience": 1e6},
+        {"patience_horizon": 0},
+        {"key": "origin+path:99+method+header:X-Tenant"},
         {"statuses": ()},
-        {"max_circuits": 1},
+        {"max_destinations": 1},
     ],
     ids=str,
 )
@@ -123,4 +144,4 @@ def test_statuses_come_in_any_collection(given: Any) -> None:
 
 def test_settings_are_given_by_name() -> None:
     with pytest.raises(TypeError):
-        BreakerPolicy(0.5)  # type: ignore[call-arg]  # that is the point
+        BreakerPolicy(5)  # type: ignore[call-arg]  # that is the point

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attrs import fields, has
 
-from resilient import Policy
+from resilient import BreakerPolicy, Policy
 from tests.unit.cli.support import SERVICES, facts_of, run, words
 
 
@@ -127,14 +127,15 @@ retry = false
         ("attempt_timeout", 7, "presets.house"),
         ("retry.backoff.cap", 9, "presets.house"),
         ("retry.backoff.base", 1, "preset mavio"),
-        ("retry.statuses", [429, 500, 502, 503, 504], "preset mavio"),
+        ("retry.statuses", [429, *sorted(BreakerPolicy().statuses)], "preset mavio"),
         ("retry.max_retry_after", 60, None),
         # The same as the default, but said.
         ("errors.read_timeout", 1, 'services."über"'),
         # A part that was left out below and is back: its other settings are defaults.
         ("breaker.open_for", 0.5, 'services."über"'),
         ("breaker.window", 30, None),
-        ("facts.requests_per_minute", 300, "preset mavio"),
+        ("throttle.limit", "300/min", "preset mavio"),
+        ("facts.error_format", "nested", "preset mavio"),
     ],
 )
 def test_each_setting_names_the_table_that_sets_it(
@@ -142,9 +143,9 @@ def test_each_setting_names_the_table_that_sets_it(
 ) -> None:
     told = facts_of("check", written(tmp_path, LAYERS))
     _, service = told["services"]
-    found = {**service["settings"], "facts.requests_per_minute": 300}[key]
+    found = {**service["settings"], "facts.error_format": "nested"}[key]
     assert (found, service["sources"][key]) == (value, source)
-    assert service["facts"] == {"error_format": "nested", "requests_per_minute": 300}
+    assert service["facts"] == {"error_format": "nested"}
 
 
 def test_a_part_that_is_left_out_is_one_setting(tmp_path: Path) -> None:
@@ -212,7 +213,7 @@ SHOWN = {
     "retry.max_retry_after": "123456.5 s",
     "retry.backoff.wait": "backoff._wait_gen:constant",
     "retry.backoff.options": "interval=1.5",
-    "breaker.failure_rate": "0.5",
+    "breaker.failure_rate": "0.9",
     "breaker.observe": "no",
     "breaker.slow_call": "none",
     "facts.since": "2024-02-29",

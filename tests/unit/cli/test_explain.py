@@ -8,7 +8,10 @@ import pytest
 
 from tests.unit.cli.support import SERVICES, facts_of, run, words
 
-FAILURE = {"kind", "status", "code", "what", "repeated", "reason"}
+FAILURE = {
+    *("kind", "status", "code", "what", "repeated", "reason"),
+    *("circuit", "closes_gate", "charged"),
+}
 
 
 @pytest.fixture
@@ -34,9 +37,9 @@ def test_facts_for_a_program_have_the_documented_keys(services: Path) -> None:
     assert (told["service"], told["default"]) == ("mavio", False)
     assert told["because"] == "https://api.mavio.example covers it, by its origin"
     assert told["others"] == []
-    assert told["facts"] == {"error_format": "nested", "requests_per_minute": 300}
+    assert told["facts"] == {"error_format": "nested"}
     assert [line.partition(":")[0] for line in told["order"]] == [
-        *("Deadline", "Retry", "CircuitBreaker", "NormalizeErrors", "AttemptTimeout")
+        *("Deadline", "Retry", "Throttle", "CircuitBreaker", "NormalizeErrors", "AttemptTimeout")
     ]
     for failure in told["failures"]:
         assert failure.keys() == FAILURE
@@ -54,6 +57,12 @@ def test_facts_for_a_program_have_the_documented_keys(services: Path) -> None:
         "max_retry_after": 60,
         # 5 attempts of 30 s, 5 times 1 s to read what they came to, 4 waits of 60 s and 4 s.
         "unlimited": 5 * 31 + 4 * 64,
+        "held": [
+            "a throttle may hold each attempt until the server's time is over, up to 60 s, and for "
+            "a queue of up to 30 s",
+            "an open circuit may hold it for up to 2 s in all, and 3 s more once traffic is let "
+            "back in",
+        ],
         "worst": 20,
         "limited_by": "total_timeout",
     }
@@ -186,19 +195,24 @@ def test_what_it_prints_of_a_post(services: Path) -> None:
         "POST https://api.mavio.example/x\n"
         "goes to  mavio\n"
         "because  https://api.mavio.example covers it, by its origin\n"
-        "facts    error_format=nested requests_per_minute=300 (not acted on)\n"
+        "facts    error_format=nested (not acted on)\n"
         "\n"
         "Pipeline, outermost first\n"
         "1.  Deadline: 20 s for the whole call\n"
     )
     shown = words(result.stdout)
     for row in (
-        "status 429 yes in retry.statuses; the server did not carry it out",
-        "status 500, 502, 503, 504 no in retry.statuses, but the POST may have been carried out",
+        "status 429 yes in retry.statuses; the server did not carry it out it closes a gate; its "
+        "retry is free",
+        "status 5xx but 501, 505 to 508, 510, 511 no in retry.statuses, but the POST may have been",
         "no connection could be made, or not in time yes nothing was sent",
-        "the circuit is open no it would only be refused again",
+        "it is a failure for the circuit",
+        "at most 300/min, bursts of 15",
+        "a 429 closes a gate for every POST /x at the same origin with the same Authorization",
+        "callers wait for up to 2 s for a probe to succeed",
         "- a body that can be read only once is not sent again",
-        "a budget: in any 10 s, at most 10 % of the calls are repeated, or 30 if that is more",
+        "a budget for each origin of 30 retries that fail, then one for every 10 successes",
+        "charged to the budget is a retry that fails",
         "an Idempotency-Key of its own may be carried out twice",
         "attempts at most 5, each of at most 20 s",
         "wait 1 0.5 to 1 s",

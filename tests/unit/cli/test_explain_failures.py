@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from resilient import Backoff, BreakerPolicy, ErrorPolicy, Policy, RetryPolicy
+from resilient import (
+    Backoff,
+    BreakerPolicy,
+    BulkheadPolicy,
+    ErrorPolicy,
+    Policy,
+    RetryPolicy,
+    ThrottlePolicy,
+)
 from resilient.cli.explain.case import Case
 from resilient.cli.explain.failures import Failure, failures
 from resilient.cli.explain.notes import notes
@@ -99,7 +107,8 @@ def test_the_reason_is_given(
         ("disconnected", "POST", False, "the POST may have been carried out"),
         ("not_http", "GET", True, "GET is in retry.methods"),
         ("attempt_timeout", "POST", False, "the POST may have been carried out"),
-        ("circuit_open", "GET", False, "it would only be refused again"),
+        ("throttled", "GET", False, "ThrottledError comes out, and nothing was sent"),
+        ("circuit_open", "GET", False, "CircuitOpenError comes out, and nothing was sent"),
     ],
 )
 def test_the_reason_of_what_is_no_answer(
@@ -107,6 +116,14 @@ def test_the_reason_of_what_is_no_answer(
 ) -> None:
     failure = found(method)[kind, None]
     assert (failure.is_repeated, failure.reason) == (repeated, reason)
+
+
+def test_a_bulkhead_that_is_full_is_spoken_of_where_there_is_one() -> None:
+    rows = found("POST", bulkhead=BulkheadPolicy(max_wait=2.5))
+    failure = rows["bulkhead_full", None]
+    assert failure.what == "no place in the bulkhead came free in 2.5 s"
+    assert not failure.is_repeated
+    assert failure.reason == "BulkheadFullError comes out, and nothing was sent"
 
 
 def test_a_rule_that_gives_a_bare_status_a_code_is_named() -> None:
@@ -148,6 +165,8 @@ def test_there_are_no_codes_where_none_is_read(without: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("kind", "policy"),
     [
+        ("throttled", {"throttle": None}),
+        ("throttled", {"throttle": ThrottlePolicy(learn=False)}),
         ("circuit_open", {"breaker": None}),
         ("circuit_open", {"breaker": BreakerPolicy(observe=True)}),
         ("attempt_timeout", {"attempt_timeout": None}),
@@ -170,7 +189,7 @@ def test_without_a_retry_aiohttp_has_one_of_its_own() -> None:
     others = {
         each.reason
         for each in rows.values()
-        if each.kind not in ("disconnected", "circuit_open", "body_cut_short")
+        if each.kind not in ("disconnected", "throttled", "circuit_open", "body_cut_short")
     }
     assert others == {"the policy has no retry"}
 
@@ -179,7 +198,10 @@ def test_without_a_wait_there_is_no_other_attempt() -> None:
     rows = found(no_wait="nobody waits")
     assert rows["status", 503].reason == "in retry.statuses, but nobody waits"
     assert rows["no_connection", None].reason == "nobody waits"
-    assert not any(each.is_repeated for each in rows.values())
+    # The gate says when.
+    assert [each.status for each in rows.values() if each.is_repeated] == [429]
+    without = found(no_wait="nobody waits", throttle=None)
+    assert not any(each.is_repeated for each in without.values())
 
 
 @pytest.mark.parametrize("seconds", [1.5, 30, 123456.5])
@@ -210,7 +232,20 @@ def test_a_body_is_read_within_the_attempt_if_asked_for(
     [
         ("retry.judge is asked first", {"retry": RetryPolicy(judge=lambda *_: None)}, {}),
         ("x-should-retry", {}, {"retry": RetryPolicy(heed_should_retry=False)}),
-        ("a budget", {}, {"retry": RetryPolicy(budget=None)}),
+        ("charged to the budget", {}, {"retry": RetryPolicy(budget=None)}),
+        (
+            "a 429 closes a gate for every GET / at the same origin with the same Authorization",
+            {},
+            {"throttle": ThrottlePolicy(classes=False)},
+        ),
+        (
+            "a gate for every call to the same origin+path:1",
+            {"throttle": ThrottlePolicy(classes=False, key="origin+path:1")},
+            {},
+        ),
+        ("closes a gate", {}, {"throttle": ThrottlePolicy(learn=False)}),
+        ("once 3 such parts were refused", {}, {"throttle": None}),
+        ("its stop_reason", {}, {"throttle": None}),
         ("Retry-After", {}, {"retry": RetryPolicy(max_attempts=1)}),
         ("read only once", {}, {"retry": None}),
         ("404, 410: handed over", {"errors": ErrorPolicy(ignore=[410, 404])}, {}),
@@ -237,6 +272,23 @@ def test_what_else_decides_is_noted_where_it_does(
     assert note not in noted(**{"breaker": None, **otherwise})
 
 
+@pytest.mark.parametrize(
+    ("note", "breaker"),
+    [
+        ("callers wait for up to 2 s for a probe", BreakerPolicy()),
+        ("once the outage is 30 s old they do not", BreakerPolicy()),
+        ("callers wait for up to 9 s for a probe", BreakerPolicy(patience=9)),
+        ("nothing is sent but probes: callers are refused at once", BreakerPolicy(patience=0)),
+        ("only observes", BreakerPolicy(observe=True)),
+    ],
+)
+def test_what_an_open_circuit_does_to_callers_is_noted(note: str, breaker: BreakerPolicy) -> None:
+    assert note in noted(breaker=breaker)
+    assert note not in noted(breaker=None)
+    others = [BreakerPolicy(), BreakerPolicy(patience=0), BreakerPolicy(observe=True)]
+    assert not all(note in noted(breaker=each) for each in others)
+
+
 def test_every_hop_has_its_own_policy() -> None:
     assert "a redirect is another hop" in noted(retry=None)
 
@@ -256,9 +308,9 @@ def test_alike_failures_are_in_one_row() -> None:
         failure("not_http", "it was none"),
     ]
     assert list(failure_rows(rows)) == [
-        (("status 400, 404",), False, "r"),
-        (("status 503",), False, "other"),
-        (("code a, c",), False, "r"),
-        (("code b with 400",), False, "r"),
-        (("it failed", "it was none"), False, "r"),
+        (("status 400, 404",), False, "r", ""),
+        (("status 503",), False, "other", ""),
+        (("code a, c",), False, "r", ""),
+        (("code b with 400",), False, "r", ""),
+        (("it failed", "it was none"), False, "r", ""),
     ]

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from resilient import Backoff, ErrorPolicy, Policy, RetryPolicy
+from resilient import (
+    Backoff,
+    BreakerPolicy,
+    BulkheadPolicy,
+    ErrorPolicy,
+    Policy,
+    RetryPolicy,
+    ThrottlePolicy,
+)
 from resilient.cli.explain.report import time_rows
 from resilient.cli.explain.times import Times, times, waits
 
@@ -167,12 +175,16 @@ def test_waits_that_end_leave_room_for_one_stale_connection(given: int, most: in
     assert times(Policy(retry=ends), "GET").attempts == most
 
 
+# Without guards that hold calls.
+ALONE: dict[str, Any] = {"throttle": None, "breaker": None}
+
+
 def shown(policy: Policy) -> list[tuple[str, str]]:
     return list(time_rows(times(policy, "GET")))
 
 
 def test_alike_waits_are_in_one_row() -> None:
-    policy = Policy(retry=retry(max_attempts=7), total_timeout=None)
+    policy = Policy(retry=retry(max_attempts=7), total_timeout=None, **ALONE)
     assert shown(policy) == [
         ("attempts", "at most 7, each of at most 31 s"),
         ("wait 1", "0.5 to 1 s"),
@@ -189,7 +201,7 @@ def test_a_wait_of_one_length_has_no_bounds() -> None:
 
 def test_of_many_waits_the_first_are_shown() -> None:
     growing = Backoff(base=1, factor=1.01, cap=100, jitter="none")
-    rows = shown(Policy(retry=retry(max_attempts=500, backoff=growing)))
+    rows = shown(Policy(retry=retry(max_attempts=500, backoff=growing), **ALONE))
     assert [name for name, _ in rows] == [
         "attempts",
         *(f"wait {place}" for place in range(1, 11)),
@@ -214,7 +226,11 @@ def test_of_many_waits_the_first_are_shown() -> None:
             Policy(attempt_timeout=None, total_timeout=None),
             "no limit: neither total_timeout nor attempt_timeout is set",
         ),
-        (Policy(retry=None), "61 s, if all attempts and waits take as long as they may"),
+        (Policy(retry=None, **ALONE), "61 s, if all attempts and waits take as long as they may"),
+        (
+            Policy(retry=None),
+            "61 s, if all attempts and waits take as long as they may, and besides what guards add",
+        ),
     ],
 )
 def test_the_worst_case_says_what_makes_it_so(policy: Policy, row: str) -> None:
@@ -229,3 +245,35 @@ def test_an_attempt_without_a_limit() -> None:
 def test_times_compare() -> None:
     assert isinstance(times(Policy(), "GET"), Times)
     assert times(Policy(), "GET") == times(Policy(), "PUT")
+
+
+@pytest.mark.parametrize(
+    ("policy", "held"),
+    [
+        (ALONE, []),
+        (
+            {},
+            [
+                "a throttle may hold each attempt until the server's time is over, up to 60 s, and "
+                "for a queue of up to 30 s",
+                "an open circuit may hold it for up to 2 s in all, and 3 s more once traffic is "
+                "let back in",
+            ],
+        ),
+        (
+            {
+                "throttle": ThrottlePolicy(learn=False, limit="1/s", max_wait=7),
+                "breaker": BreakerPolicy(patience=0),
+                "bulkhead": BulkheadPolicy(max_wait=1.5),
+            },
+            [
+                "a throttle may hold each attempt for a queue of up to 7 s",
+                "a bulkhead may hold each attempt for up to 1.5 s",
+            ],
+        ),
+        ({"throttle": ThrottlePolicy(learn=False), "breaker": BreakerPolicy(observe=True)}, []),
+        ({**ALONE, "bulkhead": BulkheadPolicy(max_wait=0)}, []),
+    ],
+)
+def test_what_guards_add_is_named(policy: dict[str, Any], held: list[str]) -> None:
+    assert [line for name, line in shown(Policy(**policy)) if name == "held"] == held

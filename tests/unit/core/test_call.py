@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from weakref import ReferenceType
 
 from yarl import URL
 
@@ -25,7 +26,7 @@ def request(session: object = None) -> Any:
 
 def record(call: Call, number: int, started: float, ended: float, outcome: int | str) -> None:
     url = URL("https://u:p@api.example/v1?key=s3cret#there")
-    call.records += ((number, "GET", url, started, ended, outcome),)
+    call.records += ((number, "GET", url, started, ended, outcome, 0.0),)
 
 
 # Attempts.
@@ -115,26 +116,61 @@ async def test_a_request_that_is_under_way_twice_is_two_calls() -> None:
     assert first is not second
 
 
-async def test_a_session_that_began_a_call_gives_it_to_each_of_its_hops() -> None:
+async def test_each_hop_of_a_session_goes_on_where_the_one_before_ended() -> None:
     mine: Any = object()
-    call, token = begin(mine, None, None)
-    for hop in (request(mine), request(mine)):
-        joined, hop_token = attach(hop)
-        assert joined is call
+    span, token = begin(mine, None, None)
+    span.deadline = 7.0
+    for number in (1, 2):
+        call, hop_token = attach(request(mine))
+        assert (call.span, call.deadline, call.number) == (span, 7.0, span.number)
+        assert len(call.records) == number - 1
+        record(call, number, number, number, 302)
         # Of another session, or of the same while the hop is under way.
         for other in (request(object()), request(mine)):
             apart, apart_token = attach(other)
-            assert apart is not call
+            assert (apart.span, apart.deadline, apart.records) == (None, None, ())
             detach(apart, apart_token)
-        detach(joined, hop_token)
-    end(call, token)
+        detach(call, hop_token)
+    end(span, token)
     assert current.get() is None
+
+
+async def test_a_hop_that_is_cancelled_leaves_nothing_to_the_next() -> None:
+    mine: Any = object()
+    span, token = begin(mine, None, None)
+    hop = request(mine)
+
+    async def run(seconds: float, status: int) -> None:
+        call, hop_token = attach(hop)
+        try:
+            record(call, 1, 0, 1, status)
+            await asyncio.sleep(seconds)
+        finally:
+            detach(call, hop_token)
+
+    slow = asyncio.create_task(run(60, 500))
+    await asyncio.create_task(run(0, 302))
+    slow.cancel()
+    await asyncio.wait([slow])
+    call, hop_token = attach(request(mine))
+    assert [each.status for each in call.history().attempts()] == [302]
+    detach(call, hop_token)
+    end(span, token)
 
 
 def test_a_call_that_is_over_refers_to_nothing_big() -> None:
     call, token = attach(request(object()))
     detach(call, token)
     assert (call.request, call.span, call.outcome, call.failure) == (None,) * 4
+
+
+async def test_a_call_of_a_session_that_is_over_does_not_refer_to_it() -> None:
+    session: Any = object()
+    span, token = begin(session, None, None)
+    call, hop_token = attach(request(session))
+    detach(call, hop_token)
+    end(span, token)
+    assert (span.session, call.span) == (None, None)
 
 
 def test_calls_have_numbers_by_which_their_events_can_be_put_together() -> None:
@@ -161,3 +197,31 @@ def test_a_call_knows_how_long_each_guard_has_held_it_until_it_is_over() -> None
     assert (call.held_by(one), call.held_by(other)) == (2.0, 0.25)
     detach(call, token)
     assert call.held is None
+
+
+# Calls inside calls.
+
+
+def test_a_call_knows_the_calls_that_it_was_made_in_while_it_is_under_way() -> None:
+    (outer, outer_token), (middle, middle_token) = attach(request()), attach(request())
+    inner, inner_token = attach(request())
+    assert list(inner.around()) == [middle, outer]
+    assert list(outer.around()) == []
+    for call, token in ((inner, inner_token), (middle, middle_token), (outer, outer_token)):
+        detach(call, token)
+    # It keeps none of them alive.
+    assert isinstance(inner.outer, ReferenceType)
+
+
+async def test_the_call_of_a_session_knows_the_call_that_it_was_made_in() -> None:
+    session: Any = object()
+    outer, token = attach(request())
+    inner, inner_token = begin(session, None, None)
+    hop, hop_token = attach(request(session))
+    assert hop.span is inner
+    assert list(hop.around()) == [outer]
+    # The next hop is a part of the same call.
+    detach(hop, hop_token)
+    assert list(inner.around()) == [outer]
+    end(inner, inner_token)
+    detach(outer, token)

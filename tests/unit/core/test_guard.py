@@ -45,6 +45,19 @@ def test_a_queue_is_first_in_first_out() -> None:
     assert (len(queue), queue.head) == (0, None)
 
 
+def test_a_queue_knows_the_end_of_the_wait_with_which_an_attempt_joined() -> None:
+    queue, turn = Queue(), Turn(SYSTEM_CLOCK)
+    assert queue.until(turn) is None
+    turn.until = 5.0
+    queue.join(turn)
+    # It waits elsewhere meanwhile, and keeps its place.
+    turn.until = 9.0
+    queue.join(turn)
+    assert queue.until(turn) == 5.0
+    queue.leave(turn)
+    assert queue.until(turn) is None
+
+
 def test_next_is_the_head_or_anybody_if_nobody_waits() -> None:
     queue, first, second = Queue(), Turn(SYSTEM_CLOCK), Turn(SYSTEM_CLOCK)
     for turn in (None, first, second):

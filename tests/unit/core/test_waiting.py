@@ -57,7 +57,7 @@ async def test_a_wait_ends_when_the_session_is_closed() -> None:
 
 @virtual
 async def test_a_wait_that_is_over_leaves_nothing_behind() -> None:
-    clock = FakeClock()
+    clock = FakeClock(auto_advance=False)
     async with aiohttp.ClientSession() as session:
         turn = Turn(clock)
         turn.begin(10.0, session)
@@ -76,8 +76,8 @@ async def test_a_wait_that_is_over_leaves_nothing_behind() -> None:
 class EarlyClock(LoopClock):
     """A clock whose timers are early by their grain, as uvloop's are."""
 
-    def call_at(self, when: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
-        return super().call_at(when - 0.0005, callback)
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        return super().wake_after(seconds - 0.0005, callback)
 
 
 @virtual
@@ -89,7 +89,7 @@ async def test_nobody_is_asked_before_the_time_that_was_named() -> None:
 
 
 async def test_a_wait_on_a_clock_that_somebody_moves() -> None:
-    clock = FakeClock()
+    clock = FakeClock(auto_advance=False)
     async with Runner(Pace(5.0, clock)) as runner:
         tasks = runner.start(*range(3))
         for count in (1, 2, 3):
@@ -127,6 +127,13 @@ async def test_a_sleep_takes_its_time() -> None:
     async with aiohttp.ClientSession() as session:
         await sleep(3.0, session, CLOCK)
     assert asyncio.get_running_loop().time() == 3.0
+
+
+async def test_a_sleep_is_as_long_as_was_asked_for_to_the_last_bit() -> None:
+    clock = FakeClock(start=1e6)
+    async with aiohttp.ClientSession() as session:
+        await sleep(0.1, session, clock)
+    assert clock.sleeps == [0.1]
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -18,6 +18,8 @@ from resilient import (
     AttemptTimeout,
     BreakerPolicy,
     BudgetPolicy,
+    Bulkhead,
+    BulkheadPolicy,
     CircuitBreaker,
     ConfigError,
     Deadline,
@@ -27,12 +29,15 @@ from resilient import (
     PipelineWarning,
     Policy,
     Retry,
+    RetryBudget,
     RetryPolicy,
     Service,
     Services,
+    Throttle,
+    ThrottlePolicy,
 )
 
-STANDARD = [Deadline, Retry, CircuitBreaker, NormalizeErrors, AttemptTimeout]
+STANDARD = [Deadline, Retry, Throttle, CircuitBreaker, NormalizeErrors, AttemptTimeout]
 
 
 async def mine(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -48,6 +53,7 @@ def test_the_standard_order_comes_from_a_policy_in_one_call() -> None:
     [
         ({"total_timeout": None}, Deadline),
         ({"retry": None}, Retry),
+        ({"throttle": None}, Throttle),
         ({"breaker": None}, CircuitBreaker),
         ({"errors": None}, NormalizeErrors),
         ({"attempt_timeout": None}, AttemptTimeout),
@@ -56,6 +62,27 @@ def test_the_standard_order_comes_from_a_policy_in_one_call() -> None:
 def test_none_leaves_a_part_out(left_out: dict[str, Any], kind: type) -> None:
     rest = [each for each in STANDARD if each is not kind]
     assert [type(each) for each in Pipeline(Policy(**left_out))] == rest
+
+
+def test_a_part_that_is_off_by_default_is_switched_on_by_its_policy() -> None:
+    policy = Policy(bulkhead=BulkheadPolicy(max_concurrent=3))
+    pipeline = Pipeline(policy)
+    assert [type(each) for each in pipeline] == [*STANDARD[:4], Bulkhead, *STANDARD[4:]]
+    assert pipeline.bulkhead.policy == policy.bulkhead
+    assert "5. Bulkhead: at most 3 attempts at once" in str(pipeline)
+    with pytest.raises(LookupError, match="no bulkhead"):
+        _ = Pipeline().bulkhead
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(bulkhead=BulkheadPolicy())])
+def test_a_bulkhead_that_is_passed_is_shared(policy: Policy) -> None:
+    shared = Bulkhead()
+    pipelines = Pipeline(policy, bulkhead=shared), Pipeline(bulkhead=shared)
+    for pipeline in pipelines:
+        assert [type(each) for each in pipeline] == [*STANDARD[:4], Bulkhead, *STANDARD[4:]]
+        assert pipeline.bulkhead is shared
+    services = Services([Service("a", "https://a.example", policy)], bulkhead=shared)
+    assert services["a"].bulkhead is shared
 
 
 def test_a_pipeline_is_a_sequence_and_says_what_is_in_it() -> None:
@@ -70,8 +97,48 @@ def test_a_pipeline_is_a_sequence_and_says_what_is_in_it() -> None:
     assert lines[0] == "1. Deadline: 5 s for the whole call"
     assert "at most 3 attempts" in lines[1]
     assert lines[2] == "3. mine"
-    assert "50% failures of at least 20 calls in 30 s" in lines[3]
+    assert "opens at 20 failures, if at least 90% fail, for 0.5 to 5 s" in lines[3]
     assert repr(pipeline) == "<Pipeline Deadline > Retry > mine > CircuitBreaker>"
+
+
+PER_PATH = "origin+path:1"
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ({}, "a budget for each origin of 30 retries that fail, then one for every 10 successes"),
+        ({}, "for each origin; a 429 holds its method, first path segment and credential"),
+        ({}, "queues of up to 30 s (max_wait)"),
+        ({}, "calls wait up to 2 s for it in the first 30 s of an outage"),
+        (
+            {"retry": RetryPolicy(budget=BudgetPolicy(key=PER_PATH, capacity=7, ratio=0.3))},
+            "a budget for each origin+path:1 of 7 retries that fail, then one for every 3.33",
+        ),
+        ({"throttle": ThrottlePolicy(key=PER_PATH)}, "for each origin+path:1; a 429"),
+        ({"throttle": ThrottlePolicy(limit="300/min")}, "at most 300/min, bursts of 15; a 429"),
+        (
+            {"throttle": ThrottlePolicy(limit="300/min", pace="window", learn=False)},
+            "at most 300/min, a window at once; queues",
+        ),
+        ({"throttle": ThrottlePolicy(classes=False)}, "a 429 holds all for the server's time"),
+        ({"throttle": ThrottlePolicy(headers=["RateLimit"])}, "reads RateLimit"),
+        ({"breaker": BreakerPolicy(key=PER_PATH)}, "for each origin+path:1; opens at 20"),
+        ({"breaker": BreakerPolicy(patience=0)}, "calls do not wait for it"),
+        ({"breaker": BreakerPolicy(observe=True)}, "only observes"),
+        ({"bulkhead": BulkheadPolicy(key=PER_PATH)}, "at once for each origin+path:1; others wait"),
+    ],
+)
+def test_what_is_printed_names_budget_limits_patience_and_keys(
+    policy: dict[str, Any], words: str
+) -> None:
+    assert words in str(Pipeline(Policy(**policy)))
+
+
+def test_a_budget_that_is_shared_or_left_out_is_printed_as_it_is() -> None:
+    shared = RetryBudget(BudgetPolicy(capacity=99))
+    assert "of 99 retries" in str(Pipeline(budget=shared))
+    assert "budget" not in str(Pipeline(Policy(retry=RetryPolicy(budget=None))))
 
 
 def test_a_pipeline_without_a_breaker_says_so() -> None:
@@ -211,10 +278,11 @@ async def async_hook(*_: object) -> None:
         (lambda: NormalizeErrors(given(Policy())), "NormalizeErrors.policy must be an ErrorPolicy"),
         (lambda: CircuitBreaker(given(Policy())), "CircuitBreaker.policy must be a BreakerPolicy"),
         (lambda: Retry(budget=given(BudgetPolicy())), "Retry.budget must be None or a RetryBudget"),
-        (lambda: CircuitBreaker(key=given(5)), r"CircuitBreaker.key must be a key: "),
+        (lambda: BreakerPolicy(key=given(5)), r"BreakerPolicy.key must be a key: "),
+        (lambda: BreakerPolicy(key=given(async_hook)), r"BreakerPolicy.key must be a key: "),
         (
-            lambda: Pipeline(key=given(async_hook)),
-            r"CircuitBreaker.key must be a key: ",
+            lambda: Pipeline(bulkhead=given(BulkheadPolicy())),
+            "Pipeline.bulkhead must be None or a Bulkhead",
         ),
         (lambda: Pipeline(listeners=given([async_hook])), r"listeners must be plain \(not async\)"),
         (lambda: Pipeline(listeners=given(print)), "listeners must be a list of functions"),

@@ -16,8 +16,10 @@ from resilient import (
     APIError,
     AttemptTimeoutError,
     Backoff,
+    BulkheadFullError,
     CircuitOpenError,
     RetryPolicy,
+    ThrottledError,
 )
 from resilient.attempts import Stop
 from resilient.core.outcome import Outcome
@@ -59,9 +61,11 @@ DROPPED = aiohttp.ServerDisconnectedError()
         # Statuses.
         (api(503), {}, True, "status 503"),
         (api(500), {}, True, "status 500"),
-        (api(501), {}, False, "status 501 is not repeated"),
         (api(404), {}, False, "status 404 is not repeated"),
-        (api(408), {}, False, "status 408 is not repeated"),
+        (api(408), {}, True, "status 408"),
+        (api(408), {"method": "POST"}, False, "may have been carried out"),
+        (api(501), {}, False, "status 501 is not repeated"),
+        (api(520), {}, True, "status 520"),
         (api(429), {}, True, "status 429"),
         # Methods: may it have been carried out?
         (api(503), {"method": "PUT"}, True, "status 503"),
@@ -88,6 +92,8 @@ DROPPED = aiohttp.ServerDisconnectedError()
         (malformed(), {"method": "POST"}, False, "may have been carried out"),
         # What is nobody's failure but ours.
         (CircuitOpenError("k", 1.0), {"never_sent": True}, False, "is not repeated"),
+        (BulkheadFullError("k"), {"never_sent": True}, False, "is not repeated"),
+        (ThrottledError("k", 1.0), {"never_sent": True}, False, "is not repeated"),
         (ValueError("a bug"), {}, False, "ValueError is not repeated"),
         # Attempts, time and body come before anybody's opinion.
         (api(503), {"number": 3}, False, "no attempt is left of 3"),

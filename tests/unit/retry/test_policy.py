@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from resilient import Backoff, BudgetPolicy, ConfigError, RetryPolicy
+from resilient import Backoff, BreakerPolicy, BudgetPolicy, ConfigError, RetryPolicy
 
 
 def test_policies_are_compared_by_value_and_do_not_change() -> None:
@@ -21,7 +21,7 @@ def test_policies_are_compared_by_value_and_do_not_change() -> None:
 def test_the_defaults_are_those_that_are_documented() -> None:
     policy = RetryPolicy()
     assert policy.max_attempts == 3
-    assert policy.statuses == {429, 500, 502, 503, 504}
+    assert policy.statuses == {408, 425, 429} | BreakerPolicy().statuses
     assert "POST" not in policy.methods
     assert policy.backoff == Backoff(base=0.5, factor=2, cap=20, jitter="full")
     assert policy.max_retry_after == 60
@@ -41,6 +41,9 @@ async def async_judge(request: object, outcome: object) -> bool:
         ({"max_attempts": "3"}, "RetryPolicy.max_attempts"),
         ({"statuses": {99}}, "RetryPolicy.statuses must be a set of statuses from 200 to 999"),
         ({"statuses": {"503"}}, "RetryPolicy.statuses"),
+        ({"statuses": {"504-500"}}, "RetryPolicy.statuses"),
+        ({"statuses": {"100-200"}}, "RetryPolicy.statuses"),
+        ({"statuses": "500-504"}, 'or of ranges such as "500-504"'),
         ({"statuses": 503}, "RetryPolicy.statuses"),
         ({"methods": "GET"}, "RetryPolicy.methods must be a set of methods, not 'GET'"),
         ({"methods": [1]}, "RetryPolicy.methods"),

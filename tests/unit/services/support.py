@@ -17,7 +17,8 @@ MEETERGO = "https://api.meetergo.example"
 
 # One attempt, and a breaker that one failure opens.
 FRAGILE = Policy(
-    retry=RetryPolicy(max_attempts=1), breaker=BreakerPolicy(consecutive_failures=1, open_for=60)
+    retry=RetryPolicy(max_attempts=1),
+    breaker=BreakerPolicy(consecutive_failures=1, open_for=60, max_open_for=60, patience=0),
 )
 
 

@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 from attrs import fields
 
-from resilient import Backoff, BreakerPolicy, BudgetPolicy, ErrorPolicy, Policy, RetryPolicy
+from resilient import (
+    Aimd,
+    Backoff,
+    BreakerPolicy,
+    BudgetPolicy,
+    BulkheadPolicy,
+    ErrorPolicy,
+    Policy,
+    RetryPolicy,
+    ThrottlePolicy,
+)
 from resilient.services import load_services
 
 TEXT = files("resilient.services").joinpath("presets/standard.toml").read_text(encoding="utf-8")
@@ -21,11 +31,20 @@ def policy_of(table: Mapping[str, Any]) -> Policy:
     return services.services[0].policy
 
 
-def uncommented() -> dict[str, Any]:
-    """The settings of the file as if every line of them counted."""
+def uncommented() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of the file as if every line of them counted.
+
+    Returns:
+        Those of the parts that are there, and those of parts that have to be switched on, whose
+        tables are comments too.
+    """
     _, header, settings = TEXT.partition("[presets.standard]\n")
-    lines = (line.removeprefix("#").removeprefix(" ") for line in settings.splitlines())
-    return tomllib.loads(header + "\n".join(lines))["presets"]["standard"]  # type: ignore[no-any-return]  # a table
+    there, _, words_and_off = settings.partition("\n# Parts that are left out ")
+    _, _, off = words_and_off.partition("\n\n")
+    texts = (header + there, off)
+    lines = [[each.removeprefix("#").removeprefix(" ") for each in it.splitlines()] for it in texts]
+    first, second = (tomllib.loads("\n".join(each))["presets"]["standard"] for each in lines)
+    return first, second
 
 
 def paths(table: Mapping[str, Any], *above: str) -> Iterator[tuple[str, ...]]:
@@ -42,12 +61,17 @@ POLICIES: dict[tuple[str, ...], type] = {
     ("retry",): RetryPolicy,
     ("retry", "backoff"): Backoff,
     ("retry", "budget"): BudgetPolicy,
+    ("throttle",): ThrottlePolicy,
     ("breaker",): BreakerPolicy,
+}
+SWITCHED_ON: dict[tuple[str, ...], type] = {
+    ("bulkhead",): BulkheadPolicy,
+    ("bulkhead", "adaptive"): Aimd,
 }
 
 EVERY_KEY = {
     (*where, each.name)
-    for where, kind in POLICIES.items()
+    for where, kind in (POLICIES | SWITCHED_ON).items()
     for each in fields(kind)
     if each.init and (kind, each.name) != (Policy, "name")
 }
@@ -73,16 +97,29 @@ def test_its_defaults_give_way_to_a_setting(settings: dict[str, float]) -> None:
 
 
 def test_every_key_of_the_policies_is_in_it_and_no_other() -> None:
-    assert set(paths(uncommented())) == EVERY_KEY
+    there, off = uncommented()
+    assert {*paths(there), *paths(off)} == EVERY_KEY
 
 
 def test_uncommented_it_is_still_the_standard_policy() -> None:
-    assert policy_of(uncommented()) == Policy()
+    there, _ = uncommented()
+    assert policy_of(there) == Policy()
 
 
-@pytest.mark.parametrize("path", sorted(EVERY_KEY), ids=".".join)
+def test_a_part_that_has_to_be_switched_on_has_its_own_defaults_in_it() -> None:
+    there, off = uncommented()
+    assert {each: there[each] for each in off} == dict.fromkeys(off, False)
+    assert BulkheadPolicy().adaptive is None
+    adaptive = off["bulkhead"].pop("adaptive")
+    assert policy_of(off) == policy_of({"bulkhead": {}}) == Policy(bulkhead=BulkheadPolicy())
+    on = policy_of({"bulkhead": {"adaptive": adaptive}})
+    assert on == Policy(bulkhead=BulkheadPolicy(adaptive=Aimd()))
+
+
+@pytest.mark.parametrize("path", sorted(set(paths(uncommented()[0]))), ids=".".join)
 def test_each_line_of_it_can_be_uncommented_by_itself(path: tuple[str, ...]) -> None:
-    value: Any = uncommented()
+    value: Any
+    value, _ = uncommented()
     for key in path:
         value = value[key]
     for key in reversed(path):

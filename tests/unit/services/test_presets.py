@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 from yarl import URL
 
-from resilient import APIError, ConfigError, Policy, load_services, parse_error
+from resilient import APIError, ConfigError, Policy, ThrottlePolicy, load_services, parse_error
 from resilient.core.outcome import Outcome
 from resilient.errors import public_request_info
 from resilient.retry.decision import Facts, decide, pace
@@ -110,10 +110,9 @@ def test_mavio_the_gateway_in_front_of_it_is_asked_again(status: int) -> None:
     assert repeated("mavio", error)
 
 
-def test_mavio_the_rate_limit_is_noted_for_later() -> None:
-    facts = facts_of("mavio")
-    assert facts["requests_per_minute"] == 300
-    assert facts["error_format"] == "nested"
+def test_mavio_its_rate_limit_is_kept() -> None:
+    assert policy_of("mavio").throttle == ThrottlePolicy(limit="300/min")
+    assert facts_of("mavio") == {"error_format": "nested"}
     assert "300 requests per minute" in MAVIO["rate limit"][2].message  # type: ignore[operator]  # it has one
 
 
@@ -242,7 +241,8 @@ def test_what_a_preset_does_not_say_is_as_everywhere(preset: str) -> None:
     said = ["parsers", "code_rules"]
     changes = {key: getattr(policy.errors, key) for key in said}
     assert evolve(standard.errors, **changes) == policy.errors
-    assert evolve(policy, name="default", retry=standard.retry, errors=standard.errors) == standard
+    policy = evolve(policy, retry=standard.retry, errors=standard.errors)
+    assert evolve(policy, name="default", throttle=standard.throttle) == standard
 
 
 @pytest.mark.parametrize("preset", URL_OF)

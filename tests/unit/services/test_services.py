@@ -46,7 +46,8 @@ def test_the_pipeline_of_a_service_is_made_from_its_policy_under_its_name() -> N
 
 
 def test_what_a_policy_leaves_out_its_pipeline_lacks() -> None:
-    services = Services([Service("a", MAVIO, Policy(retry=None, breaker=None, total_timeout=None))])
+    policy = Policy(retry=None, throttle=None, breaker=None, total_timeout=None)
+    services = Services([Service("a", MAVIO, policy)])
     assert [type(each) for each in services["a"]] == [NormalizeErrors, AttemptTimeout]
 
 

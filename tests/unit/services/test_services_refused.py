@@ -12,6 +12,7 @@ import pytest
 from resilient import (
     AttemptTimeout,
     BudgetPolicy,
+    BulkheadPolicy,
     CircuitBreaker,
     ConfigError,
     NormalizeErrors,
@@ -37,9 +38,9 @@ from tests.unit.services.support import MAVIO, MEETERGO
         ([], {"default": Service("a", MAVIO)}, "Services.default must be None or a Policy, not"),
         ([], {"default": Pipeline()}, "Services.default must be None or a Policy, not <Pipeline"),
         ([], {"budget": BudgetPolicy()}, "Services.budget must be None or a RetryBudget, not"),
+        ([], {"bulkhead": BulkheadPolicy()}, "Services.bulkhead must be None or a Bulkhead, not"),
         ([], {"listeners": [5]}, None),
         ([Service("a", MAVIO)], {"listeners": [5]}, "listeners must be plain"),
-        ([Service("a", MAVIO)], {"key": 5}, "CircuitBreaker.key must be a key: "),
     ],
 )
 def test_what_is_no_service_is_refused(given: Any, settings: Any, says: str | None) -> None:

@@ -26,7 +26,7 @@ from resilient import (
 from tests.unit.services.support import FRAGILE, MAVIO, MEETERGO, two
 
 # One retry in ten seconds, however many calls there are.
-ONE_IN_ALL = BudgetPolicy(ratio=0.001, min_per_second=0.1, window=10)
+ONE_IN_ALL = BudgetPolicy(ratio=0.001, capacity=1, min_per_second=0, key=lambda _: "all")
 
 
 Run = Callable[..., Awaitable[str]]
@@ -141,7 +141,7 @@ async def test_events_carry_the_name_of_the_service(run: Run) -> None:
     assert {event.name for event in told if event.kind == "transition"} == {"mavio", "meetergo"}
 
 
-async def test_all_pipelines_have_the_key_and_the_clock(run: Run) -> None:
+async def test_all_pipelines_have_the_key_of_their_policy_and_the_clock(run: Run) -> None:
     asked = []
 
     def tenant(request: ClientRequest) -> str:
@@ -151,9 +151,9 @@ async def test_all_pipelines_have_the_key_and_the_clock(run: Run) -> None:
     clock = Standing()
     policy = Policy(
         retry=RetryPolicy(max_attempts=2, backoff=Backoff(base=7, jitter="none")),
-        breaker=BreakerPolicy(consecutive_failures=1, open_for=1),
+        breaker=BreakerPolicy(consecutive_failures=1, open_for=1, key=tenant),
     )
-    services = Services([Service("mavio", MAVIO, policy)], default=policy, key=tenant, clock=clock)
+    services = Services([Service("mavio", MAVIO, policy)], default=policy, clock=clock)
     for url in (MAVIO, "https://other.example"):
         assert await run(services, url, fails=True) == "ConnectionFailedError"
     assert set(asked) == {"api.mavio.example", "other.example"}
@@ -198,5 +198,6 @@ class Standing:
     def call_at(self, when: float, callback: Callable[[], object]) -> Any:
         return asyncio.get_running_loop().call_later(3600, callback)
 
-    async def sleep(self, seconds: float) -> None:
+    def wake_after(self, seconds: float, callback: Callable[[], object]) -> Any:
         self.slept.append(seconds)
+        return asyncio.get_running_loop().call_soon(callback)

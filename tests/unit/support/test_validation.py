@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from resilient import (
-    CircuitBreaker,
+    BreakerPolicy,
     ConfigError,
     ErrorPolicy,
     Pipeline,
@@ -32,7 +32,7 @@ class Plain:
 
 TAKERS: dict[str, Callable[[Any], object]] = {
     "listeners": lambda hook: Pipeline(listeners=[hook]),
-    "key": lambda hook: CircuitBreaker(key=hook),
+    "key": lambda hook: BreakerPolicy(key=hook),
     "judge": lambda hook: RetryPolicy(judge=hook),
     "parsers": lambda hook: ErrorPolicy(parsers=[hook]),
 }

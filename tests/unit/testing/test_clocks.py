@@ -23,6 +23,7 @@ from resilient.support.timers import Limit, limit_at
 from resilient.testing import FaultServer, Hang, Reply, ScriptedHandler
 from resilient.testing.time.clocks import FakeClock, LoopClock
 from resilient.testing.time.virtual import run_in_virtual_time
+from tests.guards import Gate
 
 URL = "https://api.example/meetings"
 
@@ -242,6 +243,24 @@ class TestWhenAllWait:
             for _ in range(10):
                 async with session.post(api.url, data=io.BytesIO(b"x" * size)) as response:
                     assert len(await response.read()) == size
+        assert clock.time() == 0
+
+    async def test_an_answer_under_way_comes_before_the_patience_of_those_who_wait_for_it(
+        self,
+    ) -> None:
+        clock = FakeClock()
+        gate = Gate(patience=2.0, clock=clock)
+        async with (
+            FaultServer() as api,
+            aiohttp.ClientSession() as session,
+            aiohttp.ClientSession(middlewares=[gate]) as held,
+        ):
+            gate.shut()
+            waiting = [asyncio.create_task(held.get(api.url)) for _ in range(3)]
+            await session.get(api.url)
+            gate.open()
+            answers = await asyncio.wait_for(asyncio.gather(*waiting), 10)
+            assert [answer.status for answer in answers] == [200, 200, 200]
         assert clock.time() == 0
 
     @pytest.mark.parametrize(

@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from resilient import AttemptEvent, Event, RefusalEvent, TransitionEvent, WaitEvent
+from resilient import (
+    AttemptEvent,
+    Event,
+    HoldEvent,
+    RefusalEvent,
+    ThrottleEvent,
+    TransitionEvent,
+    TurnEvent,
+    WaitEvent,
+)
 from resilient.reasons import Reason
 from resilient.testing.event_log import EventLog
 
@@ -52,8 +61,40 @@ def transition(after: str, key: str = API) -> TransitionEvent:
         key=key,
         before="?",
         after=after,
-        code=Reason.FAILURE_RATE,
-        reason="5 of 5 failed",
+        code=Reason.FAILURES,
+        reason="20 failures",
+    )
+
+
+def hold(by: str, reason: str) -> HoldEvent:
+    return HoldEvent(
+        name="n",
+        call=1,
+        method="GET",
+        url=URL,
+        by=by,
+        seconds=2.5,
+        code=Reason.GATE,
+        reason=reason,
+    )
+
+
+def turn(by: str) -> TurnEvent:
+    return TurnEvent(name="n", call=1, method="GET", url=URL, by=by, seconds=2.5)
+
+
+def gate(closed: bool, key: str = API, part: str | None = None, news: bool = True) -> ThrottleEvent:
+    return ThrottleEvent(
+        name="n",
+        key=key,
+        part=part,
+        closed=closed,
+        rate=10.0 if closed else None,
+        seconds=1.0 if closed else 0.0,
+        queued=4,
+        code=Reason.REFUSED,
+        reason="a 429",
+        is_news=news,
     )
 
 
@@ -75,6 +116,19 @@ FULL = (
 )
 
 
+GUARDED = (
+    gate(True, part="GET /meetings"),
+    hold("throttle", "the server asks for 1 s"),
+    hold("throttle", "the server asks for 1 s"),
+    gate(True, part="GET /meetings", news=False),
+    turn("throttle"),
+    hold("breaker", "waits for the verdict"),
+    turn("breaker"),
+    refusal("bulkhead", "20 calls are under way"),
+    gate(False, "https://other.example"),
+)
+
+
 def test_it_keeps_the_events_in_their_order() -> None:
     log = log_of(*FULL)
     assert tuple(log) == tuple(log.events) == FULL
@@ -88,6 +142,13 @@ def test_it_has_them_by_kind() -> None:
     assert [each.seconds for each in log.waits] == [30.0]
     assert [each.by for each in log.refusals] == ["retry"]
     assert [each.after for each in log.transitions] == ["open", "half_open", "closed"]
+
+
+def test_it_has_those_of_guards_by_kind() -> None:
+    log = log_of(*GUARDED)
+    assert [each.by for each in log.holds] == ["throttle", "throttle", "breaker"]
+    assert [each.by for each in log.turns] == ["throttle", "breaker"]
+    assert [each.closed for each in log.gates] == [True, True, False]
 
 
 def test_it_can_be_cleared() -> None:
@@ -111,10 +172,36 @@ def test_it_can_be_cleared() -> None:
         lambda log: log.assert_states("open", "half_open", "closed"),
         lambda log: log.assert_states("open", "half_open", key=API),
         lambda log: log.assert_states(key="https://third.example"),
+        lambda log: log.assert_no_refusals(by="breaker"),
+        lambda log: log.assert_no_holds(),
+        lambda log: log.assert_turns(0),
+        lambda log: log.assert_gates(),
     ],
 )
 def test_what_holds_passes(holds: Callable[[EventLog], None]) -> None:
     holds(log_of(*FULL))
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        lambda log: log.assert_held(),
+        lambda log: log.assert_held(by="throttle", reason="the server asks"),
+        lambda log: log.assert_no_holds(by="bulkhead"),
+        lambda log: log.assert_turns(2),
+        lambda log: log.assert_turns(1, by="throttle"),
+        lambda log: log.assert_refused(by="bulkhead"),
+        lambda log: log.assert_no_refusals(by="throttle"),
+        lambda log: log.assert_gate_closed(),
+        lambda log: log.assert_gate_closed(API),
+        lambda log: log.assert_gate_closed(API, part="GET /meetings"),
+        lambda log: log.assert_gates("closed", "open"),
+        lambda log: log.assert_gates("closed", key=API),
+        lambda log: log.assert_gates(key="https://third.example"),
+    ],
+)
+def test_what_holds_of_guards_passes(holds: Callable[[EventLog], None]) -> None:
+    holds(log_of(*GUARDED))
 
 
 @pytest.mark.parametrize(
@@ -165,6 +252,53 @@ def test_what_does_not_hold_fails_with_all_that_happened(
         "  2. wait       GET https://api.example/meetings: waiting 30.000 s after attempt 1 (why)",
     ]
     assert len(listing.splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [
+        (
+            lambda log: log.assert_held(by="bulkhead"),
+            "expected a hold by the bulkhead, and there were 3 holds",
+        ),
+        (
+            lambda log: log.assert_held(reason="the limit"),
+            "expected a hold because of 'the limit', and there were 3 holds",
+        ),
+        (lambda log: log.assert_no_holds(), "expected no holds, and there were 3 holds"),
+        (
+            lambda log: log.assert_no_holds(by="breaker"),
+            "expected no holds by the breaker, and there were 1 hold",
+        ),
+        (
+            lambda log: log.assert_turns(50, by="throttle"),
+            "expected 50 turns by the throttle, and there were 1 turn",
+        ),
+        (lambda log: log.assert_no_refusals(), "expected no refusals, and there were 1 refusal"),
+        (
+            lambda log: log.assert_gate_closed("https://other.example"),
+            "expected the gate for https://other.example to close, and there were none that did",
+        ),
+        (
+            lambda log: log.assert_gate_closed(part="POST /meetings"),
+            "expected a gate POST /meetings to close, and there were none that did",
+        ),
+        (
+            lambda log: log.assert_gates("closed"),
+            "expected a gate to be closed, and there were closed, open",
+        ),
+    ],
+)
+def test_what_does_not_hold_of_guards_fails(fails: Callable[[EventLog], None], said: str) -> None:
+    with pytest.raises(AssertionError) as failure:
+        fails(log_of(*GUARDED))
+    message, _, listing = str(failure.value).partition(":\n")
+    assert message == said
+    assert listing.splitlines()[1] == (
+        "  2. hold       GET https://api.example/meetings: the throttle holds it for up to 2.500 s "
+        "(the server asks for 1 s)"
+    )
+    assert len(listing.splitlines()) == 9
 
 
 def test_a_log_without_events_says_so() -> None:

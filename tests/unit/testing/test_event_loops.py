@@ -21,8 +21,10 @@ from resilient.testing import (
     Reply,
     Reset,
 )
-from resilient.testing.script.capacity import BrownOut, TokenBucket
+from resilient.testing.script.brownout import BrownOut
+from resilient.testing.script.limit import Limit
 from resilient.testing.script.outage import Outage, Period
+from tests.guards import Bulkhead, Pace, Runner
 from tests.unit.testing.support import Certificates, converse, post
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -155,7 +157,7 @@ def test_a_wait_ends_with_the_client_and_with_the_server(run: Any, contexts: Any
 
 
 def test_choosers_and_periods_keep_time(run: Any) -> None:
-    bucket = TokenBucket(0.001, 2, then=BrownOut(0.001, then=Reply(201)))
+    bucket = Limit("1/1000s", burst=2, then=BrownOut(0.001, then=Reply(201)))
     offline = [Period(0.005, since="first_request")]
 
     async def main() -> None:
@@ -185,6 +187,19 @@ def test_sleeps_move_a_fake_clock(run: Any) -> None:
 
     run(main())
     assert (woken, clock.time()) == ([(1, 1), (2, 2), (3, 3)], 7)
+
+
+def test_calls_that_guards_hold_back_move_a_fake_clock(run: Any) -> None:
+    clock = FakeClock()
+
+    async def main() -> None:
+        async with Runner(Pace(10.0, clock), Bulkhead(1, clock)) as runner:
+            async with asyncio.timeout(10):
+                await asyncio.gather(*runner.start(1, 2, 3))
+            assert runner.names == [1, 2, 3]
+
+    run(main())
+    assert (clock.time(), clock.sleeps, clock.sleepers) == (20.0, [10.0, 10.0], 0)
 
 
 def test_a_fake_clock_may_flow(run: Any) -> None:

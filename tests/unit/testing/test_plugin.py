@@ -84,17 +84,17 @@ class TestHarmless:
             from resilient.testing.time.virtual import VirtualTimeLoop
 
             ORDINARY = asyncio.new_event_loop, asyncio.events.new_event_loop
-            SLEEP = SystemClock.sleep
+            WAKE = SystemClock.wake_after
 
             @pytest.mark.resilient_virtual_time
             async def test_asks(resilient_no_waits):
                 assert isinstance(asyncio.get_running_loop(), VirtualTimeLoop)
-                assert SystemClock.sleep is not SLEEP
+                assert SystemClock.wake_after is not WAKE
 
             async def test_does_not():
                 assert not isinstance(asyncio.get_running_loop(), VirtualTimeLoop)
                 assert (asyncio.new_event_loop, asyncio.events.new_event_loop) == ORDINARY
-                assert SystemClock.sleep is SLEEP
+                assert SystemClock.wake_after is WAKE
         """
         run(suite, source).assert_outcomes(passed=2)
 
@@ -284,6 +284,34 @@ class TestFixtures:
         """
         run(suite, source).assert_outcomes(passed=1)
 
+    def test_no_waits_lets_those_pass_whom_guards_hold_back(self, suite: pytest.Pytester) -> None:
+        source = """
+            import asyncio, pytest
+            from tests.guards import Bulkhead, Gate, GateClosedError, Pace, Runner, turns
+
+            async def test_in_their_order(resilient_no_waits):
+                async with Runner(Pace(60.0)) as runner:
+                    await asyncio.gather(*runner.start(*range(50)))
+                assert runner.names == [*range(50)]
+                assert len(resilient_no_waits) == 49
+                assert max(resilient_no_waits) == pytest.approx(49 * 60.0, abs=10)
+
+            async def test_at_the_end_of_their_patience(resilient_no_waits):
+                gate = Gate(patience=60.0)
+                gate.shut()
+                async with Runner(gate) as runner:
+                    with pytest.raises(GateClosedError):
+                        await runner.attempt("one")
+                assert sum(resilient_no_waits) == pytest.approx(60)
+
+            async def test_and_leaves_waits_without_a_time(resilient_no_waits):
+                async with Runner(Bulkhead(1), seconds=0.01) as runner:
+                    await asyncio.gather(*runner.start(*range(3)))
+                assert (runner.most, runner.names) == (1, [0, 1, 2])
+                assert resilient_no_waits == []
+        """
+        run(suite, source).assert_outcomes(passed=3)
+
     def test_a_handler_has_to_be_done_in_the_end(self, suite: pytest.Pytester) -> None:
         source = """
             def test_done(resilient_handler):
@@ -307,7 +335,7 @@ class TestFixtures:
                 pipeline = Pipeline(clock=resilient_clock, listeners=[resilient_events])
                 response = await resilient_handler.run(pipeline, "POST", "https://api.example/")
                 assert await response.json() == {"ok": True}
-                resilient_events.assert_waited(30)
+                resilient_events.assert_held(by="throttle")
                 assert resilient_clock.sleeps == [30]
         """
         run(suite, source).assert_outcomes(passed=1)

@@ -52,6 +52,22 @@ def test_a_server_that_is_offline_refuses_connections() -> None:
     assert row(scenario("offline"), 1)[0] == (0.0, options["then"])
 
 
+def test_a_blip_is_an_outage_of_a_second_or_so() -> None:
+    answers = [step for _, step in row(scenario("blip"), seed=1, count=1000)]
+    failed = [number / 100 for number, step in enumerate(answers) if step.status == 503]
+    assert (failed[0], failed[-1]) == (6.0, 7.19)
+    assert len(failed) == 120
+
+
+def test_a_limit_lets_two_of_three_through() -> None:
+    each = scenario("limit")
+    then = each.server(1)["then"]
+    answers = [choose(then, request_at(number / each.rate))[1] for number in range(720)]
+    passed = sum(step.status == 200 for step in answers)
+    # As many at once as in a second, and so a second more than the time.
+    assert passed == pytest.approx(40 * (12 + 1), abs=1)
+
+
 def test_a_fifth_of_the_requests_get_a_503() -> None:
     statuses = [step.status for _, step in row(scenario("random-503"), seed=1, count=2000)]
     assert statuses.count(503) == pytest.approx(400, abs=4 * math.sqrt(320))

@@ -40,7 +40,7 @@ async def test_what_is_no_answer_goes_by_its_class() -> None:
     assert await became(NONE, *steps, calls=2) == ["ClientPayloadError", None, "3 requests"]
     slow = await became(NONE, Hang(), read_timeout=0.005)
     assert slow == ["SocketTimeoutError", "1 requests"]
-    refused = evolve(NONE, breaker=BreakerPolicy(minimum_calls=1))
+    refused = evolve(NONE, breaker=BreakerPolicy(failures=1, patience=0))
     assert await became(refused, Reply(503), calls=2) == ["503", "CircuitOpenError", "1 requests"]
 
 

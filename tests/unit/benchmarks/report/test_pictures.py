@@ -155,3 +155,15 @@ def test_settings_of_the_users_do_not_count(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(matplotlib.rcParams, "axes.facecolor", "red")
     monkeypatch.setitem(matplotlib.rcParams, "text.usetex", True)
     assert as_svg(CHART) == plain
+
+
+def test_bars_stand_in_named_groups_with_their_heights_above_them() -> None:
+    bars = chart(
+        line((0, 1), (457.4, 2.52), "none"),
+        line((0, 1), (100, math.inf), "pipeline"),
+        groups=("calls lost", "requests"),
+    )
+    shown = texts(bars)
+    for each in ("none", "pipeline", "calls lost", "requests", "457", "2.52", "100"):
+        assert each in shown
+    assert as_png(bars) != as_png(evolve(bars, groups=()))

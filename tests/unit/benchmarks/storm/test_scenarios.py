@@ -32,7 +32,7 @@ def crowd(seed: int = 1, **changed: Any) -> Tally:
     return run_crowd(Crowd(**{**given, **changed}), seed=seed)
 
 
-def limited(name: str = "without a budget", seed: int = 1) -> Tally:
+def limited(name: str = "without a throttle", seed: int = 1) -> Tally:
     (callers,) = (each for each in rate_limit.groups(StormSettings()) if each.name == name)
     return rate_limit.call_at_once(callers, random_for(seed, "test"))
 
@@ -99,9 +99,11 @@ def test_the_waits_are_those_that_were_published(
 # Throttling
 
 
-def test_when_everything_fails_a_budget_makes_of_three_requests_a_call_one_and_a_tenth() -> None:
+def test_when_everything_fails_a_budget_makes_of_three_requests_a_call_little_more_than_one() -> (
+    None
+):
     assert throttled("no budget", 1.0).requests_per_call == 3
-    assert throttled("our budget", 1.0).requests_per_call == pytest.approx(1.1, abs=0.02)
+    assert throttled("our budget", 1.0).requests_per_call == pytest.approx(1.06, abs=0.02)
     assert throttled("gRPC's throttling", 1.0).requests_per_call == pytest.approx(1, abs=0.02)
 
 
@@ -111,7 +113,7 @@ def test_when_little_fails_no_limit_is_in_the_way() -> None:
 
 
 def test_where_a_third_fails_a_budget_goes_on_and_grpc_stops() -> None:
-    assert throttled("our budget", 0.3).requests_per_call > 1.08
+    assert throttled("our budget", 0.3).requests_per_call > 1.3
     assert throttled("gRPC's throttling", 0.3).requests_per_call < 1.03
 
 
@@ -180,7 +182,7 @@ def test_a_server_that_stalls_brings_them_back_together_unless_there_is_jitter()
 
 def test_alone_in_its_process_a_client_makes_too_few_calls_for_a_breaker() -> None:
     assert crowd(per_process=1).refused == 0
-    assert crowd(per_process=100).refused > 0
+    assert crowd(per_process=1000, clients=1000).refused > 0
 
 
 # The rate limit
@@ -194,5 +196,9 @@ def test_nobody_comes_back_before_the_server_allows() -> None:
 
 
 def test_enough_attempts_bring_everybody_through() -> None:
-    assert limited("five attempts, without a budget").succeeded == 50
-    assert limited("standard pipeline").succeeded < limited().succeeded < 50
+    assert limited("five attempts, without a throttle").succeeded == 50
+    assert limited().succeeded < 50
+
+
+def test_a_throttle_brings_more_through_than_a_retry_alone() -> None:
+    assert limited().succeeded < limited("standard pipeline").succeeded

@@ -80,7 +80,7 @@ def test_what_goes_wrong_in_a_call_comes_out(at_random: bool) -> None:
 
 def test_processes_share_a_policy_and_no_circuit() -> None:
     tally = Tally()
-    policy = Policy(retry=None, breaker=BreakerPolicy(minimum_calls=1))
+    policy = Policy(retry=None, breaker=BreakerPolicy(failures=1, patience=0))
 
     async def main(session: aiohttp.ClientSession) -> None:
         network = Network(Reply(503), tally)
@@ -115,7 +115,7 @@ def test_circuits_that_open_are_not_logged_and_others_are_again_afterwards(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def main(session: aiohttp.ClientSession) -> None:
-        policy = Policy(breaker=BreakerPolicy(minimum_calls=1))
+        policy = Policy(breaker=BreakerPolicy(failures=1, patience=0))
         (pipeline,) = pipelines(policy, 1, random_for(1, "log"))
         tally = Tally()
         await Process(session, pipeline, Network(Reply(503), tally), tally).call()

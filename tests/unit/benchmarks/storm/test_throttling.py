@@ -36,19 +36,18 @@ def test_retries_are_allowed_while_more_than_half_of_the_tokens_are_there() -> N
     throttle = GrpcThrottle(max_tokens=10, token_ratio=0.1)
     take(throttle, *[503] * 4)
     assert throttle.tokens == 6
-    assert throttle.withdraw(0)
+    assert throttle.take("a", 0)
     take(throttle, 503)
     assert throttle.tokens == 5
-    assert not throttle.withdraw(0)
+    assert not throttle.take("a", 0)
     take(throttle, 200)
-    assert throttle.withdraw(0)
+    assert throttle.take("a", 0)
 
 
 def test_a_retry_costs_nothing_by_itself() -> None:
     throttle = GrpcThrottle()
     for _ in range(100):
-        throttle.count_call(0)
-        assert throttle.withdraw(0)
+        assert throttle.take("a", 0)
     assert throttle.tokens == 10
 
 

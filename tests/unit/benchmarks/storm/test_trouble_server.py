@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from benchmarks.storm.network import received_at
-from benchmarks.storm.trouble_server import ByPath, FixedWindow, Latency, Weakened
+from benchmarks.storm.trouble_server import ByPath, Latency, Weakened
 from resilient.testing import BrownOut, Period, Reply
 from resilient.testing.script.script import Answer, choose
 
@@ -32,25 +32,6 @@ def test_a_path_has_an_answer_of_its_own() -> None:
     server = ByPath({"/gone": GONE})
     assert answer(server, path="/gone")[1].status == 410
     assert answer(server, path="/other")[1].status == 200
-
-
-@pytest.mark.parametrize(
-    ("now", "status", "hint"),
-    [(0.0, 429, "60"), (0.5, 429, "60"), (59.9, 429, "1"), (60.0, 200, None), (130.0, 200, None)],
-)
-def test_a_window_lets_its_limit_through_and_says_when_the_next_begins(
-    now: float, status: int, hint: str | None
-) -> None:
-    server = FixedWindow(2, 60.0)
-    assert [answer(server)[1].status for _ in range(2)] == [200, 200]
-    _, reply = answer(server, now)
-    assert (reply.status, dict(reply.headers).get("Retry-After")) == (status, hint)
-
-
-def test_a_window_need_not_say_when_the_next_begins() -> None:
-    server = FixedWindow(1, 60.0, GONE, hint=False)
-    assert answer(server)[1].status == 410
-    assert answer(server)[1] == Reply(429)
 
 
 def test_a_weakened_server_takes_longer_and_keeps_its_queue() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from benchmarks.storm.network import Refused
 from benchmarks.storm.tally import Tally
-from benchmarks.storm.trouble_server import ByPath, FixedWindow, Latency
+from benchmarks.storm.trouble_server import ByPath, Latency
 from benchmarks.storm.trouble_simulation import (
     COLUMNS,
     AtOnce,
@@ -19,7 +20,7 @@ from benchmarks.storm.trouble_simulation import (
     run,
 )
 from resilient import Policy
-from resilient.testing import Delayed, Hang, Mixture, Outage, Period, Reply
+from resilient.testing import Delayed, Hang, Limit, Mixture, Outage, Period, Reply
 from resilient.testing.script.script import Answer
 
 NONE, RETRY, CONSECUTIVE, PIPELINE = COLUMNS
@@ -86,7 +87,7 @@ def test_a_closed_loop_works_on_its_items_with_a_call_for_each() -> None:
 
 
 def test_a_connection_can_be_refused_in_the_outage() -> None:
-    found = observed(evolve(DOWN, offline=True))
+    found = observed(evolve(DOWN, server=lambda _: Outage(OUTAGE, during=Refused())))
     failed = [call for call in found.calls if not call.succeeded]
     assert failed
     assert all(OUTAGE.covers(call.began) and call.seconds == 0 for call in failed)
@@ -110,11 +111,12 @@ def test_calls_of_one_path_can_be_looked_at_alone() -> None:
         arrivals=OpenLoop(rate=50, seconds=10),
         server=lambda _: ByPath({"/limited": Reply(429)}),
         paths=lambda random: random.choice(("/a", "/b", "/limited")),
+        healthy=frozenset({"/a", "/b"}),
     )
     found = observed(scenario)
-    assert found.only(["/a", "/b"]).success == 100
-    assert found.only(["/limited"]).success == 0
+    assert found.neighbours_success == 100
     assert 50 < found.success < 80
+    assert observed(evolve(scenario, healthy=frozenset({"/limited"}))).neighbours_success == 0
 
 
 # Measures
@@ -186,6 +188,55 @@ def test_a_consecutive_breaker_refuses_for_thirty_seconds_and_then_closes() -> N
     assert found.goodput(40, 80) == pytest.approx(20, rel=0.1)
 
 
+def test_an_open_consecutive_breaker_learns_nothing_from_calls_that_began_earlier() -> None:
+    slow = evolve(
+        DOWN,
+        arrivals=OpenLoop(rate=20, seconds=80),
+        server=lambda random: Outage(OUTAGE, during=OUT, then=Latency(8.0, random)),
+    )
+    found = observed(slow, CONSECUTIVE)
+    assert found.goodput(20, 35) == 0
+    assert found.tally.arrivals(6, 35) == [0.0] * len(found.tally.arrivals(6, 35))
+
+
+def test_a_run_that_does_not_recover_is_counted_to_its_end() -> None:
+    found = observed(evolve(DOWN, arrivals=OpenLoop(rate=20, seconds=30)), CONSECUTIVE)
+    assert found.recovered_after is None
+    assert found.recovered_within == 15
+
+
+def test_of_the_healthy_paths_the_calls_in_the_outage_count() -> None:
+    calls = [OneCall(began, began + 1, "/well", began < 5) for began in (1.0, 6.0, 20.0)]
+    scenario = evolve(DOWN, healthy=frozenset({"/well"}))
+    assert Observed(scenario, Tally(0.2), calls, 3).neighbours_success == 0
+    assert Observed(evolve(scenario, outage=None), Tally(0.2), calls, 3).neighbours_success == (
+        pytest.approx(100 / 3)
+    )
+
+
+def test_requests_that_were_on_their_way_with_the_first_are_no_further_ones() -> None:
+    tally = Tally(0.2)
+    for now in (4.0, 6.05, 6.15, 6.25, 6.5, 14.9, 15.1):
+        tally.arrived(now)
+    assert Observed(DOWN, tally).further_requests == pytest.approx(2)
+    assert Observed(DOWN, Tally(0.2)).further_requests == 0
+
+
+def test_a_call_can_be_allowed_a_longer_wait_than_its_policy_says() -> None:
+    def limits(policy: Policy) -> Policy:
+        assert policy.throttle is not None
+        return evolve(policy, throttle=evolve(policy.throttle, max_wait=1.0))
+
+    limited = Scenario(
+        name="limited",
+        arrivals=AtOnce(calls=12),
+        server=lambda _: Delayed(0.02, Limit("1/s", burst=1)),
+        limits=limits,
+    )
+    hasty, patient = (observed(evolve(limited, max_wait=wait), PIPELINE) for wait in (None, 90.0))
+    assert hasty.succeeded < patient.succeeded
+
+
 def test_a_scenario_can_change_the_limits_of_the_pipeline() -> None:
     def limits(policy: Policy) -> Policy:
         return evolve(policy, total_timeout=2.0, attempt_timeout=1.0, retry=None)
@@ -204,7 +255,7 @@ def test_a_window_is_kept_to_by_those_who_wait() -> None:
     bulk = Scenario(
         name="window",
         arrivals=ClosedLoop(items=30, workers=2),
-        server=lambda _: FixedWindow(10, 5.0, then=Delayed(0.1, Reply(200))),
+        server=lambda _: Limit("10/5s", window=True, then=Delayed(0.1, Reply(200))),
     )
     found = observed(bulk, RETRY)
     assert found.succeeded == 30

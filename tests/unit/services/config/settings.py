@@ -12,14 +12,17 @@ import backoff
 from attrs import field, frozen
 
 from resilient import (
+    Aimd,
     Backoff,
     BreakerPolicy,
     BudgetPolicy,
+    BulkheadPolicy,
     CodeRule,
     ErrorPolicy,
     Policy,
     ResetHeader,
     RetryPolicy,
+    ThrottlePolicy,
 )
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "parse_nothing",
     "policy",
     "steps",
+    "tenant",
 ]
 
 
@@ -49,6 +53,11 @@ def steps(step: float) -> Generator[float | None, Any, Any]:
 
 def parse_nothing(status: int, headers: object, body: bytes) -> None:
     """A parser of error bodies."""
+
+
+def tenant(request: object) -> str:
+    """A key."""
+    return "acme"
 
 
 HERE: Final = __name__
@@ -103,14 +112,31 @@ _COUNT: Final = Setting([(1, 1), (9, 9)], "integer")
 _SHARE: Final = Setting([(0.25, 0.25), (1, 1)])
 _FLAG: Final = Setting([(True, True), (False, False)], "true false")
 _TEXTS: Final = Setting([(["a", "b"], frozenset({"a", "b"})), ([], frozenset())], "array texts")
-_STATUSES: Final = Setting([([503, 429], frozenset({429, 503})), ([], frozenset())], "array")
+_STATUSES: Final = Setting(
+    [
+        ([503, 429], frozenset({429, 503})),
+        ([429, "502-504"], frozenset({429, 502, 503, 504})),
+        ([], frozenset()),
+    ],
+    "array",
+)
+
+_KEY: Final = Setting(
+    [
+        ("origin+path:1", "origin+path:1"),
+        ("origin + header:X-Tenant", "origin + header:X-Tenant"),
+        (f"{HERE}:tenant", tenant),
+    ]
+)
 
 SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
     Policy: {
         "errors": Setting([({}, ErrorPolicy()), (False, None)], "empty false"),
         "total_timeout": _SOME_SECONDS,
         "retry": Setting([({}, RetryPolicy()), (False, None)], "empty false"),
+        "throttle": Setting([({}, ThrottlePolicy()), (False, None)], "empty false"),
         "breaker": Setting([({}, BreakerPolicy()), (False, None)], "empty false"),
+        "bulkhead": Setting([({}, BulkheadPolicy()), (False, None)], "empty false"),
         "attempt_timeout": _SOME_SECONDS,
         "max_waiting": _COUNT,
         "reset_headers": Setting(
@@ -122,6 +148,16 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
             ],
             "array",
         ),
+    },
+    ThrottlePolicy: {
+        "limit": Setting([("300/min", "300/min"), ("10/s", "10/s"), (False, None)], "false"),
+        "burst": Setting([(1, 1), (5, 5), (False, None)], "integer false", {"limit": "10/s"}),
+        "learn": _FLAG,
+        "classes": _FLAG,
+        "headers": Setting([(["RateLimit"], ("RateLimit",)), ([], ())], "array"),
+        "max_wait": _SECONDS_OR_ZERO,
+        "pace": Setting([("even", "even"), ("window", "window")]),
+        "key": _KEY,
     },
     ErrorPolicy: {
         "parsers": Setting(
@@ -194,8 +230,9 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
     },
     BudgetPolicy: {
         "ratio": _SHARE,
+        "capacity": _COUNT,
         "min_per_second": Setting([(0, 0), (2.5, 2.5)], "integer zero float"),
-        "window": _SECONDS,
+        "key": _KEY,
     },
     ResetHeader: {
         "name": Setting([("RateLimit-Reset",) * 2], "text", {"form": "seconds"}),
@@ -209,21 +246,51 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         ),
     },
     BreakerPolicy: {
+        "failures": _COUNT,
         "failure_rate": _SHARE,
         "window": _SECONDS,
-        "minimum_calls": _COUNT,
         "consecutive_failures": Setting([(5, 5), (False, None)], "integer false"),
         "slow_call": _SOME_SECONDS,
         "slow_rate": _SHARE,
-        "open_for": Setting([("250ms", 0.25), (2, 2), ("1min", 60.0)], "integer float"),
+        "open_for": Setting(
+            [("250ms", 0.25), (2, 2), ("1min", 60.0)], "integer float", {"max_open_for": 60}
+        ),
+        "open_factor": Setting([(1, 1), (2.5, 2.5)], "integer float"),
         "max_open_for": _SECONDS,
+        "max_open_retry_after": _SECONDS_OR_ZERO,
         "probes": _COUNT,
         # Not below the attempt's own time-out.
         "probe_lease": Setting(_SECONDS.right),
-        "ramp_up": _SECONDS_OR_ZERO,
+        "recovery": _SECONDS_OR_ZERO,
+        "patience": _SECONDS_OR_ZERO,
+        "patience_horizon": _SECONDS_OR_ZERO,
+        "abandoned_after": _SECONDS,
         "statuses": _STATUSES,
+        "key": Setting(
+            [
+                ("origin", "origin"),
+                ("origin+path:2", "origin+path:2"),
+                ("origin+method+header:X-Tenant", "origin+method+header:X-Tenant"),
+                (f"{HERE}:tenant", tenant),
+            ]
+        ),
         "observe": _FLAG,
-        "max_circuits": _COUNT,
+        "max_destinations": _COUNT,
+    },
+    BulkheadPolicy: {
+        "max_concurrent": _COUNT,
+        "max_wait": _SECONDS_OR_ZERO,
+        "adaptive": Setting([({"initial": 9}, Aimd(initial=9)), (False, None)], "empty false"),
+        "key": _KEY,
+        "max_destinations": _COUNT,
+    },
+    Aimd: {
+        "initial": _COUNT,
+        "minimum": _COUNT,
+        "maximum": Setting([(20, 20), (1_000, 1_000)]),
+        "decrease": Setting([(0.5, 0.5), (0.75, 0.75)]),
+        "increase": _COUNT,
+        "statuses": _STATUSES,
     },
 }
 
@@ -236,7 +303,10 @@ PLACES: Final[Mapping[type[Any], tuple[str | int, ...]]] = {
     Backoff: ("retry", "backoff"),
     BudgetPolicy: ("retry", "budget"),
     ResetHeader: ("reset_headers", 0),
+    ThrottlePolicy: ("throttle",),
     BreakerPolicy: ("breaker",),
+    BulkheadPolicy: ("bulkhead",),
+    Aimd: ("bulkhead", "adaptive"),
 }
 
 _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
@@ -244,10 +314,13 @@ _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
     ErrorPolicy: lambda it: Policy(errors=it),
     CodeRule: lambda it: Policy(errors=ErrorPolicy(code_rules=[it])),
     RetryPolicy: lambda it: Policy(retry=it),
+    ThrottlePolicy: lambda it: Policy(throttle=it),
     Backoff: lambda it: Policy(retry=RetryPolicy(backoff=it)),
     BudgetPolicy: lambda it: Policy(retry=RetryPolicy(budget=it)),
     ResetHeader: lambda it: Policy(reset_headers=[it]),
     BreakerPolicy: lambda it: Policy(breaker=it),
+    BulkheadPolicy: lambda it: Policy(bulkhead=it),
+    Aimd: lambda it: Policy(bulkhead=BulkheadPolicy(adaptive=it)),
 }
 
 

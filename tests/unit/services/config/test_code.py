@@ -115,12 +115,14 @@ NAMING: dict[str, Callable[[str], str]] = {
     "retry.exceptions": lambda name: f"retry.exceptions = ['builtins:KeyError', '{name}']",
     "retry.backoff.wait": lambda name: f"retry.backoff.wait = '{name}'",
     "errors.parsers": lambda name: f"errors.parsers = ['flat', '{name}']",
+    "breaker.key": lambda name: f"breaker.key = '{name}'",
 }
 RIGHT = {
     "retry.judge": "rules:judge",
     "retry.exceptions": "rules:Gone",
     "retry.backoff.wait": "rules:waits",
     "errors.parsers": "rules:parse",
+    "breaker.key": "rules:one",
 }
 
 
@@ -256,6 +258,7 @@ def test_what_code_cannot_be(code: Any, folder: Path) -> None:
         ("retry.backoff.wait", "waits expo Holder.waits bound_waits part_waits"),
         # A method that is taken of its class is a function that takes the object, too.
         ("errors.parsers", "parse any optional Holder.method"),
+        ("breaker.key", "one any"),
     ],
 )
 def test_what_is_named_must_be_what_the_setting_needs(key: str, right: str, folder: Path) -> None:
@@ -281,6 +284,7 @@ def test_what_is_named_must_be_what_the_setting_needs(key: str, right: str, fold
         ("retry.exceptions", "a subclass of Exception"),
         ("retry.backoff.wait", "a generator function"),
         ("errors.parsers", "a plain (not async) function of 3 positional arguments"),
+        ("breaker.key", "a plain (not async) function of 1 positional argument"),
     ],
 )
 def test_what_a_setting_needs_is_said(key: str, words: str, folder: Path) -> None:
@@ -295,6 +299,29 @@ def test_the_generators_of_the_backoff_package_can_be_named(name: str, folder: P
     assert retry(policy(file)).backoff.wait is getattr(backoff, name)
     for other in ("full_jitter", "on_exception", "random_jitter", "__name__"):
         error(written(folder, NAMING["retry.backoff.wait"](f"backoff:{other}")), True)
+
+
+@pytest.mark.parametrize(
+    "key", ["origin", "origin+path:1", "origin + method", "origin+header:X-Tenant+path:20"]
+)
+def test_a_declared_key_is_plain_text_and_no_code(key: str) -> None:
+    (found,) = load_services(service(breaker={"key": key})).services
+    assert found.policy.breaker is not None
+    assert found.policy.breaker.key == key
+
+
+@pytest.mark.parametrize("code", [True, False])
+@pytest.mark.parametrize(
+    "key",
+    ["", "path", "path:1", "origin+path", "origin+path:0", "origin+path:100", "method+origin",
+     "origin+header:", "origin+header:X Y", "origin+method+method", "origin+query", "Origin", 5,
+     True, False, [], ["origin"], {}],
+)  # fmt: skip
+def test_a_wrong_key_is_named_with_what_is_given_and_what_is_allowed(key: Any, code: bool) -> None:
+    (found,) = error(service(breaker={"key": key}), code).problems
+    assert found.where == "services.a.breaker.key"
+    assert found.given == repr(key)
+    assert 'a key: "origin", or that with "path:N"' in str(found.allowed)
 
 
 def test_names_that_stand_for_something(folder: Path) -> None:
@@ -617,5 +644,5 @@ def test_what_a_program_runs_by_default(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program, str(file)], cwd=folder, capture_output=True, text=True
     )
-    assert (done.stdout, done.stderr) == ("5\n", "")
+    assert (done.stdout, done.stderr) == ("6\n", "")
     assert not has_run(folder)

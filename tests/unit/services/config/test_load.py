@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientRequest
 
 import resilient
 from resilient import (
@@ -112,17 +111,13 @@ def test_what_is_loaded_are_services() -> None:
     assert load_services(service()).default is None
 
 
-async def test_it_hands_on_listeners_key_budget_and_clock() -> None:
+async def test_it_hands_on_listeners_budget_and_clock() -> None:
     log, clock, budget = EventLog(), FakeClock(draw=0), RetryBudget(BudgetPolicy())
 
-    def key(request: ClientRequest) -> str:
-        return "one"
-
     document = {**service(match="https://a.example"), "default": {}}
-    services = load_services(document, listeners=iter([log]), key=key, budget=budget, clock=clock)
+    services = load_services(document, listeners=iter([log]), budget=budget, clock=clock)
     assert services.default_pipeline is not None
     for pipeline in (services["a"], services.default_pipeline):
-        assert pipeline.breaker.key is key
         retry = pipeline.find(Retry)
         assert retry is not None
         assert retry._budget is budget

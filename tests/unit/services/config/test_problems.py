@@ -79,8 +79,12 @@ UNKNOWN = [
         "services.a.retry.total_timeout",
         "total_timeout in the service's own table",
     ),
-    (service(window=1), "services.a.window", "retry.budget.window or breaker.window"),
-    (service(statuses=[]), "services.a.statuses", "retry.statuses or breaker.statuses"),
+    (service(window=1), "services.a.window", "breaker.window"),
+    (
+        service(statuses=[]),
+        "services.a.statuses",
+        "retry.statuses or breaker.statuses or bulkhead.adaptive.statuses",
+    ),
     (
         service(errors={"total_timeout": 1}),
         "services.a.errors.total_timeout",
@@ -143,7 +147,9 @@ def test_what_is_known_depends_on_the_table() -> None:
     of_preset = ", ".join(key for key in KNOWN if key != "match")
     assert known({"presets": {"p": {"x": 1}}}) == f"one of {of_preset}"
     assert known({"default": {"match": "x"}}) == known({"presets": {"p": {"x": 1}}})
-    assert known(service(retry={"budget": {"x": 1}})) == "one of min_per_second, ratio, window"
+    assert known(service(retry={"budget": {"x": 1}})) == (
+        "one of capacity, key, min_per_second, ratio"
+    )
     assert known({"x": 1}) == "one of default, presets, services"
 
 

@@ -385,4 +385,4 @@ def test_structure_gives_a_policy_or_problems() -> None:
     assert [each.path for each in problems] == [("x",)]
     _, problems = structure({"x": 1, "y": 2}, none, also_known=("y", "z"))
     assert [each.path for each in problems] == [("x",), ("y",)]
-    assert "retry, total_timeout, y, z" in str(problems[0].allowed)
+    assert "throttle, total_timeout, y, z" in str(problems[0].allowed)

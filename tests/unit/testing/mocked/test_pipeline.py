@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -12,6 +14,7 @@ from yarl import URL
 import resilient
 from resilient import BreakerPolicy, CircuitBreaker, Retry
 from resilient.testing import CallbackResult, FakeClock, aioresponses
+from resilient.testing.time.clocks import FakeTimer
 from tests.unit.testing.mocked.support import piped
 
 API = "https://api.example/meetings"
@@ -104,7 +107,9 @@ async def test_a_callback_of_raise_for_status_sees_the_last_response(clock: Fake
 
 
 async def test_the_breaker_opens_on_mocked_failures(clock: FakeClock) -> None:
-    breaker = CircuitBreaker(BreakerPolicy(consecutive_failures=3, open_for=5), clock=clock)
+    breaker = CircuitBreaker(
+        BreakerPolicy(consecutive_failures=3, open_for=5, patience=0), clock=clock
+    )
     with aioresponses() as m:
         m.get(API, status=503, repeat=True)
         async with aiohttp.ClientSession(middlewares=[breaker]) as session:
@@ -120,7 +125,7 @@ async def test_the_breaker_opens_on_mocked_failures(clock: FakeClock) -> None:
 
 
 async def test_the_pipelines_breaker_saves_attempts(clock: FakeClock) -> None:
-    breaker = BreakerPolicy(consecutive_failures=2)
+    breaker = BreakerPolicy(consecutive_failures=2, patience=0)
     with aioresponses() as m:
         m.get(API, exception=aiohttp.ServerDisconnectedError(), repeat=True)
         async with piped(clock, breaker=breaker) as session:
@@ -183,9 +188,9 @@ async def test_a_cancelled_call_takes_no_more_answers(clock: FakeClock) -> None:
     waiting = asyncio.Event()
 
     class Stopped(FakeClock):
-        async def sleep(self, seconds: float) -> None:
+        def wake_after(self, seconds: float, callback: Callable[[], object]) -> FakeTimer:
             waiting.set()
-            await asyncio.Event().wait()
+            return super().wake_after(math.inf, callback)
 
     with aioresponses() as m:
         m.get(API, status=503, repeat=True)

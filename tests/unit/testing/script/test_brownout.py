@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from resilient.testing import FaultServer, Hang, Reply, Reset, run_in_virtual_time
-from resilient.testing.script.capacity import BrownOut
+from resilient.testing.script.brownout import BrownOut
 from resilient.testing.script.script import Delayed
 from tests.unit.testing.support import post, request_at
 

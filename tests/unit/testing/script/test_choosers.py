@@ -10,7 +10,8 @@ import pytest
 
 from resilient.errors import ConfigError
 from resilient.testing import Answer, FaultServer, Hang, Received, Reply, Reset, run_in_virtual_time
-from resilient.testing.script.capacity import BrownOut, TokenBucket
+from resilient.testing.script.brownout import BrownOut
+from resilient.testing.script.limit import Limit
 from resilient.testing.script.mixture import Mixture
 from resilient.testing.script.outage import Outage, Period
 from resilient.testing.script.script import Chooser, Delayed
@@ -57,7 +58,7 @@ async def test_a_callable_within_choosers_sees_the_whole_request(
     async def echo(request: Received) -> Answer:
         return Reply(201, body=request.body)
 
-    nested = TokenBucket(5, then=Outage(Period(9), then=Mixture({echo: 1.0})))
+    nested = Limit("5/s", then=Outage(Period(9), then=Mixture({echo: 1.0})))
     async with FaultServer(nested) as server, session.post(server.url, data=b"abc") as response:
         assert (response.status, await response.read()) == (201, b"abc")
 
@@ -95,7 +96,7 @@ def test_an_outage_around_a_bucket_around_a_brown_out_around_a_mixture() -> None
     then = Outage(
         Period(10, 20),
         during=Reply(502),
-        then=TokenBucket(1, 2, then=BrownOut(0.5, then=Mixture({Reply(500): 0.5}, seed=1))),
+        then=Limit("1/s", burst=2, then=BrownOut(0.5, then=Mixture({Reply(500): 0.5}, seed=1))),
     )
 
     async def main() -> list[tuple[int, float]]:
@@ -177,12 +178,12 @@ ANY_ARGUMENTS: Any = SimpleNamespace(
     BrownOut=BrownOut,
     Delayed=Delayed,
     FaultServer=FaultServer,
+    Limit=Limit,
     Mixture=Mixture,
     Outage=Outage,
     Period=Period,
     Reply=Reply,
     Reset=Reset,
-    TokenBucket=TokenBucket,
 )
 
 
@@ -205,15 +206,25 @@ ANY_ARGUMENTS: Any = SimpleNamespace(
         (lambda t: t.Mixture({t.Reply(): 0.6, t.Reset(): 0.5}), "Mixture.shares"),
         (lambda t: t.Mixture({}, otherwise=None), "Mixture.otherwise"),
         (lambda t: t.Mixture({}, seed="1"), "Mixture.seed"),
-        (lambda t: t.TokenBucket(0), "TokenBucket.rate"),
-        (lambda t: t.TokenBucket(float("inf")), "TokenBucket.rate"),
-        (lambda t: t.TokenBucket(1, 0), "TokenBucket.burst"),
-        (lambda t: t.TokenBucket(1, 1.5), "TokenBucket.burst"),
-        (lambda t: t.TokenBucket(1, then=t.Reply), "TokenBucket.then"),
-        (lambda t: t.TokenBucket(1, refusal=t.Reset()), "TokenBucket.refusal"),
-        (lambda t: t.TokenBucket(1, hints="Retry-After"), "TokenBucket.hints"),
-        (lambda t: t.TokenBucket(1, hints=["Retry-before"]), "TokenBucket.hints"),
-        (lambda t: t.TokenBucket(1, hints=[[]]), "TokenBucket.hints"),
+        (lambda t: t.Limit(10), "Limit.rate"),
+        (lambda t: t.Limit("300"), "Limit.rate"),
+        (lambda t: t.Limit("0/s"), "Limit.rate"),
+        (lambda t: t.Limit("1.5/s"), "Limit.rate"),
+        (lambda t: t.Limit("1/0s"), "Limit.rate"),
+        (lambda t: t.Limit("300/fortnight"), "Limit.rate"),
+        (lambda t: t.Limit("1/s", burst=0), "Limit.burst"),
+        (lambda t: t.Limit("1/s", burst=1.5), "Limit.burst"),
+        (lambda t: t.Limit("1/s", burst=1, window=True), "Limit.burst"),
+        (lambda t: t.Limit("1/s", window=60), "Limit.window"),
+        (lambda t: t.Limit("1/s", per="path"), "Limit.per"),
+        (lambda t: t.Limit("1/s", per="route", accounts={}), "Limit.per"),
+        (lambda t: t.Limit("1/s", accounts=["a"]), "Limit.accounts"),
+        (lambda t: t.Limit("1/s", credential=""), "Limit.credential"),
+        (lambda t: t.Limit("1/s", then=t.Reply), "Limit.then"),
+        (lambda t: t.Limit("1/s", refusal=t.Reset()), "Limit.refusal"),
+        (lambda t: t.Limit("1/s", hints="Retry-After"), "Limit.hints"),
+        (lambda t: t.Limit("1/s", hints=["Retry-before"]), "Limit.hints"),
+        (lambda t: t.Limit("1/s", hints=[[]]), "Limit.hints"),
         (lambda t: t.Period(-1), "Period.start"),
         (lambda t: t.Period(float("inf")), "Period.start"),
         (lambda t: t.Period(5, 5), "Period.end"),
@@ -248,14 +259,16 @@ def test_what_makes_no_sense_is_refused_when_it_is_made(make: Any, field: str) -
 def test_they_show_what_they_are() -> None:
     shown = [
         "Mixture(((Reply(503), 0.1), (Hang(), 0.2)), seed=1)",
-        "TokenBucket(5.0, 20, hints=('RateLimit',))",
+        "Limit('300/min', burst=20, hints=('RateLimit',))",
+        "Limit('10/s', accounts=..., window=True)",
         "Outage(Period(start=5, end=10, since='start'), during=Reset())",
         "BrownOut(0.02, workers=4, capacity=100)",
         "Delayed(1.5, Reset())",
     ]
     made: list[Any] = [
         Mixture({Reply(503): 0.1, Hang(): 0.2}, seed=1),
-        TokenBucket(5.0, 20, hints=["RateLimit"]),
+        Limit("300/min", burst=20, hints=["RateLimit"]),
+        Limit("10/s", accounts={"Bearer secret": "acme"}, window=True),
         Outage(Period(5, 10), during=Reset()),
         BrownOut(0.02, workers=4, capacity=100),
         Delayed(1.5, Reset()),
