@@ -45,15 +45,15 @@ _JSON_VALUE: Final = b'{["'
 # 640 where a process says so) from which `int` refuses.
 _MAX_DIGITS: Final = 100
 
-_GUARD: Final = re.compile(r"\s*(?:\)\]\}',?|while\s*\(1\);|for\s*\(;;\);|/\*\*/|\{\}&&)\s*")
-_CALL: Final = re.compile(r"\s*[A-Za-z_$][\w$.]{0,100}\(\s*(?=[\[{])")
-_EVENT: Final = re.compile(r"\s*(?::|data:|event:|id:|retry:)")
-_WARNING: Final = re.compile(
-    r"\s*(?:<br ?/?>|<b>|(?:PHP )?(?:Warning|Notice|Deprecated|Fatal error|Parse error)\b)", re.I
+_GUARD: Final = r"\s*(?:\)\]\}',?|while\s*\(1\);|for\s*\(;;\);|/\*\*/|\{\}&&)\s*"
+_CALL: Final = r"\s*[A-Za-z_$][\w$.]{0,100}\(\s*(?=[\[{])"
+_EVENT: Final = r"\s*(?::|data:|event:|id:|retry:)"
+_WARNING: Final = (
+    r"(?i)\s*(?:<br ?/?>|<b>|(?:PHP )?(?:Warning|Notice|Deprecated|Fatal error|Parse error)\b)"
 )
-_CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1a\x1c-\x1f\x80-\x9f\ufffd]")
-_WORD: Final = re.compile(r"(?!\s*(?:null|true|false|nan)\s*\Z)\s*[^{\[]*?[^\W\d_]{2}", re.I)
-_ASCII_LETTER: Final = re.compile("[A-Za-z]")
+_CONTROL: Final = r"[\0-\x08\x0e-\x1a\x1c-\x1f\x80-\x9f\ufffd]"
+_WORD: Final = r"(?i)(?!\s*(?:null|true|false|nan)\s*\Z)\s*[^{\[]*?[^\W\d_]{2}"
+_ASCII_LETTER: Final = "[A-Za-z]"
 # Members by which one of several documents is that of the error.
 _OF_ERRORS: Final = frozenset(("error", "errors", "message", "detail", "code", "fault", "msg"))
 
@@ -127,7 +127,7 @@ def _content(body: bytes) -> Content:
             return Content("xml", members(document))
         return Content("html", said)
     # A number, or null, is JSON that says nothing.
-    return Content("text", said) if _WORD.match(said) else NO_CONTENT
+    return Content("text", said) if re.match(_WORD, said) else NO_CONTENT
 
 
 def _decoded(head: bytes) -> str | None:
@@ -140,9 +140,9 @@ def _decoded(head: bytes) -> str | None:
             # What is no UTF-8 and yet text is, as a rule, of one of the encodings of Latin.
             encoding = "latin-1"
         said = head.decode(encoding, "ignore")
-    if not encoding.startswith(("utf-8", "latin")) and not _ASCII_LETTER.search(said):
+    if not encoding.startswith(("utf-8", "latin")) and not re.search(_ASCII_LETTER, said):
         return None  # Two bytes that look like a byte order mark.
-    return None if _CONTROL.search(said) else said
+    return None if re.search(_CONTROL, said) else said
 
 
 def _of_json(said: str) -> Content | None:
@@ -205,12 +205,12 @@ def _documents(said: str) -> Iterator[dict[str, Any]]:
 def _embedded(said: str) -> Content | None:
     """Return the JSON that stands within something else, or None."""
     for wrapping in (_GUARD, _CALL):
-        match = wrapping.match(said)
+        match = re.match(wrapping, said)
         if match is not None and said[match.end() : match.end() + 1] in ("{", "["):
             return _of_json(said[match.end() :])
-    if _EVENT.match(said):
+    if re.match(_EVENT, said):
         return _of_event(said)
-    if _WARNING.match(said):
+    if re.match(_WARNING, said):
         return _behind_warning(said)
     return None
 

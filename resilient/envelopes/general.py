@@ -140,7 +140,7 @@ _MAYBE_HOLDERS: Final = (
 _ALL_HOLDERS: Final = frozenset((*_HOLDERS, *_MAYBE_HOLDERS))
 _MAX_STEPS: Final = 5
 _MAX_TEXTS: Final = 100
-_UPPER: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_UPPER: Final = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
 
 
 def chain_of(document: Members) -> list[Members]:
@@ -261,7 +261,7 @@ def message_of(chain: Iterable[Members]) -> str | None:
 
 def _shouted(message: str | None) -> str | None:
     """Return a message that is a code, as Google has it: EMAIL_NOT_FOUND."""
-    return message if message is not None and _UPPER.fullmatch(message) else None
+    return message if message is not None and re.fullmatch(_UPPER, message) else None
 
 
 def explicit_code(holder: Members, status: int) -> str | None:

@@ -22,12 +22,11 @@ _MAX_TEXT: Final = 65_536
 _HEAD: Final = 65_536
 _MAX_SHOWN: Final = 2_000
 
-_IS_HTML: Final = re.compile(
-    r"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?:[^-]|-(?!->)){0,4000}-->\s*)*"
-    r"<(?:!doctype\s+html|html|head|body|title|center|h[1-6]|pre|p|div|script|style|meta|br|b)\b",
-    re.I,
+_IS_HTML: Final = (
+    r"(?i)\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?:[^-]|-(?!->)){0,4000}-->\s*)*"
+    r"<(?:!doctype\s+html|html|head|body|title|center|h[1-6]|pre|p|div|script|style|meta|br|b)\b"
 )
-_TAG: Final = re.compile(r"<[^<>]{0,2000}>")
+_TAG: Final = r"<[^<>]{0,2000}>"
 
 
 class _Refused(Exception):
@@ -36,7 +35,7 @@ class _Refused(Exception):
 
 def is_html(said: str) -> bool:
     """Return whether a text begins as HTML does."""
-    return _IS_HTML.match(said) is not None
+    return re.match(_IS_HTML, said) is not None
 
 
 def html_texts(said: str) -> dict[str, str]:
@@ -71,7 +70,7 @@ def html_texts(said: str) -> dict[str, str]:
 
 def plain(said: str) -> str:
     """Return text of HTML in one line, without tags and with its entities undone."""
-    said = _TAG.sub(" ", said[:_MAX_SHOWN])
+    said = re.sub(_TAG, " ", said[:_MAX_SHOWN])
     # Each undone once: "&amp;lt;" is a "&lt;" that somebody wrote.
     return " ".join(html.unescape(said).split())
 

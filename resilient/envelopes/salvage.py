@@ -16,9 +16,9 @@ from resilient.envelopes.reading import fold
 __all__ = ["completed"]
 
 # A text, or the mark that opens, closes or parts.
-_PART: Final = re.compile(r'"(?:[^"\\]+|\\.)*+"|[][{},:]|"', re.DOTALL)
-_SCALAR: Final = re.compile(r"\s*(?:-?[0-9][0-9.eE+-]*|true|false|null)\s*")
-_HALF_ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z|\\ud[89ab][0-9a-f]{2}\Z", re.I)
+_PART: Final = r'(?s)"(?:[^"\\]+|\\.)*+"|[][{},:]|"'
+_SCALAR: Final = r"\s*(?:-?[0-9][0-9.eE+-]*|true|false|null)\s*"
+_HALF_ESCAPE: Final = r"(?i)\\(?:u[0-9a-fA-F]{0,3})?\Z|\\ud[89ab][0-9a-f]{2}\Z"
 _CLOSING: Final = {"{": "}", "[": "]"}
 # An error has no more parts before what counts, and is no deeper; a hostile body is both.
 _MAX_PARTS: Final = 5_000
@@ -44,13 +44,13 @@ def completed(said: str, decode: Callable[[str], Any]) -> Any:
     last, last_end = "", 0
     was_colon = False
     cut_text = ""
-    for count, part in enumerate(_PART.finditer(said)):
+    for count, part in enumerate(re.finditer(_PART, said)):
         mark, start, end = part.group(), part.start(), part.end()
         if count == _MAX_PARTS or len(closers) > _MAX_DEPTH:
             break
         # A number, or true, or null may stand before it.
         if mark in ("}", "]", ",") and said[last_end:start].strip():
-            if not _SCALAR.fullmatch(said, last_end, start):
+            if not re.compile(_SCALAR).fullmatch(said, last_end, start):
                 break
             whole, open_then = start, closers
         if mark in _CLOSING:
@@ -65,7 +65,7 @@ def completed(said: str, decode: Callable[[str], Any]) -> Any:
         elif mark == '"':
             if closers and was_colon and key is not None and fold(key) in _FOR_PEOPLE:
                 cut = said[start : start + _MAX_CUT_TEXT]
-                cut_text = said[:start] + _HALF_ESCAPE.sub("", cut) + '…"'
+                cut_text = said[:start] + re.sub(_HALF_ESCAPE, "", cut) + '…"'
                 cut_text += closers
             break
         elif mark == ":":

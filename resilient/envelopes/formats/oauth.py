@@ -17,9 +17,9 @@ from resilient.envelopes.reading import Members, as_code, is_token, string
 __all__ = ["read_challenge", "read_oauth"]
 
 # auth-param, RFC 9110 11.2: a token or a quoted string.
-_PARAMETER: Final = re.compile(
-    r'(?:^|[\s,])(error(?:_description|_uri)?)\s*=\s*(?:"((?:[^"\\]|\\.){0,2000})"|([^\s,"]{1,200}))',
-    re.IGNORECASE,
+_PARAMETER: Final = (
+    r"(?i)(?:^|[\s,])(error(?:_description|_uri)?)\s*=\s*"
+    r'(?:"((?:[^"\\]|\\.){0,2000})"|([^\s,"]{1,200}))'
 )
 _MOST: Final = 8_192
 
@@ -40,7 +40,7 @@ def read_challenge(status: int, headers: Mapping[str, str], document: object) ->
     if challenge is None:
         return None
     found: dict[str, str] = {}
-    for match in _PARAMETER.finditer(challenge[:_MOST]):
+    for match in re.finditer(_PARAMETER, challenge[:_MOST]):
         name, quoted, token = match.groups()
         value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else token
         found.setdefault(name.lower(), value)

@@ -21,13 +21,12 @@ from resilient.envelopes.reading import is_phrase, slug
 __all__ = ["read_html", "read_text"]
 
 _MAX_LINE: Final = 500
-_SAYS_NOTHING: Final = re.compile(
-    r"(?:http|error|status|code|server|nginx|apache|openresty|welcome|page|response|exception|"
-    r"report|oops|sorry|whoops|tomcat|cloudflare|the|an?|occurred|[0-9./|:()!–—_-]|\s)*",
-    re.IGNORECASE,
+_SAYS_NOTHING: Final = (
+    r"(?i)(?:http|error|status|code|server|nginx|apache|openresty|welcome|page|response|exception|"
+    r"report|oops|sorry|whoops|tomcat|cloudflare|the|an?|occurred|[0-9./|:()!–—_-]|\s)*"
 )
-_LABEL: Final = re.compile(r"^\W*(?:http\s+)?(?:status|error)\b(?:\s+code)?", re.IGNORECASE)
-_STATUS: Final = re.compile(r"\b[1-9][0-9]{2}\b")
+_LABEL: Final = r"(?i)^\W*(?:http\s+)?(?:status|error)\b(?:\s+code)?"
+_STATUS: Final = r"\b[1-9][0-9]{2}\b"
 
 
 def read_html(status: int, headers: Mapping[str, str], document: str) -> Envelope | None:
@@ -54,7 +53,7 @@ def read_text(status: int, headers: Mapping[str, str], document: str) -> Envelop
 def _telling(said: str) -> str | None:
     """Return a text of a page, unless it only says that there is an error."""
     said = said[:_MAX_LINE].strip()
-    rest = _LABEL.sub("", _STATUS.sub("", said)).strip(" -–—|:()!.")
-    if not any(map(str.isalpha, rest)) or is_phrase(rest) or _SAYS_NOTHING.fullmatch(rest):
+    rest = re.sub(_LABEL, "", re.sub(_STATUS, "", said)).strip(" -–—|:()!.")
+    if not any(map(str.isalpha, rest)) or is_phrase(rest) or re.fullmatch(_SAYS_NOTHING, rest):
         return None
     return said
