@@ -24,10 +24,10 @@ rules, each with the scenario of a server in trouble that needs it (`storm troub
 - **Few answers prove little.** An estimate from fewer than five grows in proportion to them, and
   a cut in an epoch of fewer halves the rate at most. Without it a bulk job of 50 workers at a
   server of 10 a second that lets one of them through at once loses 98 % of its items.
-- **The least rate means nothing.** Where refusals have brought it down there before five answers
-  came, it grows in proportion to those that come, as in the beginning. Without it a server that
-  answers 429 to all or half of the calls for ten seconds, and is well again, is not asked for more
-  than one call in six of 20/s for minutes.
+- **Refusals say when, answers say how much.** After a cut from fewer than five answers the rate
+  grows in proportion to those that come, as in the beginning. Without it a server that answers 429
+  to all or half of the calls for some time, and is well again, is not asked for more than one call
+  in six of 20/s for minutes; and after an outage of 15 s of hangs a limit of 10/s comes to 8.4.
 - **A spread** is added to the server's time: processes that were refused together do not come
   back together (50 of them: 30 succeed without it). It is small where this process had most of
   the limit to itself, and grows with each refusal in a row.
@@ -176,7 +176,7 @@ class Gate:
         self._seen = 0
         # Whether it has not been refused itself yet.
         self._is_first = True
-        # Whether it came down to the least rate before it has seen many answers.
+        # Whether few answers had come when it was cut last.
         self._is_rough = False
 
     # -- what it learns
@@ -222,8 +222,8 @@ class Gate:
                 seen = max(seen, self.rate / 2)
             self.rate = max(_SLOWEST, min(self.rate, seen) * _AT_A_CUT)
         self._is_first = False
-        # Near the least rate, from few answers, next to nothing is known: as in the beginning.
-        self._is_rough = self._grants < _MANY and self.rate <= 2 * _SLOWEST
+        # Next to nothing is known of the limit as it is now, as in the beginning.
+        self._is_rough = self._grants < _MANY
         if self._is_rough:
             self._seen = self._grants
         self._shut(now, self._wait(asked, random), asked, self._grants >= _MANY, random)

@@ -195,7 +195,7 @@ def test_it_grows_without_end_and_stays_a_number() -> None:
     assert gate.turn_at(5, 3.0) >= 3.0
 
 
-def test_where_few_answers_have_brought_it_down_it_grows_in_proportion_again() -> None:
+def test_after_a_cut_from_few_answers_it_grows_in_proportion_again() -> None:
     gate = closed()
     for now in (2.0, 4.0, 6.0):
         gate.granted(now - 0.5)
