@@ -59,7 +59,7 @@ class _Permit(NamedTuple):
     Attributes:
         place: The destination.
         gate: The gate that it has passed, or None.
-        sent: When.
+        sent: When; minus infinity if no gate was closed then.
         gate_before: What undoes that it was counted at the gate; None if it was not.
         meter_before: The same for the declared limit.
         request: The request.
@@ -202,7 +202,9 @@ class Throttle(Guard):
                 return decision
             meter_before = meter.take(now)
         credential = credential_of(request) if place.sees_credentials else None
-        return _Permit(place, gate, now, gate_before, meter_before, request, credential)
+        # Without a gate it is sent before one of its part closes, also if that is at this moment.
+        sent = -math.inf if gate is None else now
+        return _Permit(place, gate, sent, gate_before, meter_before, request, credential)
 
     def leave(self, permit: Destination | _Permit, outcome: Outcome | None, now: float) -> None:
         """Take in what the server said to an attempt."""

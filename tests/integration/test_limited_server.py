@@ -286,3 +286,21 @@ def test_a_call_inside_an_attempt_does_not_wait_behind_those_who_wait_for_that(
     statuses, seconds = run_in_virtual_time(main())
     assert statuses == [200] * 20
     assert seconds < 10
+
+
+@pytest.mark.parametrize("declared", [None, "1000/s"])
+def test_a_crowd_that_is_the_first_at_its_destination_learns_from_late_news(
+    declared: str | None,
+) -> None:
+    """All of it is sent, answered and refused at one moment, at a place that nobody knows yet."""
+
+    async def main() -> Counter[int | BaseException]:
+        policy = Policy(throttle=ThrottlePolicy(limit=declared))
+        async with (
+            FaultServer(then=Limit("10/s", burst=10)) as api,
+            aiohttp.ClientSession(middlewares=[Pipeline(policy)]) as session,
+        ):
+            calls = [status_of(session, api.url) for _ in range(CALLERS)]
+            return Counter(await asyncio.gather(*calls, return_exceptions=True))
+
+    assert run_in_virtual_time(main()) == {200: CALLERS}
