@@ -211,7 +211,8 @@ class Gate:
             asked: Seconds that the server asks to wait, or None.
             random: Draws from [0, 1).
         """
-        if sent < self.cut_at:
+        # (At the very time of a cut nobody passes the gate that it closes.)
+        if sent <= self.cut_at:
             if asked is not None:
                 self.server_until = max(self.server_until, now + asked)
                 self.not_before = max(self.not_before, now + asked)
@@ -231,7 +232,7 @@ class Gate:
 
     def granted(self, sent: float) -> None:
         """Take in that the server let an attempt through, be it well or not what was asked for."""
-        if sent < self.cut_at:
+        if sent <= self.cut_at:
             if self._is_first:
                 self._seen += 1
                 self._late += 1

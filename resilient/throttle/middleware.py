@@ -10,6 +10,10 @@ Who cannot be served is refused at once, before it waits:
 - those before it would take longer than `max_wait`;
 - its turn, or the opening of the gate, comes after the call's deadline.
 
+A call that a middleware makes inside an attempt (for a token, say) keeps the pace, and goes before
+those who wait. Behind them it could wait for itself: their head may wait for the place that the
+attempt around it has in a bulkhead.
+
 Only a 429 closes a gate, and only one that this request itself met. (A 503 with Retry-After says
 that a server is in trouble, and is the breaker's.)
 """
@@ -60,7 +64,7 @@ class _Permit(NamedTuple):
     Attributes:
         place: The destination.
         gate: The gate that it has passed, or None.
-        sent: When.
+        sent: When; minus infinity if no gate was closed then.
         gate_before: What undoes that it was counted at the gate; None if it was not.
         meter_before: The same for the declared limit.
         request: The request.
@@ -210,7 +214,9 @@ class Throttle(Guard):
                 return decision
             meter_before = meter.take(now)
         credential = credential_of(request) if place.sees_credentials else None
-        return _Permit(place, gate, now, gate_before, meter_before, request, credential)
+        # Without a gate it is sent before one of its part closes, also if that is at this moment.
+        sent = -math.inf if gate is None else now
+        return _Permit(place, gate, sent, gate_before, meter_before, request, credential)
 
     def leave(self, permit: Destination | _Permit, outcome: Outcome | None, now: float) -> None:
         """Take in what the server said to an attempt."""
@@ -286,7 +292,8 @@ class Throttle(Guard):
     ) -> Wait | Refusal | None:
         """Let an attempt wait at a gate or a limit, or refuse it; None if its turn has come."""
         queue = at.queue
-        is_next = queue.is_next(turn)
+        is_inside = any(call.around())
+        is_next = is_inside or queue.is_next(turn)
         if not queue:
             at.full = False
         when = at.turn_at(0, now)
@@ -296,7 +303,7 @@ class Throttle(Guard):
         if is_next and when <= now:
             return None
         bounds = self._bounds(call, now)
-        found = find_obstacle(at, bounds, now, waits=waits_here)
+        found = find_obstacle(at, bounds, now, waits=waits_here or is_inside)
         if not waits_here:
             at.held += 1
         if found is not None:
@@ -308,7 +315,8 @@ class Throttle(Guard):
             at.busy_at = now
             code = Reason.GATE
         words = self._words(at, now) if self.emitter.wants("hold") else ""
-        return Wait(queue, when if is_next else math.inf, code=code, words=words, key=place.key)
+        until = when if is_next else math.inf
+        return Wait(queue, until, front=is_inside, code=code, words=words, key=place.key)
 
     def _bounds(self, call: Call, now: float) -> Bounds:
         own = call.override.max_wait

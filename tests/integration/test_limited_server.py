@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 import resilient
-from resilient import GateView, Pipeline, Throttle, ThrottlePolicy
+from resilient import BulkheadPolicy, GateView, Pipeline, Policy, Throttle, ThrottlePolicy
 from resilient.telemetry.emitter import make_emitter
 from resilient.testing import (
     EventLog,
@@ -369,3 +369,49 @@ def test_promise_5_a_gate_is_kept_while_its_destination_is_forgotten_and_made_ag
             return gate.server_seconds
 
     assert run_in_virtual_time(main()) == pytest.approx(49, abs=0.1)
+
+
+@pytest.mark.parametrize("learnt", [False, True])
+def test_a_call_inside_an_attempt_does_not_wait_behind_those_who_wait_for_that(
+    learnt: bool,
+) -> None:
+    """The head of the queue waits for a place, and who has it for a token through the queue."""
+    throttle = ThrottlePolicy(classes=False) if learnt else ThrottlePolicy(limit="10/s", burst=1)
+    policy = Policy(throttle=throttle, bulkhead=BulkheadPolicy(max_concurrent=1))
+
+    async def token(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        if request.url.path != "/token":
+            session = request.session
+            assert await status_of(session, request.url.with_path("/token")) == 200
+        return await handler(request)
+
+    async def main() -> tuple[list[int], float]:
+        server = Limit("10/s") if learnt else Reply(200)
+        async with (
+            FaultServer(then=server) as api,
+            aiohttp.ClientSession(middlewares=[Pipeline(policy), token]) as session,
+        ):
+            statuses = await asyncio.gather(*(status_of(session, api.url) for _ in range(20)))
+            return statuses, asyncio.get_running_loop().time()
+
+    statuses, seconds = run_in_virtual_time(main())
+    assert statuses == [200] * 20
+    assert seconds < 10
+
+
+@pytest.mark.parametrize("declared", [None, "1000/s"])
+def test_a_crowd_that_is_the_first_at_its_destination_learns_from_late_news(
+    declared: str | None,
+) -> None:
+    """All of it is sent, answered and refused at one moment, at a place that nobody knows yet."""
+
+    async def main() -> Counter[int | BaseException]:
+        policy = Policy(throttle=ThrottlePolicy(limit=declared))
+        async with (
+            FaultServer(then=Limit("10/s", burst=10)) as api,
+            aiohttp.ClientSession(middlewares=[Pipeline(policy)]) as session,
+        ):
+            calls = [status_of(session, api.url) for _ in range(CALLERS)]
+            return Counter(await asyncio.gather(*calls, return_exceptions=True))
+
+    assert run_in_virtual_time(main()) == {200: CALLERS}
