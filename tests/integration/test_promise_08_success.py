@@ -84,18 +84,24 @@ async def test_an_answer_without_an_error_stays_readable(under: Any, body: bytes
     ids=["chunked", "too long", "too long when inflated"],
 )
 async def test_of_no_known_length_or_too_long_it_is_handed_over_whole(reply: Reply) -> None:
-    async with fault_server(then=reply) as server, client(no_retry(GRAPHQL)) as session:
-        async with session.get(server.url) as response:
-            assert await response.json(content_type=None) == DENIED
+    async with (
+        fault_server(then=reply) as server,
+        client(no_retry(GRAPHQL)) as session,
+        session.get(server.url) as response,
+    ):
+        assert await response.json(content_type=None) == DENIED
 
 
 async def test_a_slow_body_is_handed_over_when_its_time_is_up() -> None:
     errors = ErrorPolicy(success_parsers=["graphql"], read_timeout=0.05)
     body = json.dumps(DENIED).encode()
     reply = Reply(200, body=body, chunk_size=len(body) // 2, chunk_delay=0.2)
-    async with fault_server(then=reply) as server, client(no_retry(errors)) as session:
-        async with session.get(server.url) as response:
-            assert await response.read() == body
+    async with (
+        fault_server(then=reply) as server,
+        client(no_retry(errors)) as session,
+        session.get(server.url) as response,
+    ):
+        assert await response.read() == body
 
 
 async def test_nothing_is_read_unless_asked_or_under_override() -> None:

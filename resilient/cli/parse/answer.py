@@ -28,6 +28,8 @@ from resilient.headers.retry_after import parse_retry_after
 __all__ = ["Answer", "read_answer"]
 
 _STATUS: Final = 400
+# A head and a body: no more of either is looked at.
+_MOST: Final = 1_048_576
 _HEAD: Final = re.compile(rb"HTTP/[0-9](?:\.[0-9])? ([1-9][0-9]{2})[^\r\n]*\r?\n")
 _END: Final = re.compile(rb"\r?\n\r?\n")
 
@@ -108,7 +110,11 @@ def read_answer(
 def _bytes_of(path: str) -> bytes:
     name = "the standard input" if path == "-" else path
     try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        if path == "-":
+            data = sys.stdin.buffer.read(_MOST)
+        else:
+            with Path(path).open("rb") as file:
+                data = file.read(_MOST)
     except OSError as error:
         raise Unusable(f"{name} cannot be read: {error.strerror or error}") from None
     except ValueError:  # a NUL in the path

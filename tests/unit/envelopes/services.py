@@ -4,6 +4,8 @@ Made up after the documents that are named; the values are ours.
 """
 
 import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 __all__ = ["BODIES", "Body"]
@@ -19,10 +21,10 @@ class Body(NamedTuple):
     message: str | None
     code: str | None = None
     request_id: str | None = None
-    fields: list[tuple[str, str]] = []
+    fields: Sequence[tuple[str, str]] = ()
     retry_after: float | None = None
     docs: str | None = None
-    headers: dict[str, str] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def raw(self) -> bytes:

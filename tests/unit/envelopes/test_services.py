@@ -11,7 +11,7 @@ def test_the_error_of(body: Body) -> None:
     envelope = parse_error(body.status, body.headers, body.raw)
     fields = [(each.field, each.message) for each in envelope.details]
     assert (envelope.message, envelope.code) == (body.message, body.code)
-    assert (envelope.request_id, fields) == (body.request_id, body.fields)
+    assert (envelope.request_id, fields) == (body.request_id, list(body.fields))
     assert (envelope.retry_after, envelope.docs) == (body.retry_after, body.docs)
 
 
