@@ -9,7 +9,6 @@ HTML is not parsed at all: a title, a heading or a `pre` is looked for in its be
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Any, Final
 
@@ -71,8 +70,15 @@ def html_texts(said: str) -> dict[str, str]:
 def plain(said: str) -> str:
     """Return text of HTML in one line, without tags and with its entities undone."""
     said = re.sub(_TAG, " ", said[:_MAX_SHOWN])
-    # Each undone once: "&amp;lt;" is a "&lt;" that somebody wrote.
-    return " ".join(html.unescape(said).split())
+    if "&" in said:
+        try:
+            # Its table of entities is long, and few pages are read.
+            from html import unescape
+        except ImportError:
+            return " ".join(said.split())
+        # Each undone once: "&amp;lt;" is a "&lt;" that somebody wrote.
+        said = unescape(said)
+    return " ".join(said.split())
 
 
 def xml_document(said: str | bytes) -> dict[str, Any] | None:

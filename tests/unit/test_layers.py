@@ -120,8 +120,8 @@ LATE = {
     "resilient.services.config.load": {"cattrs", "resilient.services.config.configuration"},
     # Only for a parser that is not built in.
     "resilient.envelopes.resolve": {"importlib.metadata", "difflib"},
-    # Of bodies in XML, which are seldom met; if it cannot be imported, nothing was said.
-    "resilient.envelopes.markup": {"xml.parsers.expat"},
+    # Of bodies in XML and HTML, which are seldom met; if it cannot be imported, nothing was said.
+    "resilient.envelopes.markup": {"html", "xml.parsers.expat"},
     # `import resilient` imports nothing.
     "resilient.support.lazy": {"dis"},
     # Of a form that is seldom met; if it cannot be imported, nothing was said.
