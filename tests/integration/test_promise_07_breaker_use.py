@@ -322,7 +322,7 @@ async def test_listeners_are_told_of_transitions_and_refusals() -> None:
         f"the circuit for {key} is half_open (the time is up)",
         f"the circuit for {key} is half_open (a probe went well)",
         f"the circuit for {key} is closed "
-        "(5 successes in the recovery; 1 calls were held or refused)",
+        "(5 successes in the recovery; 1 call was held or refused)",
     ]
 
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from hypothesis import given, strategies as st
 
-from resilient import BreakerPolicy, Pipeline, Policy, RetryPolicy, TurnEvent
+from resilient import BreakerPolicy, Pipeline, Policy, RetryPolicy, ThrottlePolicy, TurnEvent
 from resilient.testing import FaultServer, LoopClock, Step, run_in_virtual_time
 from resilient.testing.event_log import EventLog
 from tests.property.test_any_order_any_faults import steps
@@ -19,12 +19,20 @@ pytestmark = pytest.mark.slow
 
 Middlewares = Callable[[Pipeline], Sequence[Any]]
 
+# One guard at a time: two that wait do so together only in one coroutine.
+guards = st.sampled_from(
+    [
+        {"throttle": None, "breaker": BreakerPolicy(consecutive_failures=2, slow_call=5)},
+        {"throttle": ThrottlePolicy(), "breaker": None},
+        {"throttle": None, "breaker": None},
+    ]
+)
 policies = st.builds(
-    Policy,
+    lambda guards, **others: Policy(**guards, **others),
+    guards,
     errors=st.sampled_from([Policy().errors, None]),
     total_timeout=st.sampled_from([40.0, None]),
     retry=st.sampled_from([RetryPolicy(budget=None, read_body_up_to=100), None]),
-    breaker=st.sampled_from([BreakerPolicy(consecutive_failures=2, slow_call=5), None]),
     attempt_timeout=st.sampled_from([8.0, None]),
 )
 
