@@ -96,8 +96,7 @@ class Books:
         if how == "lost":
             return
         machine, now = self.machine, self.now
-        if how != "void":
-            self.latest = max(self.latest, now)
+        self.latest = max(self.latest, now)
         before = machine.state
         change = None
         if how == "good":
