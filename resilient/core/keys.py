@@ -130,6 +130,7 @@ def ask_key(
         found = key(request)
         hash(found)
     except Exception as error:
-        emitter.complain(what, key, error)
+        # Whoever looks a credential up in a table of tenants raises KeyError with it.
+        emitter.complain(what, key, error, is_secret=True)
         return None
     return found

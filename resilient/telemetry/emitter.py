@@ -95,19 +95,31 @@ class Emitter:
                 event.level, "%s", event, extra={"resilient": {"event": event.kind, **fields}}
             )
 
-    def complain(self, role: str, hook: object, error: Exception) -> None:
+    def complain(
+        self, role: str, hook: object, error: Exception, *, is_secret: bool = False
+    ) -> None:
         """Log what a hook of the user's raised; once for each hook.
 
         The traceback goes out as text from which secrets were taken: that of an exception of
         aiohttp's, and often a hook's own, has the whole URL.
+
+        Args:
+            role: What the hook is, in words.
+            hook: The hook.
+            error: What it raised.
+            is_secret: Whether its text may hold a credential that the hook has looked up: then
+                only its type and where it was raised are told.
         """
         if id(hook) not in self._complained:
             self._complained.add(id(hook))
+            told = traceback.format_exception(error)
+            if is_secret:
+                told = [*traceback.format_tb(error.__traceback__), type(error).__name__]
             logger.error(
                 "the %s %r raised; the call goes on without it, and this is said once\n%s",
                 role,
                 hook,
-                without_secrets("".join(traceback.format_exception(error)).rstrip()),
+                without_secrets("".join(told).rstrip()),
             )
 
 

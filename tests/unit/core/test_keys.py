@@ -177,3 +177,18 @@ def test_two_functions_that_fail_are_said_once_each(caplog: pytest.LogCaptureFix
     for key in (one, other, one, other):
         ask_key(key, request(API), emitter, "breaker key")
     assert len(caplog.records) == 2
+
+
+def test_promise_10_what_a_function_of_a_credential_raises_is_not_shown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tenants: dict[str, str] = {}
+
+    def tenant(request: Any) -> str:
+        return tenants[request.headers["Authorization"]]
+
+    asked = request(API, Authorization="Bearer s3cr3t")
+    assert ask_key(tenant, asked, make_emitter(()), "breaker key") is None
+    assert "KeyError" in caplog.text
+    assert "return tenants[request.headers" in caplog.text
+    assert "s3cr3t" not in caplog.text
