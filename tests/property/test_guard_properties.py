@@ -29,6 +29,8 @@ from resilient import (
     CircuitOpenError,
     DeadlineExceededError,
     SessionClosedError,
+    ThrottledError,
+    ThrottlePolicy,
 )
 from resilient.core.attempt import run_attempt
 from resilient.core.guard import Guard, GuardChain, Refusal, Wait
@@ -116,7 +118,16 @@ BY_TIME = [
         lambda it: len(it.queue),
         lambda it, now: now >= it.next,
         apart=INTERVAL,
-    )
+    ),
+    Kind(
+        "throttle",
+        lambda: resilient.Throttle(
+            ThrottlePolicy(limit=f"{60 / INTERVAL:g}/min", burst=1, max_wait=MAX_WAIT)
+        ),
+        lambda it: sum(gate.waiting for gate in it.gates),
+        lambda it, now: all(gate.seconds <= 0 for gate in it.gates),
+        apart=INTERVAL,
+    ),
 ]
 OPEN_OR_SHUT = [
     Kind(
@@ -129,7 +140,7 @@ OPEN_OR_SHUT = [
     Kind(
         "breaker",
         lambda: resilient.CircuitBreaker(BreakerPolicy(consecutive_failures=2, open_for=0.5)),
-        lambda it: sum(getattr(circuit, "waiting", 0) for circuit in it.circuits),
+        lambda it: sum(circuit.waiting for circuit in it.circuits),
         lambda it, now: all(circuit.state == "closed" for circuit in it.circuits),
         steer=_steer_breaker,
         in_order=False,
@@ -176,6 +187,7 @@ class Request:
     method: str = "GET"
     url: URL = field(factory=lambda: URL(f"{ORIGIN}/v1"))
     body: None = None
+    headers: dict[str, str] = field(factory=dict)
 
 
 @frozen(eq=False)
@@ -426,6 +438,7 @@ ENDS = {
     CircuitOpenError,
     DeadlineExceededError,
     SessionClosedError,
+    ThrottledError,
 }
 
 
