@@ -58,7 +58,7 @@ class Spell:
         state: The state of the circuit.
         reason: The reason why it began.
         server_is_down: True if the server failed every request.
-        requests: The number of requests that reached the server.
+        requests: The number of requests that left for the server in it.
         succeeded: The number of calls begun in it that were answered, sooner or later.
         failed: The number of those that ended in the server's error.
         refused: The number of those that the circuit did not let through.

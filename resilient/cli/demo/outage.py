@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 import aiohttp
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from attrs import asdict, define, field
 
 from resilient.cli.demo.facts import Comparison, OutageFacts, Spell
@@ -30,7 +31,7 @@ class _Open:
     state: str
     reason: str
     server_is_down: bool
-    first_hit: int
+    requests: int = 0
     succeeded: int = 0
     failed: int = 0
     refused: int = 0
@@ -65,18 +66,17 @@ class _Log:
                 state=state,
                 reason=reason,
                 server_is_down=self._outage.down,
-                first_hit=self._outage.hits,
             )
         )
 
+    async def count(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Count a request when it leaves: it may come in after the circuit has opened."""
+        self.spells[-1].requests += 1
+        return await handler(request)
+
     def close(self) -> tuple[Spell, ...]:
         """Return the facts of all spells."""
-        ends = [spell.first_hit for spell in self.spells[1:]] + [self._outage.hits]
-        closed = []
-        for spell, end in zip(self.spells, ends, strict=True):
-            values = asdict(spell)
-            closed.append(Spell(requests=end - values.pop("first_hit"), **values))
-        return tuple(closed)
+        return tuple(Spell(**asdict(spell)) for spell in self.spells)
 
 
 async def run_outage(stage: Stage, progress: Callable[[str], object]) -> OutageFacts:
@@ -93,7 +93,8 @@ async def run_outage(stage: Stage, progress: Callable[[str], object]) -> OutageF
         stage.server.route(path, then=answer)
     log = _Log(servers[1])
     pipeline = Pipeline(POLICY, listeners=[log])
-    sessions: tuple[aiohttp.ClientSession, ...] = (stage.plain, wrap(stage.plain, pipeline))
+    counting = Pipeline.of(pipeline, log.count)
+    sessions: tuple[aiohttp.ClientSession, ...] = (stage.plain, wrap(stage.plain, counting))
     alone, guarded = (
         Calls(session, stage.url(path)) for session, path in zip(sessions, paths, strict=True)
     )
