@@ -5,20 +5,16 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Hashable
-from itertools import islice
-from typing import Final
 
 from resilient.breaker.machine import Change, Machine, State
 from resilient.breaker.policy import BreakerPolicy
 from resilient.core.call import Call
 from resilient.core.queues import Queue, Room
+from resilient.support.registry import IN_DOUBT, IN_USE, UNUSED, make_room
 
 __all__ = ["Circuits", "Kept"]
 
 logger = logging.getLogger("resilient")
-
-# How many circuits are looked at to find one to forget: enough, and quick.
-_OLDEST: Final = 64
 
 Tell = Callable[[Hashable, Change], object]
 
@@ -79,7 +75,7 @@ class Circuits:
         machine = self.machines.get(key)
         if machine is None:
             if len(self.machines) >= self.policy.max_destinations:
-                self._forget_some()
+                self._make_room()
             machine = self.machines[key] = Kept(self.policy, key)
         return machine
 
@@ -113,25 +109,17 @@ class Circuits:
             machine.inside.clear()
             machine.move_to_loop(shift)
 
-    def _forget_some(self) -> None:
-        """Make room for one more among the oldest circuits: first those that are quiet."""
-        now = self.time()
-        in_doubt = []
-        for key, machine in [*islice(self.machines.items(), _OLDEST)]:
-            del self.machines[key]
-            if not machine.is_needed and not machine.waiting:
-                if not machine.is_scoring(now):
-                    if len(self.machines) < self.policy.max_destinations:
-                        return
-                    continue
-                in_doubt.append(key)
-            # To the end, so that next time others are looked at.
-            self.machines[key] = machine
-        for key in in_doubt:
-            del self.machines[key]
-            if len(self.machines) < self.policy.max_destinations:
-                return
-        if not self._has_said:
+    def _make_room(self) -> None:
+        """Make room for one more among the oldest circuits: first go those that are quiet."""
+        now, most = self.time(), self.policy.max_destinations
+
+        def use(machine: Kept) -> int:
+            if machine.is_needed or machine.waiting:
+                return IN_USE
+            return IN_DOUBT if machine.is_scoring(now) else UNUSED
+
+        make_room(self.machines, most, use)
+        if len(self.machines) >= most and not self._has_said:
             self._has_said = True
             logger.warning(
                 "more than %d circuits are kept, since those that are in trouble are not "

@@ -18,7 +18,7 @@ from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.core.attempt import run_attempt
 from resilient.core.call import Call
 from resilient.core.guard import Guard, Refusal, Turn, Wait
-from resilient.core.keys import ask_key, key_function, key_text, origin
+from resilient.core.keys import key_function, key_text, origin
 from resilient.core.outcome import Outcome, Verdict
 from resilient.core.queues import Room
 from resilient.errors import CircuitOpenError, ConfigError, RefusedError
@@ -129,14 +129,9 @@ class CircuitBreaker(Guard):
         self, call: Call, request: ClientRequest, now: float, turn: Turn | None
     ) -> _Permit | Wait | Refusal | None:
         """Let an attempt pass, hold it back, or refuse it; None for one that does not count."""
-        key: Hashable
-        if self._key is origin:
-            is_known = call.origin_of is request.url
-            key = call.origin if is_known else call.find_origin(request)
-        else:
-            key = ask_key(self._key, request, self.emitter, "breaker key")
-            if key is None:
-                return None
+        key = self.key_of(self._key, call, request)
+        if key is None:
+            return None
         machine = self._circuits.machines.get(key) or self._circuits.make(key)
         if machine.state is State.CLOSED:
             number = machine.sent = machine.sent + 1

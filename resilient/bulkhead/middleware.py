@@ -13,20 +13,18 @@ from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.core.attempt import run_attempt
 from resilient.core.call import Call
 from resilient.core.guard import Guard, Refusal, Turn, Wait
-from resilient.core.keys import ask_key, key_function, key_text, origin
+from resilient.core.keys import key_function, key_text
 from resilient.core.outcome import Outcome, Verdict
 from resilient.core.queues import Room
 from resilient.errors import BulkheadFullError
 from resilient.reasons import Reason
+from resilient.support.registry import IN_USE, UNUSED, make_room
 from resilient.support.validation import instance, validated
 from resilient.telemetry.events import Listener
 
 __all__ = ["Bulkhead"]
 
 _STANDARD: Final = BulkheadPolicy()
-
-# How many destinations are looked at for one to forget: enough, and quick.
-_LOOKED_AT: Final = 64
 
 # The destination, the attempt's number there, and the call.
 _Permit = tuple[Destination, int, Call]
@@ -117,12 +115,7 @@ class Bulkhead(Guard):
         self, call: Call, request: ClientRequest, now: float, turn: Turn | None
     ) -> _Permit | Wait | Refusal | None:
         """Give an attempt a place, have it wait, or refuse it; None for one without a key."""
-        own = self._key
-        key = (
-            origin(request)
-            if own is origin
-            else ask_key(own, request, self.emitter, "bulkhead key")
-        )
+        key = self.key_of(self._key, call, request)
         if key is None:
             return None
         found = self._destinations.get(key)
@@ -182,8 +175,9 @@ class Bulkhead(Guard):
 
     def _make(self, key: Hashable, limit: int) -> Destination:
         kept = self._destinations
-        if len(kept) >= self.policy.max_destinations:
-            self._forget_some()
+        most = self.policy.max_destinations
+        if len(kept) >= most:
+            make_room(kept, most, lambda each: UNUSED if each.is_idle else IN_USE)
         found = kept[key] = Destination(key, limit, self.policy.adaptive, self.room)
         return found
 
@@ -194,20 +188,6 @@ class Bulkhead(Guard):
             key = found.key
             if self._destinations.get(key) is found:
                 del self._destinations[key]
-
-    def _forget_some(self) -> None:
-        """Make room for one, if among the oldest there are some where nobody is.
-
-        Those that are in use go to the end, so that the next search goes on behind them.
-        """
-        kept = self._destinations
-        for _ in range(min(_LOOKED_AT, len(kept))):
-            if len(kept) < self.policy.max_destinations:
-                break
-            key = next(iter(kept))
-            each = kept.pop(key)
-            if not each.is_idle:
-                kept[key] = each
 
     # -- to look at
 

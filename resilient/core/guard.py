@@ -38,6 +38,7 @@ from aiohttp import ClientRequest
 
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.call import Call
+from resilient.core.keys import KeyFunction, ask_key, origin
 from resilient.core.outcome import Outcome
 from resilient.core.queues import Queue, Room
 from resilient.core.waiting import Turn
@@ -125,6 +126,18 @@ class Guard(LoopBound):
         super().__init__(clock)
         self.emitter: Emitter = make_emitter(listeners)
         self.room = Room() if room is None else room
+
+    def key_of(self, key: KeyFunction, call: Call, request: ClientRequest) -> Hashable | None:
+        """Return the key of a request; None if it has none, or if a function of the user's fails.
+
+        Args:
+            key: As `key_function` returned it.
+            call: The call of the request.
+            request: The request.
+        """
+        if key is origin:
+            return call.origin if call.origin_of is request.url else call.find_origin(request)
+        return ask_key(key, request, self.emitter, f"{self.name} key")
 
     @abstractmethod
     def enter(self, call: Call, request: ClientRequest, now: float, turn: Turn | None) -> Any:

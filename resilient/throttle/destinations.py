@@ -8,6 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from resilient.core.queues import Queue, Room
+from resilient.support.registry import IN_USE, UNUSED, make_room
 from resilient.throttle.destination import Destination
 from resilient.throttle.limit import Limit, Meter, Pace, Window
 from resilient.throttle.policy import ThrottlePolicy
@@ -15,9 +16,6 @@ from resilient.throttle.policy import ThrottlePolicy
 __all__ = ["Destinations", "GateView"]
 
 _MOST: Final = 1024
-
-# How many are looked at for some to forget: enough, and quick.
-_LOOKED_AT: Final = 64
 
 
 @frozen
@@ -65,8 +63,7 @@ class Destinations:
 
     def make(self, key: Hashable, now: float) -> Destination:
         """Make the destination of a key that has none."""
-        if len(self.by_key) >= _MOST:
-            self._forget_some(now)
+        make_room(self.by_key, _MOST, lambda place: UNUSED if place.is_idle(now) else IN_USE)
         has_parts = self._policy.learn and self._policy.classes
         made = Destination(key, self._meter(), self._room, now, has_parts=has_parts)
         self.by_key[key] = made
@@ -83,20 +80,6 @@ class Destinations:
     def kept(self, place: Destination) -> Destination:
         """Return what is kept under the key of a destination, which may have been forgotten."""
         return self.by_key.setdefault(place.key, place)
-
-    def _forget_some(self, now: float) -> None:
-        """Make room for one, if there are some among the oldest that are idle.
-
-        Those that are not go to the end, so that the next search goes on behind them.
-        """
-        kept = self.by_key
-        for _ in range(min(_LOOKED_AT, len(kept))):
-            if len(kept) < _MOST:
-                break
-            key = next(iter(kept))
-            place = kept.pop(key)
-            if not place.is_idle(now):
-                kept[key] = place
 
     def views(self, now: float) -> Iterator[GateView]:
         """Return the gates that are in force, and the limits that somebody waits for."""

@@ -21,7 +21,7 @@ that a server is in trouble, and is the breaker's.)
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from copy import copy
 from logging import DEBUG
 from typing import Any, Final, NamedTuple
@@ -33,7 +33,7 @@ from resilient.clock import SYSTEM_CLOCK, Clock, TimerHandle
 from resilient.core.attempt import run_attempt
 from resilient.core.call import Call, current
 from resilient.core.guard import Guard, Refusal, Turn, Wait
-from resilient.core.keys import ask_key, key_function, key_text, origin
+from resilient.core.keys import key_function, key_text
 from resilient.core.outcome import Outcome
 from resilient.core.queues import Room
 from resilient.errors import APIError, ThrottledError
@@ -180,13 +180,7 @@ class Throttle(Guard):
         self, call: Call, request: ClientRequest, now: float, turn: Turn | None
     ) -> Destination | _Permit | Wait | Refusal | None:
         """Let an attempt pass, have it wait, or refuse it; None for one without a key."""
-        own = self._key
-        key: Hashable
-        if own is origin:
-            is_known = call.origin_of is request.url
-            key = call.origin if is_known else call.find_origin(request)
-        else:
-            key = ask_key(own, request, self.emitter, "throttle key")
+        key = self.key_of(self._key, call, request)
         if key is None:
             return None
         place = self._places.by_key.get(key) or self._places.make(key, self._at(now))
