@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
@@ -150,7 +150,7 @@ def _down(
     until: float | None = None,
     processes: int = 1,
     server: _Server | None = None,
-    **more: object,
+    **more: Any,
 ) -> _Make:
     """Return what makes a scenario with an outage of so many seconds.
 
@@ -185,7 +185,7 @@ def _down(
             arrivals=OpenLoop(rate=rate, seconds=ends, processes=processes, grace=_GRACE),
             server=lambda random: (server or usual)(random, outage),
             outage=outage,
-            **more,  # type: ignore[arg-type]
+            **more,
         )
 
     return make
@@ -195,9 +195,9 @@ def _mixture(fails: Answer, share: float, random: Random, *, then: Answer) -> Mi
     return Mixture({fails: share}, otherwise=then, seed=random.randrange(2**32))
 
 
-def _steady(arrivals: Arrivals, server: Callable[[Random], Answer], **more: object) -> _Make:
+def _steady(arrivals: Arrivals, server: Callable[[Random], Answer], **more: Any) -> _Make:
     """Return what makes a scenario without an outage."""
-    scenario = Scenario(name="", arrivals=arrivals, server=server, **more)  # type: ignore[arg-type]
+    scenario = Scenario(name="", arrivals=arrivals, server=server, **more)
     return lambda factor: scenario
 
 
@@ -212,7 +212,7 @@ def _failing(
     *,
     latency: float = _LATENCY,
     seconds: float = 60.0,
-    **more: object,
+    **more: Any,
 ) -> _Make:
     """Return what makes a scenario in which a share of the requests fails."""
 
@@ -257,9 +257,7 @@ def _window(limit: int, seconds: float) -> Callable[[Random], Answer]:
     )
 
 
-def _limited_with_outage(
-    seconds: float, during: Answer, arrivals: Arrivals, **more: object
-) -> _Make:
+def _limited_with_outage(seconds: float, during: Answer, arrivals: Arrivals, **more: Any) -> _Make:
     def make(factor: float) -> Scenario:
         outage = Period(30.0, 30.0 + seconds * factor)
         return Scenario(
@@ -267,7 +265,7 @@ def _limited_with_outage(
             arrivals=arrivals,
             server=lambda random: Outage(outage, during=during, then=_bucket(random)),
             outage=outage,
-            **more,  # type: ignore[arg-type]
+            **more,
         )
 
     return make
@@ -335,13 +333,13 @@ def _slow_row(latency: float, seconds: float, lost: float, load: float) -> Row:
     )
 
 
-def _random_row(rate: float, percent: float, **more: object) -> Row:
+def _random_row(rate: float, percent: float, **more: Any) -> Row:
     return Row(
         name=f"b {percent:g} % {rate:g}/s",
         make=_failing(rate, percent / 100),
         measures=_SUCCESS,
         tolerances=("success >= retry - 0.5", "requests a call <= 1.3"),
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
@@ -354,7 +352,7 @@ def _slow_random_row(latency: float, percent: float, success: str) -> Row:
     )
 
 
-def _bulk_row(name: str, server: Callable[[Random], Answer], items: int, **more: object) -> Row:
+def _bulk_row(name: str, server: Callable[[Random], Answer], items: int, **more: Any) -> Row:
     return Row(
         name=name,
         make=_steady(ClosedLoop(items=items, workers=50), server, **more),

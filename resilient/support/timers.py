@@ -162,7 +162,7 @@ class TimerQueue:
     def lift(self, limit: Serial | Limit | None) -> bool:
         """Forget a limit; the same as `Limit.lift`. None, and one that was lifted, are no limit."""
         # The common case first; a `Limit` is never a key.
-        if self._entries.pop(limit, None) is not None or limit is None:  # type: ignore[arg-type]
+        if self._entries.pop(limit, None) is not None or limit is None:  # type: ignore[arg-type]  # any key may be asked for
             return False
         own = limit if isinstance(limit, Limit) else self._limits.pop(limit, None)
         return False if own is None else own.lift()
