@@ -209,6 +209,8 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         format: The name of the format that the body is in; None if it is in none of the built-in
             ones.
         body: The body as far as it was read.
+        throttled: Whether the server says "too many requests": by a code that means it in the
+            format of the body, or by the status 429 without a code of a quota that is used up.
         headers: The headers of the response.
         request_info: URL (without userinfo, query and fragment) and method; no headers.
     """
@@ -233,6 +235,7 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         docs: str | None = None,
         format: str | None = None,  # noqa: A002 (the attribute's name)
         body: bytes = b"",
+        throttled: bool | None = None,
     ) -> None:
         super().__init__(request_info, history, status=status, message=message, headers=headers)
         self.args = (status, message)
@@ -243,6 +246,7 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         self.docs = docs
         self.format = format
         self.body = body
+        self.throttled = status == 429 if throttled is None else throttled
 
     @property
     def status_code(self) -> int:

@@ -18,6 +18,7 @@ from resilient.envelopes.content import ErrorBody
 from resilient.envelopes.envelope import Envelope, EnvelopeParser
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.envelopes.resolve import resolve_parser
+from resilient.envelopes.throttling import is_throttled
 from resilient.errors import (
     APIError,
     BadRequestError,
@@ -157,7 +158,9 @@ class NormalizeErrors(LoopBound):
             reason=reason,
             on_error=self._complain,
         )
-        return _made(outcome.request, status, headers, body, envelope, outcome.retry_after)
+        return _made(
+            self.policy, outcome.request, status, headers, body, envelope, outcome.retry_after
+        )
 
     # -- errors in an answer of success
 
@@ -211,7 +214,7 @@ class NormalizeErrors(LoopBound):
         keep_cookies(request, response)
         response.release()
         await stop_upload(request, self.clock)
-        error = _made(request, status, headers, body, envelope, None)
+        error = _made(policy, request, status, headers, body, envelope, None)
         if call is not None:
             tell_attempts(error, call)
         raise error
@@ -228,6 +231,7 @@ def _names(parsers: Iterable[EnvelopeParser | str]) -> str:
 
 
 def _made(
+    policy: ErrorPolicy,
     request: ClientRequest,
     status: int,
     headers: MultiMapping[str],
@@ -249,6 +253,13 @@ def _made(
         docs=envelope.docs,
         format=envelope.format,
         body=body,
+        throttled=is_throttled(
+            status,
+            envelope.code,
+            envelope.format,
+            throttling=policy.throttling_codes,
+            quota=policy.quota_codes,
+        ),
     )
 
 

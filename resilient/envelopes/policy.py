@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import Attribute, field, frozen
@@ -10,12 +10,14 @@ from attrs import Attribute, field, frozen
 from resilient.envelopes.codes import CodeRule
 from resilient.envelopes.envelope import EnvelopeParser
 from resilient.envelopes.resolve import BUILT_IN_NAMES, DEFAULT_PARSERS, resolve_parser
+from resilient.envelopes.throttling import CodesByFormat, as_codes
 from resilient.errors import ConfigError
 from resilient.support.validation import (
     Seconds,
     as_statuses,
     as_tuple,
     at_least,
+    check,
     each,
     is_plain_function,
     positive,
@@ -57,6 +59,10 @@ DEFAULT_REQUEST_ID_HEADERS = (
 Parsers = Iterable[EnvelopeParser | str]
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def _parsers(value: Parsers | EnvelopeParser) -> tuple[EnvelopeParser | str, ...]:
     """Return a tuple; a lone parser, or its name, is a chain of one."""
     return (value,) if isinstance(value, str) or callable(value) else as_tuple(value)
@@ -69,6 +75,18 @@ def _can_be_resolved(instance: object, attribute: Attribute[Any], value: Any) ->
         if parser not in BUILT_IN_NAMES and not is_plain_function(resolve_parser(parser)):
             where = f"ErrorPolicy.{attribute.name}"
             raise ConfigError.of(where, parser, "plain (not async) functions")
+
+
+_codes_by_format = check(
+    'a table of codes by the names of formats, such as {"flat": ["busy"]}',
+    lambda value: (
+        isinstance(value, Mapping)
+        and all(
+            isinstance(name, str) and isinstance(codes, frozenset) and all(map(_is_text, codes))
+            for name, codes in value.items()
+        )
+    ),
+)
 
 
 @frozen(kw_only=True)
@@ -91,6 +109,15 @@ class ErrorPolicy:
             and a POST only if that is allowed for any POST; for the breaker the server is well.
             Else the response can be read as if nobody had looked at it.
         code_rules: Rules that give errors a code by status and message; none by default.
+        throttling_codes: The codes that mean "too many requests", by the name of the format that
+            they belong to: {"flat": ["busy"]}. An error with one, whatever its status, counts as a
+            429 for retry, throttle and breaker; but whether the request was carried out is told by
+            its own status alone, so that a POST is not repeated for a code. A format that is given
+            here has these codes in the place of those of `envelopes.THROTTLING_CODES`, none if the
+            list is empty; all others keep theirs. By default none is given.
+        quota_codes: The codes, by format too, with which a 429 says that a quota is used up which
+            no wait fills: it is not repeated, and closes no gate. They take the place of those of
+            `envelopes.QUOTA_CODES` in the same way. By default none is given.
         request_id_headers: Response headers that may hold the request_id, the likeliest
             first; by default X-Request-Id and others of its kind, CF-Ray last.
         ignore: Error statuses that are not raised, so that their responses are handed over
@@ -113,6 +140,12 @@ class ErrorPolicy:
     )
     code_rules: tuple[CodeRule, ...] = field(
         default=(), converter=as_tuple, validator=each(CodeRule, "CodeRule values")
+    )
+    throttling_codes: CodesByFormat = field(
+        factory=dict, converter=as_codes, hash=False, validator=_codes_by_format
+    )
+    quota_codes: CodesByFormat = field(
+        factory=dict, converter=as_codes, hash=False, validator=_codes_by_format
     )
     request_id_headers: tuple[str, ...] = field(
         default=DEFAULT_REQUEST_ID_HEADERS,

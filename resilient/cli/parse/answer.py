@@ -21,7 +21,7 @@ from resilient.envelopes.chain import parse_error
 from resilient.envelopes.envelope import Envelope
 from resilient.envelopes.middleware import error_kind
 from resilient.envelopes.policy import ErrorPolicy
-from resilient.envelopes.throttling import is_throttling_code
+from resilient.envelopes.throttling import is_throttled
 from resilient.errors import APIError, ConfigError
 from resilient.headers.retry_after import parse_retry_after
 
@@ -103,7 +103,13 @@ def read_answer(
         envelope,
         error_kind(status, envelope),
         max((wait for wait in waits if wait is not None), default=None),
-        status == 429 or is_throttling_code(envelope.code, envelope.format),
+        is_throttled(
+            status,
+            envelope.code,
+            envelope.format,
+            throttling=policy.throttling_codes,
+            quota=policy.quota_codes,
+        ),
     )
 
 

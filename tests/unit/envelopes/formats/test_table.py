@@ -1,20 +1,22 @@
 """The table of formats: each has its document and an example, and can be asked alone."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 import pytest
 from multidict import CIMultiDict
 
 from resilient.envelopes import (
     FORMATS,
+    QUOTA_CODES,
     THROTTLING_CODES,
     Envelope,
     Format,
-    is_throttling_code,
+    KnownCodes,
     parse_any,
     parse_error,
 )
+from resilient.envelopes.throttling import is_throttled
 from resilient.errors import FieldError
 
 # An example of each, after the document that the table names.
@@ -105,18 +107,22 @@ def test_what_a_body_leaves_out_a_header_may_say() -> None:
     assert envelope.code == "own"
 
 
-@pytest.mark.parametrize("name", THROTTLING_CODES)
-def test_codes_that_mean_throttling_belong_to_a_format_and_have_a_source(name: str) -> None:
-    row = THROTTLING_CODES[name]
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [(table, name) for table in (THROTTLING_CODES, QUOTA_CODES) for name in table],
+)
+def test_codes_that_say_more_than_the_status_belong_to_a_format_and_have_a_source(
+    table: Mapping[str, KnownCodes], name: str
+) -> None:
+    row = table[name]
     assert name in {each.name for each in FORMATS}
     assert row.source.startswith("https://")
+    status, meaning = (429, False) if table is QUOTA_CODES else (400, True)
+    asked = partial(is_throttled, status, throttling={}, quota={})
     for code in row.codes:
-        assert is_throttling_code(code, name)
-        assert not is_throttling_code(code, "flat")
-        assert not is_throttling_code(code, None)
-
-
-def test_a_table_of_ones_own_takes_the_place_of_the_built_in_one() -> None:
-    own: Any = {"flat": THROTTLING_CODES["slack"]}
-    assert is_throttling_code("ratelimited", "flat", own)
-    assert not is_throttling_code("ratelimited", "slack", own)
+        assert asked(code, name) is meaning
+        assert asked(code, "flat") is not meaning
+        assert asked(code, None) is not meaning
+        instead = {name: frozenset(("other",))}
+        assert is_throttled(status, code, name, throttling=instead, quota=instead) is not meaning
+        assert is_throttled(status, "other", name, throttling=instead, quota=instead) is meaning
