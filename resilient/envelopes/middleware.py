@@ -156,6 +156,7 @@ class NormalizeErrors(LoopBound):
             code_rules=self.policy.code_rules,
             request_id_headers=self.policy.request_id_headers,
             reason=reason,
+            now=self.clock.now(),
             on_error=self._complain,
         )
         return _made(
@@ -209,6 +210,7 @@ class NormalizeErrors(LoopBound):
             code_rules=policy.code_rules,
             request_id_headers=policy.request_id_headers,
             reason=response.reason,
+            now=self.clock.now(),
         )
         # aiohttp's session will see no response.
         keep_cookies(request, response)
