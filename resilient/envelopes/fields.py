@@ -87,6 +87,8 @@ _ABOUT: Final = frozenset(
         *("url", "links", "instance", "locations", "extensions", "stack", "trace", "stacktrace"),
     )
 )
+# As a list of sentences it is a field all the same (GitLab: {"name": ["has already been taken"]}).
+_ABOUT_AS_LIST: Final = _ABOUT - {"name", "domain", "url"}
 _OWN: Final = frozenset(("_errors", "_error", "_schema", "__all__errors"))
 # Bounds on the work, whatever a body holds: objects looked at, messages of one field, steps
 # in a path, and its length, which children inherit.
@@ -242,6 +244,12 @@ class _Finder:
             within = known[name]
             if isinstance(within, list):
                 yield from self.of_list(within, path, depth + 1)
+            elif name in _FREE and not self._free:
+                # What an item says besides may be anything (a registry: {"detail": {"Tag": "x"}}).
+                free = _Finder(True)
+                free._left = self._left
+                yield from free.of_object(within, path, depth + 1)
+                self._left = free._left
             else:
                 yield from self.of_object(within, path, depth + 1)
 
@@ -304,13 +312,15 @@ class _Finder:
                 known = members(each)
                 if _is_item(known) or not known.keys().isdisjoint(("code", "type")):
                     self._left -= 1
-                    yield from (FieldError(field, one) for one in _messages_of(known))
+                    # A kind of thing is no message (Box: {"conflicts": [{"type": "folder"}]}).
+                    names = _WORDS if self._free else _MESSAGE
+                    yield from (FieldError(field, one) for one in _messages_of(known, names))
                 elif each:
                     yield from self.of_object(each, _under(field, str(place)), depth + 1)
             elif message := string(each):
                 if place >= _MAX_MESSAGES:
                     return
-                if not self._free or (small not in _ABOUT and _is_prose(message)):
+                if not self._free or (small not in _ABOUT_AS_LIST and _is_prose(message)):
                     yield FieldError(field, message)
 
 

@@ -236,6 +236,9 @@ def envelope_of(
 
 def _details(chain: Sequence[Members]) -> tuple[FieldError, ...]:
     messages: tuple[FieldError, ...] = ()
+    if len(chain) > 1 and chain[0].is_listed:
+        # It stands for its list, in which the others may name fields too.
+        chain = (chain[1], chain[0], *chain[2:])
     for holder in chain:
         found = fields_of(holder)
         if any(each.field for each in found):
