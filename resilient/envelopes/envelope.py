@@ -73,8 +73,9 @@ class Envelope:
         retry_at: The moment until which the body asks to wait, in UTC if it names no zone; None by
             default. `parse_error` makes a `retry_after` of it, by the time in the headers.
         docs: The address of a page about the error; None by default.
-        format: The name of the format that the body is in, for a built-in one; None by default.
-            Two envelopes that say the same are equal whatever it is.
+        format: The name of the format that the body is in; None by default, and of a built-in one
+            its own. By it `ErrorPolicy.throttling_codes` tells whose code it is. Two envelopes that
+            say the same are equal whatever it is.
     """
 
     message: str | None = field(default=None, converter=_clean)
@@ -83,7 +84,7 @@ class Envelope:
     details: tuple[FieldError, ...] = field(default=(), converter=_clean_details)
     retry_after: float | None = field(default=None, converter=_clean_wait)
     docs: str | None = field(default=None, converter=_clean)
-    format: str | None = field(default=None, eq=False)
+    format: str | None = field(default=None, converter=_clean, eq=False)
     retry_at: datetime | None = field(default=None, converter=_clean_moment, kw_only=True)
 
 

@@ -40,7 +40,7 @@ _NAMED: Final = ranked(
 )
 _FREE: Final = ranked(
     *("details", "detail", "extra", "validation", "causes", "errorcauses", "cause", "elements"),
-    *("errordetails", "contextinfo", "messages", "message"),
+    *("errordetails", "contextinfo", "o:errordetails", "messages", "message"),
 )
 # Those that count if they are nothing but lists of texts.
 _BARE: Final = ("error", "message", "data", "errorinfo", "params")
@@ -57,7 +57,7 @@ _NESTED: Final = (
 _FIELD: Final = (
     *("field", "fieldname", "property", "propertypath", "propertyname", "path", "param"),
     *("parameter", "parametername", "argumentname", "attribute", "attributename", "inputname"),
-    *("propertyref", "element", "in", "key", "column", "name"),
+    *("propertyref", "element", "in", "key", "column", "name", "o:errorpath"),
 )
 _POINTER: Final = ("pointer", "instancepath", "datapath", "jsonpointer")
 _PLACE: Final = ("loc", "location", "target", "subject")

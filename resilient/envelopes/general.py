@@ -74,7 +74,7 @@ _MESSAGE_WITHIN: Final = ("message", "value", "text", "detail", "description", "
 # Members that are there for codes.
 _CODE: Final = ranked(
     *("code", "errorcode", "errcode", "serviceerrorcode", "faultcode", "messagecode", "messageid"),
-    *("errorkey", "internalcode", "apicode", "resultcode", "retcode", "subcode", "cod"),
+    *("errorkey", "internalcode", "apicode", "resultcode", "retcode", "subcode", "cod", "ecode"),
 )
 # Members that may hold one among other things.
 _MAY_BE_CODE: Final = ranked(
@@ -85,7 +85,7 @@ _REQUEST_ID: Final = ranked(
     *("requestid", "reqid", "xrequestid", "debugid", "traceid", "correlationid", "pspreference"),
     *("fbtraceid", "trackingid", "logid", "activityid", "rayid", "incidentid", "transactionid"),
     *("operationid", "supportid", "referenceid", "errorid", "eventid", "clientrequestid"),
-    *("requestuid", "requestuuid", "traceidentifier", "phrase"),
+    *("requestuid", "requestuuid", "traceidentifier", "opcrequestid", "phrase"),
 )
 _BESIDE: Final = frozenset(
     ("meta", "metadata", "innererror", "extensions", "requestinfo", "context", "data")

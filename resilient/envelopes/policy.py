@@ -9,7 +9,13 @@ from attrs import Attribute, field, frozen
 
 from resilient.envelopes.codes import CodeRule
 from resilient.envelopes.envelope import EnvelopeParser
-from resilient.envelopes.resolve import BUILT_IN_NAMES, DEFAULT_PARSERS, resolve_parser
+from resilient.envelopes.resolve import (
+    BUILT_IN_NAMES,
+    DEFAULT_PARSERS,
+    FORMAT_NAMES,
+    resolve_parser,
+    unknown_format,
+)
 from resilient.envelopes.throttling import CodesByFormat, as_codes
 from resilient.errors import ConfigError
 from resilient.support.validation import (
@@ -48,6 +54,7 @@ DEFAULT_REQUEST_ID_HEADERS = (
     "X-Amz-Request-Id",
     "Apigw-Requestid",
     "Atl-Traceid",
+    "Opc-Request-Id",
     "X-Trace-Id",
     "X-B3-TraceId",
     "X-Vercel-Id",
@@ -114,7 +121,8 @@ class ErrorPolicy:
             429 for retry, throttle and breaker; but whether the request was carried out is told by
             its own status alone, so that a POST is not repeated for a code. A format that is given
             here has these codes in the place of those of `envelopes.THROTTLING_CODES`, none if the
-            list is empty; all others keep theirs. By default none is given.
+            list is empty; all others keep theirs. By default none is given. With a parser of
+            one's own, a format may have any name, as the envelopes of that parser have it.
         quota_codes: The codes, by format too, with which a 429 says that a quota is used up which
             no wait fills: it is not repeated, and closes no gate. They take the place of those of
             `envelopes.QUOTA_CODES` in the same way. By default none is given.
@@ -157,3 +165,15 @@ class ErrorPolicy:
     )
     max_body: int = field(default=262_144, validator=at_least(0, "bytes"))
     read_timeout: Seconds = field(default=1.0, validator=positive())
+
+    def __attrs_post_init__(self) -> None:
+        if any(each not in BUILT_IN_NAMES for each in (*self.parsers, *self.success_parsers)):
+            return  # whose envelopes may have any format
+        problems = [
+            unknown_format(f"ErrorPolicy.{where}", name)
+            for where in ("throttling_codes", "quota_codes")
+            for name in getattr(self, where)
+            if name not in FORMAT_NAMES
+        ]
+        if problems:
+            raise ConfigError.of_all(problems)

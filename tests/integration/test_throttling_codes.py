@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from resilient import (
     Throttle,
     override,
 )
+from resilient.envelopes import Envelope
 from resilient.testing import EventLog, Reply
 from tests.integration.support import (
     client,
@@ -53,6 +55,10 @@ def xml(code: str, status: int) -> Reply:
 def google(answered: int, **error: Any) -> Reply:
     document = {"error": {"code": answered, "message": "m", **error}}
     return Reply(answered, headers=SHORT, json=document)
+
+
+def read_acme(status: int, headers: Mapping[str, str], body: bytes) -> Envelope | None:
+    return Envelope("Busy.", "busy", format="acme") if body == b"acme" else None
 
 
 async def posted(session: ClientSession, url: object) -> int:
@@ -172,6 +178,8 @@ async def test_a_quota_that_is_used_up_is_not_repeated_and_holds_nobody(under: A
         (ErrorPolicy(throttling_codes={"flat": {"busy"}}), aws("ThrottlingException"), 2),
         (ErrorPolicy(throttling_codes={"flat": ["busy"]}),
          Reply(403, headers=SHORT, json={"message": "m n", "code": "busy"}), 2),
+        (ErrorPolicy(parsers=[read_acme, "any"], throttling_codes={"acme": ["busy"]}),
+         Reply(418, headers=SHORT, body=b"acme"), 2),
         (ErrorPolicy(quota_codes={"nested": []}),
          Reply(429, headers=SHORT, json=NESTED_QUOTA), 2),
         (ErrorPolicy(quota_codes={"flat": ["monthly"]}),
