@@ -351,8 +351,9 @@ class Outcome:
     def __str__(self) -> str:
         status = self.status
         if status is not None:
-            # A code from a table that says more than the status, and so is no text of a server's.
-            says_more = self.is_throttled is not (status == 429)
-            return f"status {status} {self.code}" if says_more else f"status {status}"
+            if self.is_throttled is (status == 429):
+                return f"status {status}"
+            # A code from a table, and so no text of a server's.
+            return f"status {status} {self.code or '(too many requests)'}"
         assert self.error is not None, "a response has a status"
         return summary(self.error)

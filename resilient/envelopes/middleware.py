@@ -257,8 +257,7 @@ def _made(
         body=body,
         throttled=is_throttled(
             status,
-            envelope.code,
-            envelope.format,
+            envelope,
             throttling=policy.throttling_codes,
             quota=policy.quota_codes,
         ),

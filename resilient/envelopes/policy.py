@@ -120,8 +120,8 @@ class ErrorPolicy:
             they belong to: {"flat": ["busy"]}. An error with one, whatever its status, counts as a
             429 for retry, throttle and breaker; but whether the request was carried out is told by
             its own status alone, so that a POST is not repeated for a code. A format that is given
-            here has these codes in the place of those of `envelopes.THROTTLING_CODES`, none if the
-            list is empty; all others keep theirs. By default none is given. With a parser of
+            here has these codes in the place of those (and the words) that it has in
+            `envelopes.THROTTLING_CODES`, none if the list is empty; all others keep theirs. By default none is given. With a parser of
             one's own, a format may have any name, as the envelopes of that parser have it.
         quota_codes: The codes, by format too, with which a 429 says that a quota is used up which
             no wait fills: it is not repeated, and closes no gate. They take the place of those of

@@ -5,6 +5,8 @@ where no wait helps, since a quota is used up for the month. A code counts only 
 it belongs to: "17" is a limit with one API and an account with another. Each row has its source,
 and a policy may put others in their place.
 
+GitHub has no codes, and tells one 403 from another by words alone: there those count as a code does.
+
 Here is only what a code says by itself. Codes that mean this with one service and something else
 with others, and words that have to be made into a code first, are in that service's preset. And a
 code with a status that is not repeated anyway (`invalid_grant` of RFC 6749 comes with a 400) needs
@@ -15,9 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from resilient.support.validation import as_set
+
+if TYPE_CHECKING:
+    from resilient.envelopes.envelope import Envelope
 
 __all__ = [
     "QUOTA_CODES",
@@ -28,6 +33,9 @@ __all__ = [
     "is_throttled",
 ]
 
+# Characters of a message that words are looked for in.
+_SEARCHED: Final = 300
+
 CodesByFormat = Mapping[str, frozenset[str]]
 
 
@@ -37,10 +45,12 @@ class KnownCodes(NamedTuple):
     Attributes:
         codes: The codes.
         source: The address of the document, or of the code, that says so.
+        words: Words of a message that mean the same, in lower case, for a format without codes.
     """
 
     codes: frozenset[str]
     source: str
+    words: tuple[str, ...] = ()
 
 
 _AWS: Final = frozenset(
@@ -64,6 +74,11 @@ THROTTLING_CODES: Final[Mapping[str, KnownCodes]] = MappingProxyType(
         "google": KnownCodes(
             frozenset(("RESOURCE_EXHAUSTED", "rateLimitExceeded", "userRateLimitExceeded")),
             "https://developers.google.com/workspace/drive/api/guides/handle-errors",
+        ),
+        "github": KnownCodes(
+            frozenset(),
+            "https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api",
+            ("secondary rate limit", "api rate limit exceeded"),
         ),
         "graphql": KnownCodes(
             frozenset(("THROTTLED", "RATE_LIMITED")),
@@ -102,8 +117,7 @@ def as_codes(given: Mapping[str, Iterable[str]]) -> CodesByFormat:
 
 def is_throttled(
     status: int,
-    code: str | None,
-    format_name: str | None,
+    envelope: Envelope,
     *,
     throttling: CodesByFormat,
     quota: CodesByFormat,
@@ -112,15 +126,16 @@ def is_throttled(
 
     Args:
         status: The status of the response.
-        code: The code of the error, or None.
-        format_name: The name of the format that its body is in, or None.
+        envelope: What it says, and in which format.
         throttling: Rows that take the place of those of `THROTTLING_CODES`, by their format.
         quota: The same for `QUOTA_CODES`.
     """
     is_429 = status == 429
     given, known = (quota, QUOTA_CODES) if is_429 else (throttling, THROTTLING_CODES)
-    row = given.get(format_name or "")
-    if row is None and (usual := known.get(format_name or "")) is not None:
-        row = usual.codes
-    # Its code denies a 429, and stands for one elsewhere.
-    return is_429 is not (row is not None and code in row)
+    codes = given.get(envelope.format or "")
+    is_known = codes is not None and envelope.code in codes
+    if codes is None and (row := known.get(envelope.format or "")) is not None:
+        said = (envelope.message or "")[:_SEARCHED].lower()
+        is_known = envelope.code in row.codes or any(words in said for words in row.words)
+    # What denies a 429 stands for one elsewhere.
+    return is_429 is not is_known

@@ -82,7 +82,7 @@ CASES = {
                            "X-GitHub-Request-Id": "E1:2"},
                           {"message": "API rate limit exceeded for user ID 1.",
                            "documentation_url": GITHUB_DOCS, "status": "403"}, 403),
-             "rate_limit_exceeded", "E1:2", "API rate limit exceeded"),
+             None, "E1:2", "API rate limit exceeded"),
         20,
         (
             Said(Reply(422, json={"message": "Validation Failed", "documentation_url": GITHUB_DOCS,

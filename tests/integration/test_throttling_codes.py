@@ -66,6 +66,10 @@ async def posted(session: ClientSession, url: object) -> int:
         return response.status
 
 
+def github(message: str, docs: str = "https://docs.github.com/rest") -> Reply:
+    return Reply(403, headers=SHORT, json={"message": message, "documentation_url": docs})
+
+
 LEGACY = [{"domain": "usageLimits", "reason": "userRateLimitExceeded", "message": "m"}]
 
 # What counts as throttling by default: the response, and the code.
@@ -79,8 +83,12 @@ THROTTLED = [
     (google(403, status="RESOURCE_EXHAUSTED"), "RESOURCE_EXHAUSTED"),
     (google(403, errors=LEGACY), "userRateLimitExceeded"),
     (Reply(400, headers=SHORT, json={"ok": False, "error": "ratelimited"}), "ratelimited"),
+    (github("You have exceeded a secondary rate limit."), None),
+    (github("API rate limit exceeded for user ID 1."), None),
 ]
-BY_CODE = pytest.mark.parametrize(("reply", "code"), THROTTLED, ids=[row[1] for row in THROTTLED])
+BY_CODE = pytest.mark.parametrize(
+    ("reply", "code"), THROTTLED, ids=[row[1] or "words" for row in THROTTLED]
+)
 
 # Codes that mean nothing of the kind, and codes in a format that they do not belong to.
 OTHERS = [
@@ -90,12 +98,16 @@ OTHERS = [
     Reply(400, json={"error": {"code": "ThrottlingException", "message": "m n"}}),
     Reply(403, json={"message": "m n", "code": "RESOURCE_EXHAUSTED"}),
     Reply(400, json={"ok": False, "error": "ThrottlingException"}),
+    github("You have exceeded a secondary rate limit.", "https://elsewhere.example"),
+    github("Resource not accessible by integration"),
 ]
 
 
 @UNDER
 @BY_CODE
-async def test_a_throttling_code_counts_as_a_429(under: Any, reply: Reply, code: str) -> None:
+async def test_what_means_throttling_counts_as_a_429(
+    under: Any, reply: Reply, code: str | None
+) -> None:
     log = EventLog()
     pipeline = Pipeline(policy(), listeners=[log])
     async with fault_server(reply) as server, under(pipeline) as session:
@@ -111,7 +123,7 @@ async def test_a_throttling_code_counts_as_a_429(under: Any, reply: Reply, code:
 @UNDER
 @BY_CODE
 async def test_that_it_was_not_carried_out_is_told_by_the_status_alone(
-    under: Any, reply: Reply, code: str
+    under: Any, reply: Reply, code: str | None
 ) -> None:
     async with fault_server(reply) as server, under(Pipeline(policy())) as session:
         if reply.status == 429:
@@ -130,7 +142,7 @@ async def test_that_it_was_not_carried_out_is_told_by_the_status_alone(
 
 
 @BY_CODE
-async def test_the_circuit_hears_nothing_of_it(reply: Reply, code: str) -> None:
+async def test_the_circuit_hears_nothing_of_it(reply: Reply, code: str | None) -> None:
     policies = policy(retry=None, throttle=None, breaker=BreakerPolicy(failures=2))
     pipeline = Pipeline(policies)
     async with fault_server(then=reply) as server, client(pipeline) as session:

@@ -98,8 +98,7 @@ def read_answer(
         max((wait for wait in waits if wait is not None), default=None),
         is_throttled(
             status,
-            envelope.code,
-            envelope.format,
+            envelope,
             throttling=policy.throttling_codes,
             quota=policy.quota_codes,
         ),

@@ -10,6 +10,7 @@ and on the formats:
 
     {"formats": [{"name", "kind", "shape", "source",
                   "throttling_codes": [CODE, ...], which mean "too many requests",
+                  "throttling_words": [WORDS, ...], which mean the same in a message,
                   "quota_codes":      [CODE, ...], with which a 429 does not}, ...]}
 """
 
@@ -74,6 +75,7 @@ def answer_shown(answer: Answer) -> Iterator[RenderableType]:
 
 def formats_as_json() -> dict[str, Any]:
     """Return the built-in formats, for a program."""
+    words = {name: row.words for name, row in THROTTLING_CODES.items()}
     return {
         "formats": [
             {
@@ -82,6 +84,7 @@ def formats_as_json() -> dict[str, Any]:
                 "shape": each.shape,
                 "source": each.source,
                 "throttling_codes": _codes(THROTTLING_CODES, each.name),
+                "throttling_words": list(words.get(each.name, ())),
                 "quota_codes": _codes(QUOTA_CODES, each.name),
             }
             for each in FORMATS

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 import pytest
+from attrs import evolve
 from multidict import CIMultiDict
 
 from resilient.envelopes import (
@@ -45,6 +46,10 @@ EXAMPLES: dict[str, tuple[int, dict[str, str], str, Envelope]] = {
     "discord": (400, {}, '{"code": 50035, "message": "m n", "errors": {"a": {"_errors": [{"code": '
                 '"C", "message": "x y"}]}}}',
                 Envelope("m n", "50035", None, (FieldError("a", "x y"),))),
+    "github": (403, {}, '{"message": "You have exceeded a secondary rate limit.", '
+               '"documentation_url": "https://docs.github.com/rest#limits"}',
+               Envelope("You have exceeded a secondary rate limit.",
+                        docs="https://docs.github.com/rest#limits")),
     "oauth": (400, {}, '{"error": "access_denied", "error_description": "m n"}',
               Envelope("m n", "access_denied")),
     "problem": (400, {}, '{"type": "https://x.example/p", "title": "t", "detail": "m n"}',
@@ -119,10 +124,14 @@ def test_codes_that_say_more_than_the_status_belong_to_a_format_and_have_a_sourc
     assert row.source.startswith("https://")
     status, meaning = (429, False) if table is QUOTA_CODES else (400, True)
     asked = partial(is_throttled, status, throttling={}, quota={})
-    for code in row.codes:
-        assert asked(code, name) is meaning
-        assert asked(code, "flat") is not meaning
-        assert asked(code, None) is not meaning
-        instead = {name: frozenset(("other",))}
-        assert is_throttled(status, code, name, throttling=instead, quota=instead) is not meaning
-        assert is_throttled(status, "other", name, throttling=instead, quota=instead) is meaning
+    other = {name: frozenset(("other",))}
+    instead = partial(is_throttled, status, throttling=other, quota=other)
+    for envelope in (
+        *(Envelope("m n", code, format=name) for code in row.codes),
+        *(Envelope(f"You: {words.capitalize()}!", format=name) for words in row.words),
+    ):
+        assert asked(envelope) is meaning
+        assert asked(evolve(envelope, format="flat")) is not meaning
+        assert asked(evolve(envelope, format=None)) is not meaning
+        assert instead(envelope) is not meaning
+        assert instead(evolve(envelope, code="other")) is meaning
