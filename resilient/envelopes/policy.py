@@ -112,8 +112,9 @@ class ErrorPolicy:
             within `read_timeout`; longer ones, and those without a declared length, are handed
             over unread. If one of the parsers does not decline, an `APIError` of that status is
             raised, with the code, and with all that came in its `body` (GraphQL may send data
-            beside errors). A retry repeats it only by its code (`RetryPolicy.codes`) or class,
-            and a POST only if that is allowed for any POST; for the breaker the server is well.
+            beside errors). A retry repeats it only by its code (`RetryPolicy.codes`, or one that
+            means throttling) or class, and a POST only if that is allowed for any POST; for the
+            breaker the server is well.
             Else the response can be read as if nobody had looked at it.
         code_rules: Rules that give errors a code by status and message; none by default.
         throttling_codes: The codes that mean "too many requests", by the name of the format that
@@ -121,8 +122,9 @@ class ErrorPolicy:
             429 for retry, throttle and breaker; but whether the request was carried out is told by
             its own status alone, so that a POST is not repeated for a code. A format that is given
             here has these codes in the place of those (and the words) that it has in
-            `envelopes.THROTTLING_CODES`, none if the list is empty; all others keep theirs. By default none is given. With a parser of
-            one's own, a format may have any name, as the envelopes of that parser have it.
+            `envelopes.THROTTLING_CODES`, none if the list is empty; all others keep theirs. By
+            default none is given. With a parser of one's own, a format may have any name, as the
+            envelopes of that parser have it.
         quota_codes: The codes, by format too, with which a 429 says that a quota is used up which
             no wait fills: it is not repeated, and closes no gate. They take the place of those of
             `envelopes.QUOTA_CODES` in the same way. By default none is given.

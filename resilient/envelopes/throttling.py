@@ -5,7 +5,7 @@ where no wait helps, since a quota is used up for the month. A code counts only 
 it belongs to: "17" is a limit with one API and an account with another. Each row has its source,
 and a policy may put others in their place.
 
-GitHub has no codes, and tells one 403 from another by words alone: there those count as a code does.
+GitHub has no codes, and tells one 403 from another by words alone: those count as a code does.
 
 Here is only what a code says by itself. Codes that mean this with one service and something else
 with others, and words that have to be made into a code first, are in that service's preset. And a
