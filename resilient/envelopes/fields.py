@@ -57,7 +57,7 @@ _NESTED: Final = (
 _FIELD: Final = (
     *("field", "fieldname", "property", "propertypath", "propertyname", "path", "param"),
     *("parameter", "parametername", "argumentname", "attribute", "attributename", "inputname"),
-    *("propertyref", "element", "in", "key", "column", "name", "o:errorpath"),
+    *("propertyref", "element", "in", "key", "column", "name", "o:errorpath", "attr"),
 )
 _POINTER: Final = ("pointer", "instancepath", "datapath", "jsonpointer")
 _PLACE: Final = ("loc", "location", "target", "subject")
@@ -89,6 +89,8 @@ _ABOUT: Final = frozenset(
 )
 # As a list of sentences it is a field all the same (GitLab: {"name": ["has already been taken"]}).
 _ABOUT_AS_LIST: Final = _ABOUT - {"name", "domain", "url"}
+# Beside one of these a word is hardly a field's, nor is one of these alone (Phoenix: {"detail"}).
+_RATHER_SAID: Final = frozenset(("message", "code", "error", "detail", "msg"))
 _OWN: Final = frozenset(("_errors", "_error", "_schema", "__all__errors"))
 # Bounds on the work, whatever a body holds: objects looked at, messages of one field, steps
 # in a path, and its length, which children inherit.
@@ -124,7 +126,7 @@ def fields_of(document: Members) -> tuple[FieldError, ...]:
     data = document.get("data")
     if document.get("status") == "fail" and isinstance(data, dict):  # JSend
         return field_errors(data)
-    for name in ("data", "context"):
+    for name in ("data", "context", "embedded"):
         within = members(document.get(name))
         if not _WITHIN.isdisjoint(within) and (found := fields_of(within)):
             return found
@@ -270,7 +272,7 @@ class _Finder:
             if self._left < 0:
                 return
             # A field may be called "name", but hardly beside a message.
-            is_alone = known.keys().isdisjoint(("message", "code", "error")) and _is_prose(said)
+            is_alone = known.keys().isdisjoint(_RATHER_SAID) and _is_prose(said)
             yield from self._of_member(name, said, path, depth, is_alone)
 
     def _of_member(
