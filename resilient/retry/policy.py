@@ -67,9 +67,9 @@ class RetryPolicy:
             None for no such limit.
         judge: Called with the request and its response or exception; True repeats, False does
             not, None leaves it to the rest of the policy. By default None.
-        heed_should_retry: True to let the server's `x-should-retry: true | false` say what is
-            worth another attempt; by default True. It makes no request repeatable that may have
-            been carried out.
+        heed_should_retry: True to let the server's `x-should-retry: true | false`, or Stripe's
+            header of that kind, say what is worth another attempt; by default True. It makes no
+            request repeatable that may have been carried out.
         idempotency_header: Header in which to send a key, the same for every attempt of a
             call, so that the server can tell a repetition: "Idempotency-Key" as a rule. Sent
             with requests that may not be repeated without: their method is not idempotent,
