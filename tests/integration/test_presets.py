@@ -58,6 +58,7 @@ class Case:
         fatal: Errors that are not to be repeated.
         transient: Responses that are to be repeated, to a GET.
         keyed: The header that makes a POST repeatable; None if the service has none.
+        used_up: Headers of a good answer after which the next call has to wait for 20 seconds.
     """
 
     path: str
@@ -66,6 +67,7 @@ class Case:
     fatal: tuple[Said, ...]
     transient: tuple[Reply, ...] = ()
     keyed: str | None = None
+    used_up: dict[str, str] | None = None
 
 
 def rate_limited(headers: dict[str, str], document: Any, status: int = 429) -> Reply:
@@ -252,6 +254,9 @@ CASES = {
             "content": {"_errors": [{"code": "BASE_TYPE_REQUIRED", "message": "Required"}]}}}),
               "50035", None, "Invalid Form Body", ("content",)),),
         (Reply(502),),
+        used_up={**DATE, "X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0",
+                 "X-RateLimit-Reset": IN_20_S, "X-RateLimit-Reset-After": "20",
+                 "X-RateLimit-Bucket": "abcd1234"},
     ),
     "telegram": Case(
         "/bot1:x/getMe",
@@ -370,6 +375,14 @@ async def test_a_preset_does_what_the_documents_of_its_service_ask_for(
                 error = await service.error(said)
                 assert not error.throttled
                 assert not services["it"].snapshot()["gates"]
+
+            # Where good answers say that nothing remains, nobody asks in vain.
+            if case.used_up is not None:
+                began = clock.time()
+                fine = Reply(200, headers=case.used_up, json={"ok": True})
+                assert [await service.call(fine), await service.call()] == [1, 1]
+                assert clock.time() - began >= 20
+                clock.advance(60)
 
             # What can is, if it is a GET, or the service can tell a repetition.
             for reply in (*case.transient, Reply(502)):
