@@ -68,7 +68,7 @@ _MESSAGE: Final = ranked(
     *("reason", "longmessage", "developermessage", "shortmessage", "exceptionmessage"),
     *("explanation", "summary", "error", "err", "errormessages", "messages", "details"),
     *("detailedmessage", "hydra:description", "errorinfo", "info", "errors", "#text"),
-    *("faultreason", "status"),
+    *("faultreason", "errorcodes", "status"),
 )
 _MESSAGE_WITHIN: Final = ("message", "value", "text", "detail", "description", "msg", "title")
 # Members that are there for codes.
@@ -278,7 +278,7 @@ def _shouted(message: str | None) -> str | None:
 def explicit_code(holder: Members, status: int) -> str | None:
     """Return the code of a member that is there for codes.
 
-    A number gives way to a name in `status`, with which it goes (Google).
+    A number gives way to a name in `status`, with which it goes (Google), or in `data`.
     """
     numeric: str | None = None
     for name in named(holder, _CODE):
@@ -297,6 +297,8 @@ def explicit_code(holder: Members, status: int) -> str | None:
     if numeric is None or numeric == str(status):
         return None
     said = as_code(holder.get("status"))
+    if said is None and "httpstatus" in (data := members(holder.get("data"))):
+        said = as_code(data.get("code"))  # tRPC, whose number is that of JSON-RPC
     return said if said and " " not in said and not said.isdecimal() else numeric
 
 
@@ -323,8 +325,11 @@ def code_of(chain: Sequence[Members], status: int) -> str | None:
 
 
 def _code_in_details(chain: Iterable[Members]) -> str | None:
-    """Return a code that stands in an object of details."""
+    """Return a code that stands in an object of details, or in `sys` (Contentful)."""
     for holder in chain:
+        kind = members(holder.get("sys"))
+        if kind.get("type") == "Error":
+            return as_code(kind.get("id"))
         for each in _objects_in(holder, _DETAIL):
             for name in ("errorcode", "code", "errortype"):
                 found = string(each.get(name))
