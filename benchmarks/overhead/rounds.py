@@ -15,7 +15,7 @@ from typing import TypeVar
 from benchmarks.progress import Progress
 from benchmarks.results import Figure, median_of
 
-__all__ = ["Values", "added", "measure_rounds", "median", "ratio"]
+__all__ = ["Values", "added", "less", "measure_rounds", "median", "microseconds", "ratio"]
 
 _T = TypeVar("_T")
 
@@ -73,6 +73,17 @@ def added(taken: Values, name: str, base: str) -> Figure:
     """Return the difference from the baseline of each round, seconds shown as microseconds."""
     pairs = zip(taken[name], taken[base], strict=True)
     return median_of(name, [(value - of) * 1e6 for value, of in pairs], unit="us")
+
+
+def less(taken: Values, name: str, other: str, base: str) -> Figure:
+    """Return the ratio to a baseline less that of another contender, of each round."""
+    rounds = zip(taken[name], taken[other], taken[base], strict=True)
+    return median_of(name, [(value - reference) / of for value, reference, of in rounds])
+
+
+def microseconds(taken: Values, name: str) -> Figure:
+    """Return measurements in seconds as a figure in microseconds."""
+    return median_of(name, [value * 1e6 for value in taken[name]], unit="us")
 
 
 def median(taken: Values, name: str, unit: str) -> Figure:

@@ -18,17 +18,31 @@ import threading
 from collections.abc import Iterator
 from typing import cast
 
-__all__ = ["running_server"]
+__all__ = ["FAILING", "running_server"]
 
-_ANSWER = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
-    b'{"id": "mtg_1"}'
+# The path at which every answer is a 503 with a JSON error.
+FAILING = "/failing"
+
+
+def _answer(status: bytes, body: bytes) -> bytes:
+    length = str(len(body)).encode()
+    return (
+        b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\n"
+        b"Content-Length: " + length + b"\r\n\r\n" + body
+    )
+
+
+_GOOD = _answer(b"200 OK", b'{"id": "mtg_1"}')
+_ERROR = _answer(
+    b"503 Service Unavailable",
+    b'{"error": {"code": "unavailable", "message": "try again later", "request_id": "req_1"}}',
 )
+_FAILING_HEAD = b"GET " + FAILING.encode()
 
 
 @contextlib.contextmanager
 def running_server() -> Iterator[str]:
-    """Run a server that answers 200 to everything, and yield a URL on it.
+    """Run a server that answers 200 to everything but `FAILING`, and yield a URL on it.
 
     It ends with the context, or with this process.
     """
@@ -63,7 +77,8 @@ class _Connection(asyncio.Protocol):
         data = self._tail + data
         heads = data.count(b"\r\n\r\n")
         self._tail = data[data.rindex(b"\r\n\r\n") + 4 :] if heads else data
-        self._transport.write(_ANSWER * heads)
+        # Whoever sends several heads at once asks for the same thing.
+        self._transport.write((_ERROR if data.startswith(_FAILING_HEAD) else _GOOD) * heads)
 
 
 async def _serve() -> None:
