@@ -64,6 +64,7 @@ def _retry(common: CommonSettings) -> resilient.RetryPolicy:
         max_attempts=common.attempts,
         statuses=RETRY_STATUSES,
         backoff=resilient.Backoff(base=common.base, cap=common.cap),
+        budget=resilient.BudgetPolicy() if common.budget else None,
     )
 
 

@@ -133,7 +133,10 @@ class Middleware(Wrapper):
         middlewares = [self.middleware(common), *session._middlewares]
         connector = session.connector
         async with ClientSession(
-            connector=connector, connector_owner=False, middlewares=middlewares
+            connector=connector,
+            connector_owner=False,
+            timeout=session.timeout,
+            middlewares=middlewares,
         ) as client:
             yield fetch_with(client)
 
