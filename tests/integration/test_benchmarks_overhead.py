@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
+import time
 
 import aiohttp
 import pytest
 from yarl import URL
 
+from benchmarks.overhead import first_failure
+from benchmarks.overhead.counted_calls import HANDLER, SESSION, counted_rows, make_calls
+from benchmarks.overhead.failures import ANSWERED, REFUSED, TIMED_OUT, failing_url
 from benchmarks.overhead.imports import import_time
+from benchmarks.overhead.instructions import instructions_of
+from benchmarks.overhead.references import NOTHING
 from benchmarks.overhead.server import running_server
+from benchmarks.overhead.settings import PROFILER
+from benchmarks.overhead.stalls import stall
 
 
 async def test_the_server_answers_requests_on_one_connection() -> None:
@@ -21,6 +30,24 @@ async def test_the_server_answers_requests_on_one_connection() -> None:
                 async with session.get(url) as response:
                     assert response.status == 200
                     assert await response.json() == {"id": "mtg_1"}
+
+
+async def test_the_server_fails_and_is_silent_where_that_is_asked_for() -> None:
+    with running_server() as url:
+        good = URL(url)
+        async with aiohttp.ClientSession() as session:
+            for kind, status in ((ANSWERED, 503), (ANSWERED, 503)):
+                async with session.get(failing_url(kind, good)) as response:
+                    assert response.status == status
+                    assert (await response.json())["error"]["code"] == "unavailable"
+            async with session.get(good) as response:  # on the same connection
+                assert response.status == 200
+            with pytest.raises(aiohttp.ServerTimeoutError):
+                await session.get(
+                    failing_url(TIMED_OUT, good), timeout=aiohttp.ClientTimeout(sock_read=0.02)
+                )
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await session.get(failing_url(REFUSED, good))
 
 
 async def test_the_server_answers_each_head_once_however_it_arrives() -> None:
@@ -59,3 +86,39 @@ def test_ctrl_c_does_not_reach_what_is_imported() -> None:
 def test_an_import_that_fails_is_no_figure() -> None:
     with pytest.raises(subprocess.CalledProcessError):
         import_time("import no_such_module")
+
+
+@pytest.mark.parametrize("client", first_failure.CLIENTS)
+def test_a_stall_is_measured_in_a_new_interpreter(client: str) -> None:
+    with running_server() as url:
+        for kind in (ANSWERED, REFUSED):
+            assert 0 < stall(client, failing_url(kind, URL(url))) < 10_000
+
+
+async def test_the_longest_stall_is_that_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = asyncio.events.Handle._run
+
+    async def busy(session: object, url: str) -> None:
+        began = time.thread_time()
+        while time.thread_time() < began + 0.03:
+            pass
+
+    monkeypatch.setattr(first_failure, "_fail", busy)
+    assert 0.03 <= await first_failure.longest_stall(first_failure.ALONE, "") < 10
+    assert asyncio.events.Handle._run is original
+
+
+@pytest.mark.parametrize("way", [HANDLER, SESSION])
+def test_the_calls_that_are_counted_are_made(way: str) -> None:
+    with running_server() as url:
+        for row in counted_rows(way, URL(url)):
+            asyncio.run(make_calls(way, row, 2, URL(url)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(shutil.which(PROFILER) is None, reason="needs valgrind")
+def test_instructions_are_counted() -> None:
+    with running_server() as url:
+        count = instructions_of(HANDLER, NOTHING.label, URL(url))
+    assert 1000 < count < 50_000

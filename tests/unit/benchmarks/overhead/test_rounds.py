@@ -8,7 +8,14 @@ from random import Random
 
 import pytest
 
-from benchmarks.overhead.rounds import added, measure_rounds, median, ratio
+from benchmarks.overhead.rounds import (
+    added,
+    less,
+    measure_rounds,
+    median,
+    microseconds,
+    ratio,
+)
 from benchmarks.progress import Silent
 
 
@@ -99,5 +106,22 @@ def test_a_figure_is_the_median_with_its_quartiles() -> None:
 def test_what_is_added_is_in_microseconds() -> None:
     taken = {"base": [1e-6, 2e-6, 3e-6], "a": [3e-6, 4e-6, 5e-6]}
     figure = added(taken, "a", "base")
+    assert figure.value == pytest.approx(2.0)
+    assert figure.unit == "us"
+
+
+def test_a_difference_of_shares_is_of_the_same_round() -> None:
+    taken = {
+        "base": [100.0, 200.0, 50.0],
+        "ours": [80.0, 160.0, 40.0],
+        "other": [95.0, 190.0, 47.5],
+    }
+    figure = less(taken, "ours", "other", "base")
+    assert (figure.low, figure.value, figure.high) == pytest.approx((-0.15, -0.15, -0.15))
+    assert (figure.what, figure.unit) == ("ours", "")
+
+
+def test_times_are_shown_in_microseconds() -> None:
+    figure = microseconds({"a": [1e-6, 3e-6, 2e-6]}, "a")
     assert figure.value == pytest.approx(2.0)
     assert figure.unit == "us"
