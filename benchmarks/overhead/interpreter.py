@@ -31,18 +31,21 @@ class Interpreter:
 
     Attributes:
         name: The implementation and its version: "CPython 3.13.1".
-        pgo: True if it was built with profile-guided optimisation.
+        pgo: True if it was built with profile-guided optimisation; None if nothing says so or
+            not, as on Windows.
         lto: True if it was built with link-time optimisation.
         source: The source of that, if it is not the configuration of the build.
     """
 
     name: str
-    pgo: bool
+    pgo: bool | None
     lto: bool
     source: str = ""
 
     def describe(self) -> str:
         """Return a sentence, with a warning in it if its figures are not those of others."""
+        if self.pgo is None:
+            return f"{self.name}, which does not say how it was built."
         built = [name for name, with_it in (("PGO", self.pgo), ("LTO", self.lto)) if with_it]
         source = self.source and f" ({self.source})"
         if self.pgo:
@@ -70,4 +73,4 @@ def this_interpreter(
     lto = any(each in options for each in _LTO)
     if not pgo and _DEBIAN in schemes():
         return Interpreter(name, pgo=True, lto=True, source="as Debian builds it")
-    return Interpreter(name, pgo=pgo, lto=lto)
+    return Interpreter(name, pgo=pgo if options.strip() else None, lto=lto)

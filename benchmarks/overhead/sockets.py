@@ -31,7 +31,7 @@ __all__ = ["ALONE", "Speed", "measure_sockets", "speed"]
 ALONE = "aiohttp alone"
 _MANY = 64
 _COLUMNS = ("1 caller", f"{_MANY} callers", f"{_MANY} callers, less hand-written")
-_ROUNDS = 40, 3
+_ROUNDS = 60, 3
 # A client that has a core for itself runs for at least this share of the time.
 _SATURATED = 0.85
 # Requests per turn, by callers: they take a twentieth of a second, or a little more.

@@ -12,7 +12,7 @@ PGO = "built with PGO and LTO"
 @pytest.mark.parametrize(
     ("variables", "schemes", "built"),
     [
-        ({}, (), (False, False, "")),
+        ({}, (), (None, False, "")),
         ({"CONFIG_ARGS": "'--enable-optimizations' '--with-lto=full'"}, (), (True, True, "")),
         ({"CONFIG_ARGS": "'--enable-optimizations'"}, (), (True, False, "")),
         ({"PY_CORE_CFLAGS": "-O3 -fprofile-use -flto"}, (), (True, True, "")),
@@ -28,7 +28,7 @@ PGO = "built with PGO and LTO"
     ],
 )
 def test_how_it_was_built_is_found_in_the_configuration(
-    variables: dict[str, object], schemes: tuple[str, ...], built: tuple[bool, bool, str]
+    variables: dict[str, object], schemes: tuple[str, ...], built: tuple[bool | None, bool, str]
 ) -> None:
     found = this_interpreter(variables.get, lambda: schemes)
     assert (found.pgo, found.lto, found.source) == built
@@ -41,6 +41,10 @@ def test_the_name_has_the_version() -> None:
 @pytest.mark.parametrize(
     ("interpreter", "said"),
     [
+        (
+            Interpreter("CPython 3.13.1", pgo=None, lto=False),
+            "CPython 3.13.1, which does not say how it was built.",
+        ),
         (Interpreter("CPython 3.13.1", pgo=True, lto=True), f"CPython 3.13.1, {PGO}."),
         (Interpreter("CPython 3.13.1", pgo=True, lto=False), "CPython 3.13.1, built with PGO."),
         (
