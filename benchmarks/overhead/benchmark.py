@@ -93,12 +93,13 @@ def _with(
         remark=this_interpreter().describe(),
     )
     notes = [note for part in found for note in part.notes]
+    measured = {name for part in found for name, _ in part.table.rows}
     if is_complete:
         notes += _unknown_rows(settings, found)
     return evolve(
         _nothing_yet(settings),
         tables=(wanted, *(part.table for part in found)),
-        notes=(*notes, *peer_notes(peers)),
+        notes=(*notes, *peer_notes(peers.chosen(measured.__contains__))),
         is_complete=is_complete,
     )
 

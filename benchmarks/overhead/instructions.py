@@ -36,7 +36,7 @@ _TIMEOUT = 600.0
 
 
 def instructions_of(way: str, row: str, url: URL) -> float:
-    """Return the instructions of one call.
+    """Return the instructions of one call, of two runs that differ by `MOST` calls.
 
     Args:
         way: `HANDLER` or `SESSION`.
@@ -91,7 +91,12 @@ def measure_instructions(run: RunContext) -> PartResult:
         run.progress.advance()
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(count, wanted))
+        try:
+            list(pool.map(count, wanted))
+        except BaseException:
+            # After Ctrl-C those that have begun end, and no more begin.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     labels = dict.fromkeys(label for _, label in wanted)
     table = Table(
         title="Instructions of a call that goes well",

@@ -63,8 +63,10 @@ def _turn(measure: Callable[[], _T]) -> _T:
         gc.enable()
 
 
-def ratio(taken: Values, name: str, base: str) -> Figure:
-    """Return the ratio to the baseline of each round, as a figure."""
+def ratio(taken: Values, name: str, base: str) -> Figure | None:
+    """Return the ratio to the baseline of each round, as a figure; None of the baseline itself."""
+    if name == base:
+        return None
     pairs = zip(taken[name], taken[base], strict=True)
     return median_of(name, [value / of for value, of in pairs], unit="x")
 
@@ -75,8 +77,10 @@ def added(taken: Values, name: str, base: str) -> Figure:
     return median_of(name, [(value - of) * 1e6 for value, of in pairs], unit="us")
 
 
-def less(taken: Values, name: str, other: str, base: str) -> Figure:
-    """Return the ratio to a baseline less that of another contender, of each round."""
+def less(taken: Values, name: str, other: str, base: str) -> Figure | None:
+    """Return the ratio to a baseline less that of another, of each round; None of the other."""
+    if name == other:
+        return None
     rounds = zip(taken[name], taken[other], taken[base], strict=True)
     return median_of(name, [(value - reference) / of for value, reference, of in rounds])
 

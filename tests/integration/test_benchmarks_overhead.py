@@ -7,16 +7,23 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import aiohttp
 import pytest
 from yarl import URL
 
-from benchmarks.overhead import first_failure
-from benchmarks.overhead.counted_calls import HANDLER, SESSION, counted_rows, make_calls
+from benchmarks.overhead import first_failure, instructions
+from benchmarks.overhead.counted_calls import (
+    HANDLER,
+    MOST,
+    SESSION,
+    counted_rows,
+    make_calls,
+)
 from benchmarks.overhead.failures import ANSWERED, REFUSED, TIMED_OUT, failing_url
 from benchmarks.overhead.imports import import_time
-from benchmarks.overhead.instructions import instructions_of
+from benchmarks.overhead.instructions import _count, instructions_of
 from benchmarks.overhead.references import NOTHING
 from benchmarks.overhead.server import running_server
 from benchmarks.overhead.settings import PROFILER
@@ -116,9 +123,32 @@ def test_the_calls_that_are_counted_are_made(way: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which(PROFILER) is None, reason="needs valgrind")
-def test_instructions_are_counted() -> None:
+def test_instructions_of_a_process_are_counted() -> None:
     with running_server() as url:
-        count = instructions_of(HANDLER, NOTHING.label, URL(url))
-    assert 1000 < count < 50_000
+        assert _count(HANDLER, NOTHING.label, 0, URL(url)) > 10_000_000
+
+
+def test_instructions_of_a_call_are_the_difference_of_two_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs: list[tuple[str, ...]] = []
+
+    def run(*arguments: str, under: Sequence[str] = (), **_: object) -> str:
+        runs.append((*arguments[-4:], *under[:1]))
+        return f"==1== Collected : {1_000_000 + int(arguments[-2]) * 1234}\n" if under else ""
+
+    monkeypatch.setattr(instructions, "run_python", run)
+    url = URL("http://a.example")
+    assert instructions_of(HANDLER, "row", url) == 1234
+    assert runs == [
+        (HANDLER, "row", "0", str(url)),  # only compiles
+        (HANDLER, "row", "0", str(url), PROFILER),
+        (HANDLER, "row", str(MOST), str(url), PROFILER),
+    ]
+
+
+def test_a_profiler_that_counts_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instructions, "run_python", lambda *_, **__: "valgrind: no such tool")
+    with pytest.raises(RuntimeError, match="counted nothing: valgrind: no such tool"):
+        instructions_of(HANDLER, "row", URL("http://a.example"))
