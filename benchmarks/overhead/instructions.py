@@ -26,9 +26,9 @@ __all__ = ["instructions_of", "measure_instructions"]
 
 _COLUMNS = (
     "around a handler",
-    "less doing nothing",
+    "around a handler, less doing nothing",
     "of a session",
-    "less doing nothing",
+    "of a session, less doing nothing",
 )
 _CALLGRIND = (PROFILER, "--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-fd=1")
 _COLLECTED = re.compile(r"Collected\s*: ([0-9]+)")
