@@ -51,6 +51,9 @@ class AttemptLimit(Protocol):
     def begin(self, call: Call, request: ClientRequest, now: float, pool_was_full: bool) -> Any:
         """Limit the current task."""
 
+    def note(self, call: Call, started: float) -> None:
+        """Note when an attempt has to be over that began with the policy's own limit."""
+
     def ran_out(self, limit: Any, call: Call, request: ClientRequest) -> Exception | None:
         """Lift a limit; return the exception to raise if it caused the cancellation, else None."""
 
@@ -95,11 +98,17 @@ async def run_attempt(
         call, token = attach(request)
     outcome: Outcome | None = None
     permit: Any = None
+    begun = call.begun
     try:
-        if request.body:
+        if begun is not None:
+            # It has left already, and what came of it is to be handled.
+            started, permit = begun.started, begun.permit
+        elif request.body:
             await prepare_upload(request)
-        started = bound.time()
-        if guard is not None:
+            started = bound.time()
+        else:
+            started = bound.time()
+        if guard is not None and begun is None:
             permit = guard.enter(call, request, started, None)
             kind = permit.__class__
             if kind is Refusal:
@@ -110,15 +119,20 @@ async def run_attempt(
                 permit = kind = None
                 permit = await admitted
                 started = bound.time()
-        before = request.response
+        before = request.response if begun is None else None
         pool_was_full = False
         try:
-            pool_was_full = is_full(request)
+            if begun is None:
+                pool_was_full = is_full(request)
             if timeout is None:
                 response = await handler(request)
             else:
                 outer = call.attempt_deadline
-                limit = timeout.begin(call, request, started, pool_was_full)
+                if begun is None:
+                    limit = timeout.begin(call, request, started, pool_was_full)
+                else:
+                    limit = begun.limit
+                    timeout.note(call, started)
                 try:
                     response = await handler(request)
                 except CancelledError as cancelled:
