@@ -467,7 +467,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 or task in entries
                 or request.response is not None
                 or (request._body is not None and not _is_plain(request))
-                or (levels[DEBUG] and is_told and is_told("attempt"))
+                or (is_told and levels[DEBUG] and is_told("attempt"))
                 # As `is_full` and `is_spanned` have it.
                 or len((pool := request._session._connector)._acquired) >= (pool._limit or math.inf)
                 or (pool._limit_per_host and is_full(request))
