@@ -63,7 +63,7 @@ from resilient.retry.middleware import Retry
 from resilient.support.timers import Task
 from resilient.throttle.middleware import Throttle
 from resilient.timeouts import AttemptTimeout, Deadline
-from resilient.wire.connections import is_full
+from resilient.wire.connections import is_full, look_at_pool
 from resilient.wire.requests import Sendings
 
 __all__ = ["optimistic"]
@@ -376,6 +376,7 @@ class UnderWay(LoopBound):
             return None
         if len(self.index) >= _MOST:
             next(iter(self.index.values())).end()
+        look_at_pool(request)
         numbers = next((each for each in found if isinstance(each, Machine)), _Numbers())
         return Spell(request.url._netloc, self, found, numbers, request.url._scheme)
 
@@ -469,14 +470,15 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 or (request._body is not None and not _is_plain(request))
                 or (is_told and levels[DEBUG] and is_told("attempt"))
                 # As `is_full` and `is_spanned` have it.
-                or len((pool := request._session._connector)._acquired) >= (pool._limit or math.inf)
-                or (pool._limit_per_host and is_full(request))
+                or len((pool := request._session._resilient_pool).taken) >= pool.places
+                or (pool.is_by_host and is_full(request))
                 or (spans and is_spanned(request))
             ):
                 spell = None  # it takes the general way
         except (AttributeError, KeyError):
-            # A connector of another kind, or none any more; a level that nobody has asked for yet.
+            # A session that is new here; a level that nobody has asked for yet.
             spell = None
+            look_at_pool(request)
             if is_told is not None:
                 is_told("attempt")
         if spell is None:
