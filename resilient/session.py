@@ -163,6 +163,9 @@ class _Wrapped(_Base):
             elif said is not True:
                 call.override = call.override._replace(raise_errors=False)
             return await super()._request(method, str_or_url, **options)
+        except BaseException as error:
+            call.tell_over(error)
+            raise
         finally:
             end(call, token)
             put(self, "_resilient_calls", self._resilient_calls - 1)

@@ -31,7 +31,9 @@ Who writes what, and who reads it:
     holds, waiting     admit                   Retry: an attempt's time in queues
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
-    stop               Retry, Deadline         errors
+    stop               Retry, Deadline         errors, CallWatch
+    watched_by         CallWatch               CallWatch
+    watched            CallWatch (a `Span`'s)  end
 """
 
 from __future__ import annotations
@@ -39,8 +41,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextvars import ContextVar, Token
+from types import MappingProxyType
 from typing import Any, Final
 from weakref import ReferenceType, ref
 
@@ -100,6 +103,8 @@ class Call:
     # The wait that followed a record, by the place of the record.
     waits: dict[int, Wait] | None = None
     stop: Stop | None = None
+    # The scopes of those who watch it.
+    watched_by: tuple[Hashable, ...] = ()
     # The call within which a middleware makes this one, for a token say; a weak reference.
     outer: ReferenceType[Call] | None = None
     _number = 0
@@ -245,6 +250,10 @@ class Span(Call):
             says that there is no limit; None if none was given.
     """
 
+    # What is known to those who watch the call, by their scopes; and whom to tell of its end.
+    watched: Mapping[Hashable, Any] = MappingProxyType({})
+    _told: tuple[tuple[Any, Callable[[Any, BaseException | None], None]], ...] = ()
+
     def __init__(
         self, session: ClientSession, total: float | None, began: float, given: float | None
     ) -> None:
@@ -253,6 +262,25 @@ class Span(Call):
         self.total = total
         self.began = began
         self.given = given
+
+    def watch(
+        self, scope: Hashable, watched: Any, over: Callable[[Any, BaseException | None], None]
+    ) -> None:
+        """Have somebody told when the call is over.
+
+        Args:
+            scope: The key by which the next hops find it.
+            watched: What is known of the call.
+            over: Called with that, and with what was raised in the place of a response or None.
+        """
+        self.watched = {**self.watched, scope: watched}
+        self._told = (*self._told, (watched, over))
+
+    def tell_over(self, error: BaseException | None) -> None:
+        """Tell those who watch it that the call is over, once."""
+        told, self._told = self._told, ()
+        for watched, over in told:
+            over(watched, error)
 
     def begin_hop(self, request: ClientRequest) -> Call:
         """Return the call of a hop that begins now."""
@@ -355,6 +383,8 @@ def begin(
 
 def end(span: Span, token: Token[Call | None]) -> None:
     """End the call of a session: nothing that it leaves behind refers to that."""
+    if span._told:
+        span.tell_over(None)
     span.session = None
     detach(span, token)
 

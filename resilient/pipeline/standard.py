@@ -1,6 +1,7 @@
 """The standard order as a table: a row for each part, outermost first.
 
-A new part is a capability's folder, a field of `Policy`, and a row here. `Pipeline` makes its
+A new part is a capability's folder, a field of `Policy`, and a row here. (What is there for
+listeners has no field.) `Pipeline` makes its
 middlewares from the rows, `order` looks for orders that make no sense by their rules, and
 `fuse` runs neighbours in one coroutine by their roles.
 """
@@ -21,6 +22,7 @@ from resilient.pipeline.policy import Policy
 from resilient.retry.budget import RetryBudget
 from resilient.retry.middleware import Retry
 from resilient.retry.policy import RetryPolicy
+from resilient.telemetry.calls import CallEvents
 from resilient.telemetry.emitter import Emitter
 from resilient.throttle.middleware import Throttle
 from resilient.timeouts import AttemptTimeout, Deadline
@@ -51,7 +53,7 @@ class Shared(NamedTuple):
     bulkhead: Bulkhead | None
 
 
-Make = Callable[[Policy, Shared], ClientMiddlewareType]
+Make = Callable[[Policy, Shared], ClientMiddlewareType | None]
 
 
 class Part(NamedTuple):
@@ -59,16 +61,16 @@ class Part(NamedTuple):
 
     Attributes:
         field: The field of `Policy`; None there leaves the part out, unless the field of this name
-            in `Shared` has it.
+            in `Shared` has it. None if it is `make` that decides.
         kind: The class of its middleware.
-        make: Makes the middleware.
+        make: Makes the middleware, or returns None to leave it out.
         reason: Why it stands here, and what changes if it and the next one change places.
         twice: What is wrong if there are two of it; None if nothing is.
         outside: A part that has to stand outside this one, and what is wrong if it does not.
         role: What it does around an attempt; None if it has a coroutine of its own.
     """
 
-    field: str
+    field: str | None
     kind: type[Any]
     make: Make
     reason: str
@@ -78,10 +80,18 @@ class Part(NamedTuple):
 
     def made(self, policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
         """Return the middleware: one that is shared, or else one made from the policy; or None."""
+        if self.field is None:
+            return self.make(policy, shared)
         found: ClientMiddlewareType | None = getattr(shared, self.field, None)
         if found is None and getattr(policy, self.field) is not None:
             found = self.make(policy, shared)
         return found
+
+
+def _call_events(policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
+    if not shared.emitter.wants("call"):
+        return None
+    return CallEvents(shared.emitter, clock=shared.clock)
 
 
 def _deadline(policy: Policy, shared: Shared) -> ClientMiddlewareType:
@@ -142,11 +152,22 @@ def _attempt_timeout(policy: Policy, shared: Shared) -> ClientMiddlewareType:
 
 STANDARD: Final = (
     Part(
+        None,
+        CallEvents,
+        _call_events,
+        "Tells listeners that a call is over. Inside the deadline or retry it would not know what "
+        "the caller got.",
+    ),
+    Part(
         "total_timeout",
         Deadline,
         _deadline,
         "One limit over everything inside. Inside retry each attempt would have the whole time, "
         "and the waits would not be limited at all.",
+        outside=(
+            CallEvents,
+            "CallEvents inside Deadline do not know what the caller got",
+        ),
     ),
     Part(
         "retry",

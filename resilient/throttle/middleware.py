@@ -23,7 +23,6 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from copy import copy
-from logging import DEBUG
 from typing import Any, Final, NamedTuple
 from weakref import WeakMethod
 
@@ -378,7 +377,7 @@ class Throttle(Guard):
             error = outcome.error
             # Without its traceback, which refers to all that the call has.
             gate.cause = copy(error) if isinstance(error, APIError) else None
-            if is_news or self.emitter.is_heard(DEBUG):
+            if is_news or self.emitter.wants("throttle"):
                 self._tell(place, gate, now, code, asked, is_news=is_news)
         if is_news:
             self._watch()

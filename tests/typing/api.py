@@ -512,6 +512,11 @@ def listener(event: resilient.Event) -> None:
         assert_type((event.before, event.after), tuple[str, str])
         assert_type((event.code, event.reason), tuple[resilient.Reason, str])
         assert_type((event.seconds, event.held), tuple[float | None, int])
+    elif isinstance(event, resilient.CallEvent):
+        assert_type((event.attempts, event.duration), tuple[int, float])
+        assert_type((event.waited, event.queued), tuple[float, float])
+        assert_type((event.status, event.error), tuple[int | None, str | None])
+        assert_type(event.code, resilient.Reason | None)
     else:
         assert_never(event)
 
@@ -530,13 +535,24 @@ def by_kind(event: resilient.Event) -> None:
         assert_type(event, resilient.TurnEvent)
     elif event.kind == "throttle":
         assert_type(event, resilient.ThrottleEvent)
+    elif event.kind == "call":
+        assert_type(event, resilient.CallEvent)
     else:
         assert_type(event.kind, Literal["transition"])
         assert_type(event, resilient.TransitionEvent)
 
 
+@resilient.listens_to("transition", "throttle")
+def page(event: resilient.TransitionEvent | resilient.ThrottleEvent) -> None: ...
+
+
+def add(event: resilient.CallEvent) -> None: ...
+
+
 def listeners(seen: list[resilient.Event]) -> list[resilient.Listener]:
-    return [listener, by_kind, print, seen.append, lambda event: None]
+    calls = resilient.listens_to("call")(add)
+    resilient.Pipeline.of(resilient.CallEvents([calls], clock=SlowClock()), resilient.Retry())
+    return [listener, by_kind, print, seen.append, lambda event: None, page, calls]
 
 
 def reasons(reason: resilient.Reason) -> bool:

@@ -24,7 +24,7 @@ FLOORS = [
     ["support"],
     ["headers", "telemetry", "wire"],
     ["core"],
-    ["timeouts", "retry", "throttle", "breaker", "bulkhead", "envelopes"],
+    ["timeouts", "retry", "throttle", "breaker", "bulkhead", "envelopes", "telemetry.calls"],
     ["pipeline"],
     ["services", "session"],
     ["testing", "cli", "__main__"],
