@@ -116,6 +116,15 @@ if TYPE_CHECKING or "__compiled__" in globals():
         WaitEvent as WaitEvent,
         listens_to as listens_to,
     )
+    from resilient.telemetry.middleware import (
+        AttemptTelemetry as AttemptTelemetry,
+        CallTelemetry as CallTelemetry,
+    )
+    from resilient.telemetry.policy import TelemetryPolicy as TelemetryPolicy
+    from resilient.telemetry.telemetry import (
+        Telemetry as Telemetry,
+        TelemetryWarning as TelemetryWarning,
+    )
     from resilient.throttle import (
         GateView as GateView,
         Throttle as Throttle,

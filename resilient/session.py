@@ -19,8 +19,10 @@ from resilient.core.call import begin, end
 from resilient.errors import ConfigError
 from resilient.pipeline.order import problems
 from resilient.pipeline.pipeline import Pipeline, flatten, warn
+from resilient.pipeline.traced import is_traced
 from resilient.retry.middleware import Retry
 from resilient.wire.connections import session_closed
+from resilient.wire.tracing import without_instrumentation
 
 __all__ = ["pipeline_of", "wrap"]
 
@@ -49,6 +51,9 @@ def wrap(
     of the deadline, and of the attempt's limit if that is shorter (`ClientTimeout(total=0)` and
     `timeout=None` are no limit; one that sets only other times leaves both as they are).
     `raise_for_status=False`, or a function, hands error responses over unread.
+
+    If the pipeline makes spans of attempts, or that of any service does, OpenTelemetry's own
+    instrumentation of aiohttp is taken off the session that is returned; it stays on the original.
 
     Closing the session that is returned leaves the original open, also at the end of an
     `async with`; close that too, or pass `close_original=True`:
@@ -92,6 +97,8 @@ def wrap(
     put(wrapped, "_resilient_calls", 0)
     put(wrapped, "_connector_owner", False)
     put(wrapped, "_middlewares", (pipeline, *session._middlewares))
+    if is_traced(pipeline):
+        put(wrapped, "_trace_configs", without_instrumentation(session.trace_configs))
     if pipeline.find(Retry) is not None:
         # aiohttp would send again on its own what Retry counts.
         put(wrapped, "_retry_connection", False)

@@ -34,6 +34,7 @@ Who writes what, and who reads it:
     stop               Retry, Deadline         errors, CallWatch
     watched_by         CallWatch               CallWatch
     watched            CallWatch (a `Span`'s)  end
+    sent               AttemptTelemetry        CallTelemetry, AttemptTelemetry
 """
 
 from __future__ import annotations
@@ -105,6 +106,8 @@ class Call:
     stop: Stop | None = None
     # The scopes of those who watch it.
     watched_by: tuple[Hashable, ...] = ()
+    # Requests that were sent, over all hops, as far as telemetry counts them.
+    sent = 0
     # The call within which a middleware makes this one, for a token say; a weak reference.
     outer: ReferenceType[Call] | None = None
     _number = 0
@@ -147,6 +150,12 @@ class Call:
         """Time at which aiohttp's own total timeout ends it, on the event loop's scale, or None."""
         span = self.span
         return span.began + span.total if span is not None and span.total else None
+
+    def take_sent(self) -> int:
+        """Count a request that is about to be sent; return how many were before, in all hops."""
+        owner = self if self.span is None else self.span
+        owner.sent += 1
+        return owner.sent - 1
 
     def find_origin(self, request: ClientRequest) -> str:
         """Return the origin of its request, and remember it for the next guard that asks."""

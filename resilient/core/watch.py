@@ -12,7 +12,7 @@ instruments) count it once; it belongs to the watch that met it first.
 from __future__ import annotations
 
 from abc import abstractmethod
-from asyncio import get_running_loop
+from asyncio import CancelledError, get_running_loop
 from collections.abc import Hashable
 from typing import Any
 
@@ -21,6 +21,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from resilient.clock import Clock, LoopBound
 from resilient.core.call import Call, attach, detach
 from resilient.reasons import Reason
+from resilient.wire.requests import session_ran_out
 
 __all__ = ["CallWatch", "Watched"]
 
@@ -41,6 +42,7 @@ class Watched:
         retries: How many of them were another attempt after one that failed.
         waited: Seconds between attempts.
         held: The seconds that each guard has held it back.
+        ran_out: Whether aiohttp's own total timeout has ended it.
         status: The status of the response that was handed over last; None if there was none.
         code: Why no more was tried; None if nothing decided that.
     """
@@ -51,6 +53,7 @@ class Watched:
         "code",
         "held",
         "method",
+        "ran_out",
         "retries",
         "started",
         "status",
@@ -63,6 +66,7 @@ class Watched:
         self.method, self.url = request.method, request.url
         self.started = started
         self.attempts = self.retries = 0
+        self.ran_out = False
         self.waited = 0.0
         self.held: dict[Any, float] = {}
         self.status: int | None = None
@@ -72,6 +76,22 @@ class Watched:
     def number(self) -> int:
         """The number by which events of one call can be put together."""
         return self._call.number
+
+    @property
+    def sent(self) -> int:
+        """The number of requests that were sent, as telemetry or else a `Retry` has counted."""
+        return max(self._call.sent, self.attempts)
+
+    def stop_code(self, error: BaseException | None) -> Reason | None:
+        """Return why no more was tried, for a program; None for a call that went well.
+
+        Args:
+            error: What its caller got in the place of a response, or None.
+        """
+        if error is None:
+            return None
+        said: Reason | None = getattr(error, "stop_code", None)
+        return said or self.code or (Reason.SESSION_TIMEOUT if self.ran_out else None)
 
     def learn(self, call: Call) -> None:
         """Take in what is known at the end of a hop; of two copies of one, the longer story."""
@@ -126,6 +146,8 @@ class CallWatch(LoopBound):
             try:
                 response = await handler(request)
             except BaseException as error:
+                # It cancels the task, and makes a time-out of that further out.
+                watched.ran_out = isinstance(error, CancelledError) and session_ran_out(request)
                 watched.learn(call)
                 if span is None:
                     self.end(watched, error)

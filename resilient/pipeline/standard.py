@@ -1,7 +1,7 @@
 """The standard order as a table: a row for each part, outermost first.
 
 A new part is a capability's folder, a field of `Policy`, and a row here. (What is there for
-listeners has no field.) `Pipeline` makes its
+listeners has no field, and telemetry has two parts.) `Pipeline` makes its
 middlewares from the rows, `order` looks for orders that make no sense by their rules, and
 `fuse` runs neighbours in one coroutine by their roles.
 """
@@ -24,6 +24,8 @@ from resilient.retry.middleware import Retry
 from resilient.retry.policy import RetryPolicy
 from resilient.telemetry.calls import CallEvents
 from resilient.telemetry.emitter import Emitter
+from resilient.telemetry.middleware import AttemptTelemetry, CallTelemetry
+from resilient.telemetry.telemetry import Telemetry
 from resilient.throttle.middleware import Throttle
 from resilient.timeouts import AttemptTimeout, Deadline
 
@@ -43,6 +45,7 @@ class Shared(NamedTuple):
         budget: A retry budget to share with other pipelines, or None.
         throttle: A throttle to share with other pipelines, or None.
         bulkhead: A bulkhead to share with other pipelines, or None.
+        telemetry: What is told of calls and attempts; None if the policy has no telemetry.
     """
 
     clock: Clock
@@ -51,6 +54,7 @@ class Shared(NamedTuple):
     budget: RetryBudget | None
     throttle: Throttle | None
     bulkhead: Bulkhead | None
+    telemetry: Telemetry | None = None
 
 
 Make = Callable[[Policy, Shared], ClientMiddlewareType | None]
@@ -66,7 +70,7 @@ class Part(NamedTuple):
         make: Makes the middleware, or returns None to leave it out.
         reason: Why it stands here, and what changes if it and the next one change places.
         twice: What is wrong if there are two of it; None if nothing is.
-        outside: A part that has to stand outside this one, and what is wrong if it does not.
+        outside: Parts that have to stand outside this one, and what is wrong if they do not.
         role: What it does around an attempt; None if it has a coroutine of its own.
     """
 
@@ -75,7 +79,7 @@ class Part(NamedTuple):
     make: Make
     reason: str
     twice: str | None = None
-    outside: tuple[type[Any], str] | None = None
+    outside: tuple[tuple[type[Any], str], ...] = ()
     role: Role | None = None
 
     def made(self, policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
@@ -92,6 +96,22 @@ def _call_events(policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
     if not shared.emitter.wants("call"):
         return None
     return CallEvents(shared.emitter, clock=shared.clock)
+
+
+def _call_telemetry(policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
+    told, chosen = shared.telemetry, policy.telemetry
+    if told is None or chosen is None or not (chosen.call_spans or chosen.metrics):
+        return None
+    return CallTelemetry(told, policy.name, chosen, clock=shared.clock)
+
+
+def _attempt_telemetry(policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
+    told, chosen = shared.telemetry, policy.telemetry
+    if told is None or chosen is None:
+        return None
+    if not (chosen.attempt_spans or chosen.metrics or chosen.propagate):
+        return None
+    return AttemptTelemetry(told, policy.name, chosen, clock=shared.clock)
 
 
 def _deadline(policy: Policy, shared: Shared) -> ClientMiddlewareType:
@@ -159,14 +179,21 @@ STANDARD: Final = (
         "the caller got.",
     ),
     Part(
+        None,
+        CallTelemetry,
+        _call_telemetry,
+        "The span of the call. Inside the deadline it would end as cancelled when that passes; "
+        "inside retry there would be one for each attempt.",
+    ),
+    Part(
         "total_timeout",
         Deadline,
         _deadline,
         "One limit over everything inside. Inside retry each attempt would have the whole time, "
         "and the waits would not be limited at all.",
         outside=(
-            CallEvents,
-            "CallEvents inside Deadline do not know what the caller got",
+            (CallEvents, "CallEvents inside Deadline do not know what the caller got"),
+            (CallTelemetry, "a CallTelemetry inside Deadline takes it for a cancellation"),
         ),
     ),
     Part(
@@ -177,8 +204,9 @@ STANDARD: Final = (
         "the breaker would learn of an outage later, and refuse whole calls only.",
         twice="a Retry inside a Retry multiplies the attempts: three by three are nine",
         outside=(
-            Deadline,
-            "a Deadline inside Retry limits no wait; AttemptTimeout limits attempts",
+            (Deadline, "a Deadline inside Retry limits no wait; AttemptTimeout limits attempts"),
+            (CallEvents, "CallEvents inside Retry tell of each attempt as a call"),
+            (CallTelemetry, "a CallTelemetry inside Retry makes a call of each attempt"),
         ),
     ),
     Part(
@@ -208,6 +236,24 @@ STANDARD: Final = (
         role="guard",
     ),
     Part(
+        None,
+        AttemptTelemetry,
+        _attempt_telemetry,
+        "The span of an attempt. Outside the guards it would make requests of what they refuse; "
+        "inside normalisation, the reading of an error's body would not be in it, and inside the "
+        "attempt's time-out that would look like a cancellation.",
+        twice="of two AttemptTelemetry each makes a span of the same request",
+        outside=(
+            (Retry, "an AttemptTelemetry outside Retry makes one span of all attempts"),
+            (Throttle, "an AttemptTelemetry outside Throttle makes requests of its refusals"),
+            (
+                CircuitBreaker,
+                "an AttemptTelemetry outside CircuitBreaker makes requests of its refusals",
+            ),
+            (Bulkhead, "an AttemptTelemetry outside Bulkhead makes requests of its refusals"),
+        ),
+    ),
+    Part(
         "errors",
         NormalizeErrors,
         _errors,
@@ -223,8 +269,11 @@ STANDARD: Final = (
         _attempt_timeout,
         "A limit on each attempt. Outside retry it would limit the waits too.",
         outside=(
-            Retry,
-            "an AttemptTimeout outside Retry cuts its waits off; Deadline does that",
+            (Retry, "an AttemptTimeout outside Retry cuts its waits off; Deadline does that"),
+            (
+                AttemptTelemetry,
+                "an AttemptTelemetry inside AttemptTimeout takes it for a cancellation",
+            ),
         ),
         role="timeout",
     ),

@@ -55,5 +55,5 @@ class CallEvents(CallWatch):
             queued=sum(watched.held.values()),
             status=watched.status if error is None else None,
             error=None if error is None else summary(error),
-            code=None if error is None else getattr(error, "stop_code", None) or watched.code,
+            code=watched.stop_code(error),
         )

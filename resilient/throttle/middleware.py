@@ -474,6 +474,10 @@ class Throttle(Guard):
         """The gates that are in force, and the declared limits that somebody waits for."""
         return tuple(self._places.views(max(self.clock.time(), self._seen)))
 
+    def tally(self) -> dict[str, int]:
+        """Count the gates that are in force; another thread may ask."""
+        return {"gates": sum(len(each.gates) for each in list(self._places.by_key.values()))}
+
     def snapshot(self) -> dict[str, Any]:
         """Return the gates by key, as plain data; see `Pipeline.snapshot`."""
         found: dict[str, list[dict[str, Any]]] = {}

@@ -1,0 +1,376 @@
+"""Spans and metrics of calls and of their attempts, as middlewares.
+
+A call has an INTERNAL span, for what has no other place: a refusal, the waits, the reason why no
+more was tried. Each attempt has a CLIENT span in it, and its request carries the context of that
+one, so that each request on the wire has a parent of its own.
+
+The span of an attempt stands inside the guards, since what they refuse is no request; and outside
+normalisation, so that a time-out comes out typed, and the reading of an error's body counts. It is
+current meanwhile, so that what middlewares inside do is in it. It ends when the response is handed
+over. The span of a call stands outside its deadline.
+
+Nothing of OpenTelemetry is imported here: the tables of the standard order name these classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from asyncio import CancelledError, get_running_loop
+from typing import Any, Final
+from weakref import WeakSet
+
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, HttpVersion
+
+from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
+from resilient.core.call import Call, attach, detach
+from resilient.core.watch import CallWatch, Watched
+from resilient.errors import DeadlineExceededError
+from resilient.reasons import Reason
+from resilient.support.validation import instance, validated
+from resilient.telemetry.facts import METHODS, is_cancellation, shown_url, status_in
+from resilient.telemetry.policy import TelemetryPolicy
+from resilient.telemetry.telemetry import Telemetry, TelemetryWarning
+from resilient.telemetry.templates import Templates
+from resilient.wire.requests import session_ran_out
+from resilient.wire.tracing import is_instrumented
+
+__all__ = ["AttemptTelemetry", "CallTelemetry"]
+
+_STANDARD: Final = TelemetryPolicy()
+
+_PROTOCOLS: Final = {HttpVersion(1, 0): "1.0", HttpVersion(1, 1): "1.1"}
+
+
+def _checked(owner: object, telemetry: Any, service: Any, policy: Any) -> None:
+    validated(owner, "telemetry", telemetry, instance(Telemetry, "a Telemetry"))
+    validated(owner, "service", service, instance(str, "a name"))
+    validated(owner, "policy", policy, instance(TelemetryPolicy, "a TelemetryPolicy"))
+
+
+class _Traced(Watched):
+    """A call that is followed, with its span if it has one."""
+
+    __slots__ = ("context", "span")
+
+    def __init__(self, call: Call, request: ClientRequest, started: float) -> None:
+        super().__init__(call, request, started)
+        self.span: Any = None
+        self.context: Any = None
+
+
+class CallTelemetry(CallWatch):
+    """Makes a span of each call, and counts calls, retries, waits and refusals.
+
+        telemetry = Telemetry()
+        Pipeline.of(
+            CallTelemetry(telemetry, "mavio"), Retry(), AttemptTelemetry(telemetry, "mavio")
+        )
+
+    Under `wrap` a call spans its redirects; elsewhere each hop is a call.
+
+    Args:
+        telemetry: The instruments. Of several pipelines in the way of one call that share them,
+            the outermost counts it.
+        service: The name of the service, in the name of the span and as an attribute.
+        policy: Which of it is made.
+        clock: The source of time; by default the event loop's.
+
+    Raises:
+        ConfigError: A value of the wrong type.
+        RuntimeError: It was used from a second event loop while the first is not closed.
+    """
+
+    __slots__ = ("_made", "_name", "_of", "_otel", "policy", "service", "telemetry")
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        service: str = "default",
+        policy: TelemetryPolicy = _STANDARD,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        _checked(self, telemetry, service, policy)
+        super().__init__(telemetry, clock)
+        self.telemetry, self.service, self.policy = telemetry, service, policy
+        self._otel = telemetry.instruments
+        self._name = f"call {service}"
+        self._of = {"resilient.service": service}
+        # Attributes of a call's duration, by method and error.
+        self._made: dict[tuple[str, str | None], dict[str, str]] = {}
+
+    def describe(self) -> str:
+        """Return its settings in words."""
+        made = ("a span for each call", self.policy.call_spans), ("metrics", self.policy.metrics)
+        words = " and ".join(what for what, is_made in made if is_made)
+        return f"{words or 'nothing'}, for {self.service}"
+
+    def begin(self, call: Call, request: ClientRequest) -> _Traced:
+        """Begin the span of a call."""
+        traced = _Traced(call, request, self.time())
+        if self.policy.call_spans:
+            started = self._otel.start(self._name, self._of, is_call=True)
+            if started is not None:
+                traced.span, traced.context = started
+        return traced
+
+    def enter(self, watched: _Traced) -> Any:
+        """Make the span of a call the current one."""
+        return None if watched.context is None else self._otel.attach(watched.context)
+
+    def leave(self, entered: Any) -> None:
+        """Make the span before it current again."""
+        if entered is not None:
+            self._otel.detach(entered)
+
+    def end(self, watched: _Traced, error: BaseException | None) -> None:
+        """End the span of a call, and record what became of it."""
+        otel = self._otel
+        error_type: str | None = None
+        if error is not None:
+            if watched.ran_out:
+                error_type = "deadline"
+            elif not is_cancellation(error):
+                error_type = otel.error_types.of(error)
+        elif watched.status is not None and watched.status >= 400:
+            error_type = str(watched.status)
+        stop = watched.stop_code(error)
+        if self.policy.metrics:
+            self._record(watched, error, error_type)
+        span = watched.span
+        if span is None:
+            return
+        attributes: dict[str, Any] = {}
+        if span.is_recording():
+            attributes["resilient.call.attempts"] = watched.sent
+            if watched.waited:
+                attributes["resilient.call.wait"] = watched.waited
+            for guard, seconds in watched.held.items():
+                attributes[f"resilient.{guard.name}.wait"] = seconds
+            if error_type is not None:
+                attributes["error.type"] = error_type
+                if stop is not None:
+                    attributes["resilient.call.stop_reason"] = stop.value
+        otel.end(span, attributes, failed=error_type is not None)
+
+    def _record(
+        self, watched: _Traced, error: BaseException | None, error_type: str | None
+    ) -> None:
+        otel, service = self._otel, self._of
+        method = watched.method if watched.method in METHODS else "_OTHER"
+        attributes = self._made.get((method, error_type))
+        if attributes is None:
+            attributes = {**service, "http.request.method": method}
+            if error_type is not None:
+                attributes["error.type"] = error_type
+            self._made[method, error_type] = attributes
+        otel.record(otel.calls, self.time() - watched.started, attributes)
+        if watched.retries:
+            otel.record(otel.retries, watched.retries, service)
+        if watched.waited:
+            otel.record(otel.delays, watched.waited, service)
+        for guard, seconds in watched.held.items():
+            histogram = otel.waits.get(guard.name)
+            if histogram is not None and seconds:
+                otel.record(histogram, seconds, service)
+        if isinstance(error, DeadlineExceededError) and watched.code is Reason.DEADLINE:
+            # Nobody else tells of it.
+            otel.count_refusal(self.service, "deadline", Reason.DEADLINE.value)
+
+
+class AttemptTelemetry(LoopBound):
+    """Makes a span of each attempt, has its request carry that, and measures how long it took.
+
+    Args:
+        telemetry: The instruments.
+        service: The name of the service.
+        policy: Which of it is made, and the templates of the service.
+        clock: The source of time; by default the event loop's.
+
+    Warns:
+        TelemetryWarning: OpenTelemetry's own instrumentation of aiohttp makes spans of the same
+            requests; once for each session. (`wrap` takes it off the session that it returns.)
+
+    Raises:
+        ConfigError: A value of the wrong type.
+        RuntimeError: It was used from a second event loop while the first is not closed.
+    """
+
+    __slots__ = ("_otel", "_seen", "_templates", "policy", "service", "telemetry")
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        service: str = "default",
+        policy: TelemetryPolicy = _STANDARD,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        _checked(self, telemetry, service, policy)
+        super().__init__(clock)
+        self.telemetry, self.service, self.policy = telemetry, service, policy
+        self._otel = telemetry.instruments
+        self._templates = Templates(policy.templates)
+        # The sessions that were looked at.
+        self._seen: WeakSet[ClientSession] = WeakSet()
+
+    def describe(self) -> str:
+        """Return its settings in words."""
+        policy = self.policy
+        made = (
+            ("a span for each attempt", policy.attempt_spans),
+            ("traceparent", policy.propagate),
+            ("metrics", policy.metrics),
+        )
+        words = ", ".join(what for what, is_made in made if is_made)
+        count = len(policy.templates)
+        templates = f"; {count} template{'s' * (count != 1)} of paths" if count else ""
+        return f"{words or 'nothing'}{templates}"
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Run an attempt within a span of its own."""
+        if self.loop is not get_running_loop():
+            self.claim()
+        call, token = attach(request)
+        otel, policy = self._otel, self.policy
+        span = of = entered = template = None
+        try:
+            sent = call.take_sent()
+            server = otel.server(request, policy.max_servers)
+            if call.override.url_template is not None:
+                template = call.override.url_template
+            elif self._templates:
+                template = self._templates.find(request.url.raw_path)
+            if policy.attempt_spans:
+                if request.session not in self._seen:
+                    self._look_at(request.session)
+                started_span = self._start(call, request, server, template, sent)
+                if started_span is not None:
+                    span, of = started_span
+                    entered = otel.attach(of)
+            if policy.propagate:
+                otel.inject(request.headers, of)
+            before = request.response
+            started = self.time()
+            try:
+                response = await handler(request)
+            except BaseException as error:
+                self._end_failed(call, request, before, error, started, span, server, template)
+                raise
+            status = response.status
+            error_type = str(status) if status >= 400 else None
+            protocol = _PROTOCOLS.get(response.version)  # type: ignore[arg-type]  # None has none
+            if policy.metrics:
+                self._record(server, template, status, error_type, protocol, started)
+            if span is not None:
+                self._end(span, status, error_type, protocol)
+            return response
+        finally:
+            if entered is not None:
+                otel.detach(entered)
+            if token is not None:
+                detach(call, token)
+
+    def _start(
+        self, call: Call, request: ClientRequest, server: Any, template: str | None, sent: int
+    ) -> Any:
+        otel = self._otel
+        if not otel.is_recorded():
+            # As a rule nobody looks at them; a sampler that decides otherwise gets the rest late.
+            started = otel.start(server.method, server.start)
+            if started is not None and started[0].is_recording():
+                started[0].set_attributes(self._attributes(call, request, template, sent))
+            return started
+        attributes = {**server.start, **self._attributes(call, request, template, sent)}
+        name = server.method if template is None else f"{server.method} {template}"
+        return otel.start(name, attributes)
+
+    def _attributes(
+        self, call: Call, request: ClientRequest, template: str | None, sent: int
+    ) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "url.full": shown_url(request.url, show_query=self.policy.show_query)
+        }
+        if template is not None:
+            made["url.template"] = template
+        if sent:
+            made["http.request.resend_count"] = sent
+        if call.waits is not None:
+            wait = call.waits.get(len(call.records) - 1)
+            if wait is not None:
+                made["resilient.attempt.reason"] = wait.code.value
+                if wait.seconds:
+                    made["resilient.attempt.wait"] = wait.seconds
+        if call.holds:
+            made["resilient.attempt.queued"] = sum(until - began for began, until in call.holds)
+        return made
+
+    def _end_failed(
+        self,
+        call: Call,
+        request: ClientRequest,
+        before: ClientResponse | None,
+        error: BaseException,
+        started: float,
+        span: Any,
+        server: Any,
+        template: str | None,
+    ) -> None:
+        status = status_in(error)
+        protocol = None
+        if status is not None and request.response is not before:
+            version = None if request.response is None else request.response.version
+            protocol = _PROTOCOLS.get(version)  # type: ignore[arg-type]  # None has none
+        error_type: str | None = None
+        is_cancelled = isinstance(error, CancelledError)
+        if (is_cancelled and call.is_overdue(self.time())) or (
+            (is_cancelled or type(error) is TimeoutError) and session_ran_out(request)
+        ):
+            error_type = "deadline"
+        elif not is_cancellation(error):
+            error_type = self._otel.error_types.of(error)
+        if self.policy.metrics:
+            self._record(server, template, status, error_type, protocol, started)
+        if span is not None:
+            self._end(span, status, error_type, protocol)
+
+    def _record(
+        self,
+        server: Any,
+        template: str | None,
+        status: int | None,
+        error_type: str | None,
+        protocol: str | None,
+        started: float,
+    ) -> None:
+        otel = self._otel
+        # One of `override` may be any text.
+        known = template if template in self.policy.templates else None
+        attributes = server.metric(known, status, error_type, protocol)
+        otel.record(otel.attempts, self.time() - started, attributes)
+
+    def _end(
+        self, span: Any, status: int | None, error_type: str | None, protocol: str | None
+    ) -> None:
+        attributes: dict[str, Any] = {}
+        if span.is_recording():
+            if status is not None:
+                attributes["http.response.status_code"] = status
+            if protocol is not None:
+                attributes["network.protocol.version"] = protocol
+            if error_type is not None:
+                attributes["error.type"] = error_type
+        self._otel.end(span, attributes, failed=error_type is not None)
+
+    def _look_at(self, session: ClientSession) -> None:
+        """Warn of an instrumentation that makes spans of the same requests."""
+        self._seen.add(session)
+        if is_instrumented(session):
+            warnings.warn(
+                "OpenTelemetry's instrumentation of aiohttp makes one more span around all "
+                "attempts of a call. Take it off this session: "
+                "AioHttpClientInstrumentor.uninstrument_session(session); or use the session that "
+                "resilient.wrap(session, ...) returns, which is without it",
+                TelemetryWarning,
+                stacklevel=2,
+            )
