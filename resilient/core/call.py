@@ -35,6 +35,7 @@ Who writes what, and who reads it:
     watched_by         CallWatch               CallWatch
     watched            CallWatch (a `Span`'s)  end
     sent               AttemptTelemetry        CallTelemetry, AttemptTelemetry
+    unrecorded         CallTelemetry           AttemptTelemetry
 """
 
 from __future__ import annotations
@@ -108,6 +109,8 @@ class Call:
     watched_by: tuple[Hashable, ...] = ()
     # Requests that were sent, over all hops, as far as telemetry counts them.
     sent = 0
+    # What has made its span, if a sampler left that out.
+    unrecorded: object = None
     # The call within which a middleware makes this one, for a token say; a weak reference.
     outer: ReferenceType[Call] | None = None
     _number = 0
@@ -150,12 +153,6 @@ class Call:
         """Time at which aiohttp's own total timeout ends it, on the event loop's scale, or None."""
         span = self.span
         return span.began + span.total if span is not None and span.total else None
-
-    def take_sent(self) -> int:
-        """Count a request that is about to be sent; return how many were before, in all hops."""
-        owner = self if self.span is None else self.span
-        owner.sent += 1
-        return owner.sent - 1
 
     def find_origin(self, request: ClientRequest) -> str:
         """Return the origin of its request, and remember it for the next guard that asks."""

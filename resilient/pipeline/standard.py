@@ -32,7 +32,7 @@ from resilient.timeouts import AttemptTimeout, Deadline
 __all__ = ["STANDARD", "Part", "Shared"]
 
 # A part that stands around an attempt, and what it does there.
-Role = Literal["guard", "errors", "timeout"]
+Role = Literal["guard", "observer", "errors", "timeout"]
 
 
 class Shared(NamedTuple):
@@ -252,6 +252,7 @@ STANDARD: Final = (
             ),
             (Bulkhead, "an AttemptTelemetry outside Bulkhead makes requests of its refusals"),
         ),
+        role="observer",
     ),
     Part(
         "errors",

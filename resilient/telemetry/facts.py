@@ -23,7 +23,7 @@ from resilient.errors import (
     ThrottledError,
 )
 
-__all__ = ["METHODS", "ErrorTypes", "is_cancellation", "shown_url", "status_in"]
+__all__ = ["METHODS", "ErrorTypes", "is_cancellation", "shown_url"]
 
 # Any other is `_OTHER`.
 METHODS: Final = frozenset(
@@ -69,11 +69,6 @@ def is_cancellation(error: BaseException) -> bool:
     return not isinstance(error, Exception) or isinstance(error, asyncio.CancelledError)
 
 
-def status_in(error: BaseException) -> int | None:
-    """Return the status that an exception of ours was made of; None if it was none."""
-    return error.status if isinstance(error, APIError) else None
-
-
 class ErrorTypes:
     """Finds the `error.type` of an exception: of few values, whatever is raised."""
 
@@ -84,9 +79,8 @@ class ErrorTypes:
 
     def of(self, error: BaseException) -> str:
         """Return the type of an error: a status, one of our own words, or the name of its class."""
-        status = status_in(error)
-        if status is not None and status >= 400:
-            return str(status)
+        if isinstance(error, APIError) and error.status >= 400:
+            return str(error.status)
         if isinstance(error, ConnectionFailedError) and error.__cause__ is not None:
             error = error.__cause__
             if type(error) is aiohttp.ClientResponseError:

@@ -58,7 +58,9 @@ Attributes = Mapping[str, Any]
 class Watchable(Protocol):
     """A guard, as far as it is looked at when metrics are collected."""
 
-    name: Any
+    @property
+    def name(self) -> str:
+        """The kind of guard."""
 
     @property
     def room(self) -> Any:

@@ -9,25 +9,31 @@ normalisation, so that a time-out comes out typed, and the reading of an error's
 current meanwhile, so that what middlewares inside do is in it. It ends when the response is handed
 over. The span of a call stands outside its deadline.
 
+A sampler is asked once a call: where it leaves that out, attempts have no spans, and their requests
+carry the context of the call, which says so.
+
 Nothing of OpenTelemetry is imported here: the tables of the standard order name these classes.
 """
 
 from __future__ import annotations
 
 import warnings
-from asyncio import CancelledError, get_running_loop
+from asyncio import CancelledError
+from collections.abc import Awaitable
 from typing import Any, Final
 from weakref import WeakSet
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, HttpVersion
 
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
-from resilient.core.call import Call, attach, detach
+from resilient.core.attempt import run_attempt
+from resilient.core.call import Call
+from resilient.core.outcome import Outcome
 from resilient.core.watch import CallWatch, Watched
 from resilient.errors import DeadlineExceededError
 from resilient.reasons import Reason
 from resilient.support.validation import instance, validated
-from resilient.telemetry.facts import METHODS, is_cancellation, shown_url, status_in
+from resilient.telemetry.facts import METHODS, is_cancellation, shown_url
 from resilient.telemetry.policy import TelemetryPolicy
 from resilient.telemetry.telemetry import Telemetry, TelemetryWarning
 from resilient.telemetry.templates import Templates
@@ -112,6 +118,8 @@ class CallTelemetry(CallWatch):
             started = self._otel.start(self._name, self._of, is_call=True)
             if started is not None:
                 traced.span, traced.context = started
+                if not traced.span.is_recording():
+                    (call if call.span is None else call.span).unrecorded = self.telemetry
         return traced
 
     def enter(self, watched: _Traced) -> Any:
@@ -178,6 +186,10 @@ class CallTelemetry(CallWatch):
             otel.count_refusal(self.service, "deadline", Reason.DEADLINE.value)
 
 
+# The server, the template, the span, and what takes it out of the context; or None for each.
+_Begun = tuple[Any, str | None, Any, Any]
+
+
 class AttemptTelemetry(LoopBound):
     """Makes a span of each attempt, has its request carry that, and measures how long it took.
 
@@ -227,63 +239,102 @@ class AttemptTelemetry(LoopBound):
         templates = f"; {count} template{'s' * (count != 1)} of paths" if count else ""
         return f"{words or 'nothing'}{templates}"
 
-    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    def __call__(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> Awaitable[ClientResponse]:
         """Run an attempt within a span of its own."""
-        if self.loop is not get_running_loop():
-            self.claim()
-        call, token = attach(request)
+        return run_attempt(request, handler, self, None, None, None, observer=self)
+
+    # -- as an observer
+
+    def begin(self, call: Call, request: ClientRequest) -> _Begun:
+        """Begin the span of an attempt, and let its request carry that."""
         otel, policy = self._otel, self.policy
-        span = of = entered = template = None
-        try:
-            sent = call.take_sent()
-            server = otel.server(request, policy.max_servers)
-            if call.override.url_template is not None:
-                template = call.override.url_template
-            elif self._templates:
-                template = self._templates.find(request.url.raw_path)
-            if policy.attempt_spans:
-                if request.session not in self._seen:
-                    self._look_at(request.session)
-                started_span = self._start(call, request, server, template, sent)
-                if started_span is not None:
-                    span, of = started_span
-                    entered = otel.attach(of)
-            if policy.propagate:
-                otel.inject(request.headers, of)
-            before = request.response
-            started = self.time()
-            try:
-                response = await handler(request)
-            except BaseException as error:
-                self._end_failed(call, request, before, error, started, span, server, template)
-                raise
-            status = response.status
-            error_type = str(status) if status >= 400 else None
-            protocol = _PROTOCOLS.get(response.version)  # type: ignore[arg-type]  # None has none
-            if policy.metrics:
-                self._record(server, template, status, error_type, protocol, started)
-            if span is not None:
-                self._end(span, status, error_type, protocol)
-            return response
-        finally:
-            if entered is not None:
-                otel.detach(entered)
-            if token is not None:
-                detach(call, token)
+        owner = call if call.span is None else call.span
+        owner.sent = sent = owner.sent + 1
+        server = otel.server(request, policy.max_servers)
+        template = call.override.url_template
+        if template is None and policy.templates:
+            template = self._templates.find(request.url.raw_path)
+        span = of = entered = None
+        if policy.attempt_spans and owner.unrecorded is not self.telemetry:
+            if request.session not in self._seen:
+                self._look_at(request.session)
+            begun = self._start(call, request, server, template, sent)
+            if begun is not None:
+                span, of = begun
+                entered = otel.attach(of)
+        if policy.propagate:
+            otel.inject(request.headers, of)
+        return server, template, span, entered
+
+    def end(
+        self,
+        begun: _Begun,
+        call: Call,
+        request: ClientRequest,
+        result: ClientResponse | Outcome,
+        seconds: float,
+    ) -> None:
+        """End the span of an attempt, and record how long it took."""
+        otel = self._otel
+        server, template, span, entered = begun
+        status = result.status
+        protocol = error_type = None
+        if isinstance(result, Outcome):
+            response = result.response
+            if response is not None:
+                protocol = _PROTOCOLS.get(response.version)  # type: ignore[arg-type]  # or None
+            error_type = self._error_type(result, request)
+        else:
+            protocol = _PROTOCOLS.get(result.version)  # type: ignore[arg-type]  # or None
+            if result.status >= 400:
+                error_type = str(status)
+        if self.policy.metrics:
+            # A template of `override` may be any text.
+            known = template if template in self.policy.templates else None
+            attributes = server.metric(known, status, error_type, protocol)
+            otel.record(otel.attempts, seconds, attributes)
+        if span is not None:
+            attributes = {}
+            if span.is_recording():
+                if status is not None:
+                    attributes["http.response.status_code"] = status
+                if protocol is not None:
+                    attributes["network.protocol.version"] = protocol
+                if error_type is not None:
+                    attributes["error.type"] = error_type
+            otel.end(span, attributes, failed=error_type is not None)
+        if entered is not None:
+            otel.detach(entered)
+
+    def _error_type(self, outcome: Outcome, request: ClientRequest) -> str | None:
+        """Return the type of an error; None if the caller has cancelled the attempt."""
+        error = outcome.error
+        assert error is not None, "an exception is raised"
+        is_limit = isinstance(error, CancelledError) or type(error) is TimeoutError
+        if is_limit and (outcome.overdue or session_ran_out(request)):
+            return "deadline"
+        if is_cancellation(error):
+            return None
+        status = outcome.status
+        if status is not None and status >= 400:
+            return str(status)
+        return self._otel.error_types.of(error)
 
     def _start(
         self, call: Call, request: ClientRequest, server: Any, template: str | None, sent: int
     ) -> Any:
         otel = self._otel
-        if not otel.is_recorded():
-            # As a rule nobody looks at them; a sampler that decides otherwise gets the rest late.
-            started = otel.start(server.method, server.start)
-            if started is not None and started[0].is_recording():
-                started[0].set_attributes(self._attributes(call, request, template, sent))
-            return started
-        attributes = {**server.start, **self._attributes(call, request, template, sent)}
         name = server.method if template is None else f"{server.method} {template}"
-        return otel.start(name, attributes)
+        if otel.is_recorded():
+            attributes = {**server.start, **self._attributes(call, request, template, sent)}
+            return otel.start(name, attributes)
+        # As a rule nobody will look at it; a sampler that decides otherwise gets the rest late.
+        begun = otel.start(name, server.start)
+        if begun is not None and begun[0].is_recording():
+            begun[0].set_attributes(self._attributes(call, request, template, sent))
+        return begun
 
     def _attributes(
         self, call: Call, request: ClientRequest, template: str | None, sent: int
@@ -293,8 +344,8 @@ class AttemptTelemetry(LoopBound):
         }
         if template is not None:
             made["url.template"] = template
-        if sent:
-            made["http.request.resend_count"] = sent
+        if sent > 1:
+            made["http.request.resend_count"] = sent - 1
         if call.waits is not None:
             wait = call.waits.get(len(call.records) - 1)
             if wait is not None:
@@ -304,63 +355,6 @@ class AttemptTelemetry(LoopBound):
         if call.holds:
             made["resilient.attempt.queued"] = sum(until - began for began, until in call.holds)
         return made
-
-    def _end_failed(
-        self,
-        call: Call,
-        request: ClientRequest,
-        before: ClientResponse | None,
-        error: BaseException,
-        started: float,
-        span: Any,
-        server: Any,
-        template: str | None,
-    ) -> None:
-        status = status_in(error)
-        protocol = None
-        if status is not None and request.response is not before:
-            version = None if request.response is None else request.response.version
-            protocol = _PROTOCOLS.get(version)  # type: ignore[arg-type]  # None has none
-        error_type: str | None = None
-        is_cancelled = isinstance(error, CancelledError)
-        if (is_cancelled and call.is_overdue(self.time())) or (
-            (is_cancelled or type(error) is TimeoutError) and session_ran_out(request)
-        ):
-            error_type = "deadline"
-        elif not is_cancellation(error):
-            error_type = self._otel.error_types.of(error)
-        if self.policy.metrics:
-            self._record(server, template, status, error_type, protocol, started)
-        if span is not None:
-            self._end(span, status, error_type, protocol)
-
-    def _record(
-        self,
-        server: Any,
-        template: str | None,
-        status: int | None,
-        error_type: str | None,
-        protocol: str | None,
-        started: float,
-    ) -> None:
-        otel = self._otel
-        # One of `override` may be any text.
-        known = template if template in self.policy.templates else None
-        attributes = server.metric(known, status, error_type, protocol)
-        otel.record(otel.attempts, self.time() - started, attributes)
-
-    def _end(
-        self, span: Any, status: int | None, error_type: str | None, protocol: str | None
-    ) -> None:
-        attributes: dict[str, Any] = {}
-        if span.is_recording():
-            if status is not None:
-                attributes["http.response.status_code"] = status
-            if protocol is not None:
-                attributes["network.protocol.version"] = protocol
-            if error_type is not None:
-                attributes["error.type"] = error_type
-        self._otel.end(span, attributes, failed=error_type is not None)
 
     def _look_at(self, session: ClientSession) -> None:
         """Warn of an instrumentation that makes spans of the same requests."""
