@@ -23,7 +23,7 @@ from resilient.errors import (
     ThrottledError,
 )
 
-__all__ = ["METHODS", "ErrorTypes", "is_cancellation", "shown_url"]
+__all__ = ["METHODS", "ErrorTypes", "attempt_span_name", "is_cancellation", "shown_url"]
 
 # Any other is `_OTHER`.
 METHODS: Final = frozenset(
@@ -62,6 +62,12 @@ _KINDS: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...],
 
 # Names of exceptions' own types, beyond which they are "_OTHER": a type can be made in a call.
 _MOST_TYPES: Final = 100
+
+
+def attempt_span_name(method: str, template: str | None) -> str:
+    """Return the name of an attempt's span, which never has a path in it."""
+    shown = method if method in METHODS else "HTTP"
+    return shown if template is None else f"{shown} {template}"
 
 
 def is_cancellation(error: BaseException) -> bool:

@@ -75,16 +75,14 @@ class Server:
 
     Attributes:
         start: Those that a span begins with, without its URL.
-        method: The method as it may be shown in a name: "HTTP" for one that nobody knows.
     """
 
-    __slots__ = ("_metric", "_metrics", "method", "start")
+    __slots__ = ("_metric", "_metrics", "start")
 
     def __init__(self, request: ClientRequest, *, is_counted: bool) -> None:
         url, method = request.url, request.method
         known = method in METHODS
         address = url.raw_host or ""
-        self.method = method if known else "HTTP"
         self.start: dict[str, Any] = {
             "http.request.method": method if known else "_OTHER",
             "server.address": address,

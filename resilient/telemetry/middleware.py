@@ -33,7 +33,7 @@ from resilient.core.watch import CallWatch, Watched
 from resilient.errors import DeadlineExceededError
 from resilient.reasons import Reason
 from resilient.support.validation import instance, validated
-from resilient.telemetry.facts import METHODS, is_cancellation, shown_url
+from resilient.telemetry.facts import METHODS, attempt_span_name, is_cancellation, shown_url
 from resilient.telemetry.policy import TelemetryPolicy
 from resilient.telemetry.telemetry import Telemetry, TelemetryWarning
 from resilient.telemetry.templates import Templates
@@ -326,7 +326,7 @@ class AttemptTelemetry(LoopBound):
         self, call: Call, request: ClientRequest, server: Any, template: str | None, sent: int
     ) -> Any:
         otel = self._otel
-        name = server.method if template is None else f"{server.method} {template}"
+        name = attempt_span_name(request.method, template)
         if otel.is_recorded():
             attributes = {**server.start, **self._attributes(call, request, template, sent)}
             return otel.start(name, attributes)

@@ -33,10 +33,10 @@ def problems_of(templates: Iterable[Any]) -> Iterator[ConfigError]:
             yield ConfigError.of("TelemetryPolicy.templates", template, words)
             continue
         shape = tuple(_segments(template))
-        earlier = seen.setdefault(shape, template)
-        if earlier is not template:
-            words = f"apart from {earlier!r}: they match the same paths"
+        if shape in seen:
+            words = f"apart from {seen[shape]!r}: they match the same paths"
             yield ConfigError.of("TelemetryPolicy.templates", template, words)
+        seen.setdefault(shape, template)
 
 
 def _wrong(template: Any) -> str | None:

@@ -373,6 +373,24 @@ def circuits(breaker: resilient.CircuitBreaker) -> None:
     circuit.reset()
 
 
+def telemetry(policy: resilient.Policy) -> None:
+    told = resilient.Telemetry(tracer_provider=None, meter_provider=None)
+    chosen = resilient.TelemetryPolicy(templates=["/meetings/{id}"], call_spans=False)
+    assert_type(chosen.templates, tuple[str, ...])
+    assert_type(chosen.max_servers, int)
+    resilient.Policy(telemetry=chosen)
+    resilient.Pipeline(policy, telemetry=told)
+    resilient.Services([], telemetry=told)
+    resilient.load_services("resilient.toml", telemetry=told)
+    call = resilient.CallTelemetry(told, "mavio", chosen, clock=SlowClock())
+    attempt = resilient.AttemptTelemetry(told, "mavio", chosen, clock=SlowClock())
+    resilient.Pipeline.of(call, resilient.Retry(listeners=[told]), attempt)
+    assert_type(call.policy, resilient.TelemetryPolicy)
+    assert_type(attempt.service, str)
+    warnings.simplefilter("ignore", resilient.TelemetryWarning)
+    resilient.override(url_template="/meetings/{id}")
+
+
 def services(policy: resilient.Policy, clock: resilient.Clock) -> None:
     service = resilient.Service("mavio", ["https://*.mavio.example"], policy, facts={"limit": 5})
     assert_type(service.match, tuple[str, ...])
