@@ -29,6 +29,7 @@ from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from yarl import URL
 
 from resilient.errors import ConfigError
 from resilient.telemetry.emitter import Emitter
@@ -79,12 +80,10 @@ class Server:
 
     __slots__ = ("_metric", "_metrics", "start")
 
-    def __init__(self, request: ClientRequest, *, is_counted: bool) -> None:
-        url, method = request.url, request.method
-        known = method in METHODS
+    def __init__(self, url: URL, method: str, *, is_counted: bool) -> None:
         address = url.raw_host or ""
         self.start: dict[str, Any] = {
-            "http.request.method": method if known else "_OTHER",
+            "http.request.method": method,
             "server.address": address,
         }
         if url.port is not None:
@@ -93,8 +92,6 @@ class Server:
         if not is_counted:
             self._metric = {**self._metric, "server.address": "_OTHER"}
             self._metric.pop("server.port", None)
-        if not known:
-            self.start["http.request.method_original"] = method
         self._metrics: dict[tuple[Any, ...], Attributes] = {}
 
     def metric(
@@ -307,17 +304,16 @@ class Instruments:
             most: How many addresses metrics may have.
         """
         url = request.url
+        method = request.method if request.method in METHODS else "_OTHER"
         scheme, host = url.scheme, url.host_port_subcomponent or ""
-        key = request.method, scheme, host
-        found = self._servers.get(key)
+        found = self._servers.get((method, scheme, host))
         if found is not None:
             return found
-        address = scheme, host
-        is_counted = address in self._addresses or len(self._addresses) < most
-        made = Server(request, is_counted=is_counted)
-        if is_counted and request.method in METHODS:
-            self._addresses.add(address)
-            self._servers[key] = made
+        is_counted = (scheme, host) in self._addresses or len(self._addresses) < most
+        made = Server(url, method, is_counted=is_counted)
+        if is_counted:
+            self._addresses.add((scheme, host))
+            self._servers[method, scheme, host] = made
         return made
 
     def record(self, instrument: Any, value: float, attributes: Attributes) -> None:

@@ -342,6 +342,8 @@ class AttemptTelemetry(LoopBound):
         made: dict[str, Any] = {
             "url.full": shown_url(request.url, show_query=self.policy.show_query)
         }
+        if request.method not in METHODS:
+            made["http.request.method_original"] = request.method
         if template is not None:
             made["url.template"] = template
         if sent > 1:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from typing import Any
+
+from attrs import Attribute, field, frozen
 
 from resilient.errors import ConfigError
 from resilient.support.validation import as_tuple, at_least, each, instance
 from resilient.telemetry.templates import problems_of
 
 __all__ = ["TelemetryPolicy"]
+
+_PATHS = each(str, 'paths such as "/meetings/{id}"')
+
+
+def _templates(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, tuple):
+        _PATHS(instance, attribute, value)
+    if found := list(problems_of(value)):
+        raise ConfigError.of_all(found)
 
 
 @frozen(kw_only=True)
@@ -32,16 +43,10 @@ class TelemetryPolicy:
         ConfigError: A value that makes no sense, or templates that clash.
     """
 
-    templates: tuple[str, ...] = field(
-        default=(), converter=as_tuple, validator=each(str, 'paths such as "/meetings/{id}"')
-    )
+    templates: tuple[str, ...] = field(default=(), converter=as_tuple, validator=_templates)
     call_spans: bool = field(default=True, validator=instance(bool, "True or False"))
     attempt_spans: bool = field(default=True, validator=instance(bool, "True or False"))
     metrics: bool = field(default=True, validator=instance(bool, "True or False"))
     propagate: bool = field(default=True, validator=instance(bool, "True or False"))
     show_query: bool = field(default=False, validator=instance(bool, "True or False"))
     max_servers: int = field(default=200, validator=at_least(1))
-
-    def __attrs_post_init__(self) -> None:
-        if found := list(problems_of(self.templates)):
-            raise ConfigError.of_all(found)

@@ -1,0 +1,485 @@
+"""Telemetry must not hurt: what raises is said once, what is not sampled costs little."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from opentelemetry import propagate
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
+from opentelemetry.trace import SpanKind
+from yarl import URL
+
+import resilient
+from resilient import (
+    AttemptTelemetry,
+    CallTelemetry,
+    ConfigError,
+    Pipeline,
+    Service,
+    Services,
+    Telemetry,
+    TelemetryPolicy,
+    load_services,
+)
+from resilient.testing import Reply
+from tests.integration.support import Hedge, client, fault_server, policy, status_of, wrapped
+from tests.integration.telemetry_support import (
+    Recorder,
+    context_kept,
+    of,
+    parents_of,
+    traced_policy,
+)
+
+UNDER = pytest.mark.parametrize("under", [client, wrapped])
+
+
+class BrokenProcessor(SpanProcessor):
+    def __init__(self, *broken: str) -> None:
+        self.broken = broken
+
+    def on_start(self, *_: Any, **__: Any) -> None:
+        if "start" in self.broken:
+            raise RuntimeError("s3cret start")
+
+    def on_end(self, *_: Any) -> None:
+        if "end" in self.broken:
+            raise RuntimeError("s3cret end")
+
+
+class BrokenSampler(Sampler):
+    def should_sample(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("s3cret sampler")
+
+    def get_description(self) -> str:
+        return "broken"
+
+
+class BrokenInstrument:
+    def record(self, *_: Any, **__: Any) -> None:
+        raise RuntimeError("s3cret instrument")
+
+    add = record
+
+
+def with_processor(*broken: str) -> Callable[[pytest.MonkeyPatch], Recorder]:
+    def make(_: pytest.MonkeyPatch) -> Recorder:
+        to = Recorder()
+        to.tracers.add_span_processor(BrokenProcessor(*broken))
+        return to
+
+    return make
+
+
+def with_instruments(_: pytest.MonkeyPatch) -> Recorder:
+    to = Recorder()
+    broken: Any = BrokenInstrument()
+    instruments = to.telemetry.instruments
+    instruments.attempts = instruments.calls = instruments.retries = broken
+    instruments.delays = instruments._refusals = instruments._transitions = broken
+    return to
+
+
+def with_propagator(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("s3cret propagator")
+
+    monkeypatch.setattr(propagate, "inject", broken)
+    return Recorder()
+
+
+BROKEN: dict[str, Callable[[pytest.MonkeyPatch], Recorder]] = {
+    "tracer": lambda _: Recorder(sampler=BrokenSampler()),
+    "start": with_processor("start"),
+    "end": with_processor("end"),
+    "instrument": with_instruments,
+    "propagator": with_propagator,
+}
+
+
+@UNDER
+@pytest.mark.parametrize("what", BROKEN)
+async def test_a_provider_that_raises_is_said_once_and_the_call_goes_on(
+    under: Any, what: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = BROKEN[what](monkeypatch)
+    async with fault_server() as server, under(to.pipeline()) as session:
+        with context_kept():
+            for _ in range(3):
+                server.script(Reply(503))
+                assert await status_of(session, server.url) == 200
+            server.script(*[Reply(503)] * 3)
+            with pytest.raises(resilient.ServiceUnavailableError):
+                await status_of(session, server.url)
+    said = [each for each in caplog.records if "resilient" in each.name]
+    assert [each.levelname for each in said] == ["ERROR"]
+    assert "said once" in said[0].getMessage()
+
+
+async def test_a_trace_that_is_not_sampled_goes_out_as_such_and_computes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("resilient.telemetry.middleware.shown_url", forbidden)
+    to = Recorder(sampler=ParentBased(ALWAYS_OFF))
+    async with fault_server(Reply(503)) as server, client(to.pipeline()) as session:
+        with context_kept():
+            assert await status_of(session, server.url) == 200
+        sent = [each.headers["traceparent"] for each in server.requests]
+    assert len(sent) == 2
+    assert all(each.split("-")[3] in ("00", "02") for each in sent)
+    # One call is one trace.
+    assert len({each.split("-")[1] for each in sent}) == 1
+    assert to.spans == ()
+    # Metrics do not depend on it.
+    assert to.counts("http.client.request.duration") == {(): 2}
+
+
+async def test_nor_if_its_parent_was_not_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resilient.telemetry.middleware.shown_url", forbidden)
+    to = Recorder()
+    off = Recorder(sampler=ALWAYS_OFF)
+    attempts_only = traced_policy(telemetry=TelemetryPolicy(call_spans=False))
+    async with fault_server() as server:
+        for made in (traced_policy(), attempts_only):
+            async with client(to.pipeline(made)) as session:
+                with off.tracers.get_tracer("app").start_as_current_span("work") as work:
+                    assert await status_of(session, server.url) == 200
+                trace_id = f"{work.get_span_context().trace_id:032x}"
+                assert trace_id in server.requests[-1].headers["traceparent"]
+    assert to.spans == ()
+
+
+def forbidden(*_: Any, **__: Any) -> Any:
+    raise AssertionError("nobody looks at it")
+
+
+class ByUrl(Sampler):
+    """Looks at what spans begin with."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, Any]] = []
+
+    def should_sample(
+        self,
+        parent_context: Any,
+        trace_id: Any,
+        name: Any,
+        kind: Any = None,
+        attributes: Any = None,
+        *_: Any,
+        **__: Any,
+    ) -> SamplingResult:
+        self.seen.append(dict(attributes or {}))
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
+
+    def get_description(self) -> str:
+        return "by url"
+
+
+async def test_a_sampler_sees_what_the_conventions_say_it_should() -> None:
+    sampler = ByUrl()
+    to = Recorder(sampler=sampler)
+    async with fault_server() as server, client(to.pipeline()) as session:
+        assert await status_of(session, server.url) == 200
+    of_call, of_attempt = sampler.seen
+    assert of_call == {"resilient.service": "mavio"}
+    assert set(of_attempt) == {
+        "http.request.method",
+        "server.address",
+        "server.port",
+        "url.full",
+    }
+
+
+async def test_a_sampler_that_overrules_an_unsampled_parent_gets_the_rest_late() -> None:
+    to = Recorder(sampler=ByUrl())
+    off = Recorder(sampler=ALWAYS_OFF)
+    made = traced_policy(telemetry=TelemetryPolicy(call_spans=False))
+    async with fault_server() as server, client(to.pipeline(made)) as session:
+        with off.tracers.get_tracer("app").start_as_current_span("work"):
+            assert await status_of(session, server.url) == 200
+    assert of(to.attempts[0])["url.full"] == f"{server.url}/"
+
+
+async def test_of_a_trace_all_spans_are_there_or_none() -> None:
+    to = Recorder(sampler=ParentBased(TraceIdRatioBased(0.5)))
+    async with fault_server() as server, client(to.pipeline()) as session:
+        for _ in range(60):
+            assert await status_of(session, server.url) == 200
+    assert len(to.calls) == len(to.attempts)
+    assert 0 < len(to.calls) < 60
+
+
+@UNDER
+async def test_two_copies_of_a_request_have_a_span_each(under: Any) -> None:
+    """A hedging middleware inside shares the attempt's span; outside, each copy has its own."""
+    to = Recorder()
+    async with fault_server(Reply(delay=0.3)) as server:
+        async with under(Pipeline.of(Hedge(0.05), *to.pipeline())) as session:
+            with context_kept():
+                assert await status_of(session, server.url) == 200
+        assert sorted(parents_of(server)) == sorted(each.context.span_id for each in to.attempts)
+    assert len(to.attempts) == 2
+    assert len(to.calls) == (2 if under is client else 1)
+    assert all(each.end_time is not None for each in to.spans)
+    for attempt in to.attempts:
+        assert attempt.parent is not None
+        assert attempt.parent.span_id in {each.context.span_id for each in to.calls}
+
+
+@UNDER
+async def test_a_generator_that_calls_keeps_the_context_of_who_iterates(under: Any) -> None:
+    to = Recorder()
+    tracer = to.tracers.get_tracer("app")
+    async with fault_server() as server, under(to.pipeline()) as session:
+
+        @resilient.override(max_attempts=1)
+        async def pages() -> Any:
+            for _ in range(3):
+                yield await status_of(session, server.url)
+
+        with tracer.start_as_current_span("work"), context_kept():
+            async for status in pages():
+                assert status == 200
+            async for _ in pages():
+                break
+    work = next(each for each in to.spans if each.name == "work")
+    calls = [each for each in to.calls if each.name == "call mavio"]
+    assert len(calls) == 4
+    assert {each.parent.span_id for each in calls if each.parent} == {work.context.span_id}
+
+
+@UNDER
+async def test_a_token_call_of_a_middleware_is_in_the_attempt_that_needs_it(under: Any) -> None:
+    to = Recorder()
+    async with fault_server() as server, client(to.pipeline(traced_policy(name="auth"))) as tokens:
+
+        async def auth(request: Any, handler: Any) -> Any:
+            request.headers["X-Token"] = str(await status_of(tokens, server.url / "token"))
+            return await handler(request)
+
+        async with under(Pipeline.of(*to.pipeline(), auth)) as session:
+            with context_kept():
+                assert await status_of(session, server.url) == 200
+    outer = next(each for each in to.calls if each.name == "call mavio")
+    inner = next(each for each in to.calls if each.name == "call auth")
+    by_id = {each.context.span_id: each for each in to.spans}
+    assert inner.parent is not None
+    holder = by_id[inner.parent.span_id]
+    assert holder.kind is SpanKind.CLIENT
+    assert holder.parent is not None
+    assert holder.parent.span_id == outer.context.span_id
+    assert [of(each)["resilient.call.attempts"] for each in (outer, inner)] == [1, 1]
+
+
+async def test_attempts_that_are_cut_off_at_any_turn_leave_nothing_open() -> None:
+    """Cancelled after each number of turns of the loop that a call takes."""
+    for turns in range(40):
+        to = Recorder()
+        async with fault_server(Reply(503)) as server, client(to.pipeline()) as session:
+            with context_kept():
+                task = asyncio.create_task(status_of(session, server.url))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        assert len(to.calls) == (1 if turns else 0)
+        ids = {each.context.span_id for each in to.spans}
+        for span in to.attempts:
+            # Whoever has begun has ended: a child never comes without its parent.
+            assert span.parent is not None
+            assert span.parent.span_id in ids
+
+
+# -- secrets
+
+
+@UNDER
+async def test_nothing_that_is_exported_has_a_secret(under: Any, caplog: Any) -> None:
+    caplog.set_level(logging.DEBUG)
+    to = Recorder()
+    body = {"error": {"code": "s3cret-body", "message": "s3cret-message"}}
+    async with fault_server(Reply(503, json=body), Reply(400, json=body)) as server:
+        there = Service("there", str(server.url), traced_policy())
+        services = Services([there], telemetry=to.telemetry)
+        async with under(services) as session:
+            url = (server.url / "x").with_user("s3cret-user").with_password("s3cret-word")
+            with pytest.raises(resilient.BadRequestError):
+                await session.get(
+                    url % {"token": "s3cret-query"},
+                    headers={"X-Key": "s3cret-header", "Cookie": "a=s3cret-cookie"},
+                )
+            with pytest.raises(ValueError, match="s3cret"):
+                await under_error(session, server.url)
+            with pytest.raises(aiohttp.ClientError):
+                await session.get("http://s3cret-user:s3cret-word@127.0.0.1:1/?k=s3cret-query")
+    assert "s3cret" not in to.everything()
+    assert len(to.spans) >= 4
+
+
+async def under_error(session: aiohttp.ClientSession, url: URL) -> None:
+    async def fails(request: Any, handler: Any) -> Any:
+        raise ValueError("s3cret-exception")
+
+    middlewares = [*(session._middlewares or ()), fails]
+    if hasattr(session, "_resilient_pipelines"):
+        middlewares = [fails]
+    await session.get(url, middlewares=middlewares)
+
+
+async def test_what_raises_in_a_provider_is_told_without_urls(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Leaky(SpanProcessor):
+        def on_end(self, *_: Any) -> None:
+            raise RuntimeError("POST http://u:s3cret@collector/v1?k=s3cret failed")
+
+    to = Recorder()
+    to.tracers.add_span_processor(Leaky())
+    async with fault_server() as server, client(to.pipeline()) as session:
+        assert await status_of(session, server.url) == 200
+    assert "collector" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+# -- off, and not installed
+
+
+def run(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_without_telemetry_nothing_of_it_is_imported() -> None:
+    code = "import sys, resilient; resilient.Pipeline(); resilient.TelemetryPolicy(); "
+    code += "print([each for each in sys.modules if each.startswith('opentelemetry')])"
+    assert run(code).strip() == "[]"
+
+
+def test_without_telemetry_a_pipeline_is_composed_as_ever() -> None:
+    made = Pipeline(policy())
+    assert not any(isinstance(each, AttemptTelemetry | CallTelemetry) for each in made)
+    # Retry, deadline, and one coroutine around the attempt.
+    assert (len(made._inner), len(made)) == (2, 6)
+
+
+MISSING = """
+import sys
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "opentelemetry":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Nothing())
+import resilient
+made = resilient.Policy(telemetry=resilient.TelemetryPolicy())
+for make in (
+    resilient.Telemetry,
+    lambda: resilient.Pipeline(made),
+    lambda: resilient.Services([resilient.Service("a", "http://a.example", made)]),
+    lambda: resilient.load_services({"default": {"telemetry": {}}}),
+):
+    try:
+        make()
+    except ModuleNotFoundError as error:
+        print(error)
+"""
+
+
+def test_an_extra_that_is_missing_is_one_line_with_the_command() -> None:
+    said = "telemetry needs OpenTelemetry's API: pip install 'resilient-aiohttp[otel]'"
+    assert run(MISSING).splitlines() == [said] * 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"tracer_provider": "console"}, "Telemetry.tracer_provider must be None or has"),
+        ({"meter_provider": 5}, "Telemetry.meter_provider must be None or has"),
+    ],
+)
+def test_a_provider_that_is_none_is_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Telemetry(**wrong)
+    assert words in str(caught.value)
+
+
+def test_what_is_no_telemetry_is_refused() -> None:
+    wrong: Any = "telemetry"
+    for make in (
+        lambda: Pipeline(telemetry=wrong),
+        lambda: Services([], telemetry=wrong),
+        lambda: CallTelemetry(wrong),
+        lambda: AttemptTelemetry(wrong),
+        lambda: AttemptTelemetry(Recorder().telemetry, wrong, wrong),
+    ):
+        with pytest.raises(ConfigError):
+            make()
+
+
+# -- files
+
+
+def test_a_table_switches_it_on_and_false_leaves_it_out() -> None:
+    to = Recorder()
+    services = load_services(
+        {
+            "default": {"telemetry": {"call_spans": False}},
+            "services": {
+                "a": {"match": "http://a.example", "extends": "default"},
+                "b": {"match": "http://b.example", "extends": "default", "telemetry": False},
+                "c": {"match": "http://c.example", "telemetry": {"templates": ["/m/{id}"]}},
+                "d": {"match": "http://d.example"},
+            },
+        },
+        telemetry=to.telemetry,
+    )
+    found = {name: made.find(AttemptTelemetry) for name, made in services.items()}
+    assert {name for name, part in found.items() if part is not None} == {"a", "c"}
+    assert found["a"] is not None
+    assert found["a"].policy == TelemetryPolicy(call_spans=False)
+    assert found["a"].service == "a"
+    assert found["a"].telemetry is to.telemetry
+    assert found["c"] is not None
+    assert found["c"].policy == TelemetryPolicy(templates=["/m/{id}"])
+    assert services.default_pipeline is not None
+    assert services.default_pipeline.find(AttemptTelemetry) is not None
+
+
+def test_what_is_wrong_with_a_table_is_named() -> None:
+    document = {
+        "services": {
+            "a": {
+                "match": "http://a.example",
+                "telemetry": {
+                    "templates": ["/m/{id}", "/m/{x}", "m"],
+                    "max_servers": 0,
+                    "spans": 1,
+                },
+            }
+        }
+    }
+    with pytest.raises(ConfigError) as caught:
+        load_services(document)
+    said = str(caught.value)
+    for words in (
+        "services.a.telemetry.templates",
+        "services.a.telemetry.max_servers",
+        "services.a.telemetry.spans",
+    ):
+        assert words in said
