@@ -168,7 +168,8 @@ def _draw_refusals(axes: Axes, outage: Outage) -> None:
     layers = _layers(outage, "resilient.refusals", "resilient.refused_by", "resilient.reason")
     colors = [_REFUSED[place % len(_REFUSED)] for place in range(len(layers))]
     _stack(axes, {f"{by}: {why}": ys for (by, why), ys in layers.items()}, colors)
-    axes.legend(fontsize=8, loc="upper right", frameon=False)
+    if layers:
+        axes.legend(fontsize=8, loc="upper right", frameon=False)
     axes.set_title("Refusals per second, by reason", fontsize=10, loc="left")
 
 
