@@ -10,17 +10,27 @@ from __future__ import annotations
 import copy
 import math
 import types
+from collections.abc import Coroutine
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from aiohttp import ClientMiddlewareType, ClientResponse, ClientSession, ClientTimeout
+from aiohttp import (
+    BaseConnector,
+    ClientMiddlewareType,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+)
 
 from resilient.core.call import begin, end
+from resilient.core.override import NO_OVERRIDE, scope
+from resilient.core.watch import CallWatch
 from resilient.errors import ConfigError
 from resilient.pipeline.order import problems
 from resilient.pipeline.pipeline import Pipeline, flatten, warn
-from resilient.pipeline.traced import is_traced
+from resilient.pipeline.search import is_one_of
 from resilient.retry.middleware import Retry
+from resilient.telemetry.middleware import AttemptTelemetry
 from resilient.wire.connections import session_closed
 from resilient.wire.tracing import without_instrumentation
 
@@ -89,15 +99,16 @@ def wrap(
     wrapped = copy.copy(session)
     # object's own: aiohttp warns about attributes that it does not know in debug mode.
     put = object.__setattr__
-    put(wrapped, "__class__", _wrapped_class(type(session)))  # type: ignore[arg-type]  # hashable
+    is_followed = is_one_of(CallWatch, (pipeline, *session._middlewares))
+    made = _wrapped_class(type(session), is_followed=is_followed)  # type: ignore[arg-type]  # hashable
+    put(wrapped, "__class__", made)
     put(wrapped, _PIPELINES, (pipeline, *getattr(session, _PIPELINES, ())))
     put(wrapped, "_resilient_original", session)
     put(wrapped, "_resilient_close_original", close_original)
     put(wrapped, "_resilient_closed", False)
-    put(wrapped, "_resilient_calls", 0)
     put(wrapped, "_connector_owner", False)
     put(wrapped, "_middlewares", (pipeline, *session._middlewares))
-    if is_traced(pipeline):
+    if is_one_of(AttemptTelemetry, pipeline, lambda part: part.policy.attempt_spans):
         put(wrapped, "_trace_configs", without_instrumentation(session.trace_configs))
     if pipeline.find(Retry) is not None:
         # aiohttp would send again on its own what Retry counts.
@@ -139,8 +150,8 @@ class _Wrapped(_Base):
     _resilient_original: ClientSession
     _resilient_close_original: bool
     _resilient_closed: bool
-    # How many are under way.
-    _resilient_calls: int
+    # A call is one, redirects included; see `core.call`.
+    _resilient_spans_redirects = True
 
     def __init_subclass__(cls) -> None:
         """Keep aiohttp's advice against subclasses to those who write one."""
@@ -148,7 +159,18 @@ class _Wrapped(_Base):
     def __del__(self, _warnings: object = None) -> None:
         """It owns no connections that could leak; the original speaks for itself."""
 
-    async def _request(self, method: str, str_or_url: Any, **options: Any) -> ClientResponse:
+    def _request(
+        self, method: str, str_or_url: Any, **options: Any
+    ) -> Coroutine[Any, Any, ClientResponse]:
+        # Not a coroutine of its own, and no span: nearly every call says nothing for itself.
+        if scope.get() is NO_OVERRIDE and (not options or _SAID.isdisjoint(options)):
+            return super()._request(method, str_or_url, **options)
+        return self._request_as_said(method, str_or_url, **options)
+
+    async def _request_as_said(
+        self, method: str, str_or_url: Any, **options: Any
+    ) -> ClientResponse:
+        """Make a call for which something was said."""
         given = options.get("middlewares")
         if given is not None:
             options["middlewares"] = (*self._resilient_pipelines, *given)
@@ -161,8 +183,6 @@ class _Wrapped(_Base):
             call, token = begin(
                 self, timeout if is_given else self.timeout, _total(timeout) if is_given else None
             )
-        put = object.__setattr__
-        put(self, "_resilient_calls", self._resilient_calls + 1)
         try:
             if said is None:
                 if call.override.raise_errors is False:
@@ -175,14 +195,16 @@ class _Wrapped(_Base):
             raise
         finally:
             end(call, token)
-            put(self, "_resilient_calls", self._resilient_calls - 1)
-            if self._resilient_closed and not self._resilient_calls:
-                self.detach()
 
     @property
     def closed(self) -> bool:
         """True if this session, or the connector that it shares, is closed."""
         return self._resilient_closed or bool(super().closed)
+
+    @property
+    def connector(self) -> BaseConnector | None:
+        """The connector, which is the original's; None once it is closed."""
+        return None if self._resilient_closed else super().connector
 
     async def close(self) -> None:
         """Close this session, and the original if that was asked for.
@@ -191,14 +213,15 @@ class _Wrapped(_Base):
         """
         connector = self.connector
         object.__setattr__(self, "_resilient_closed", True)
-        # Not the original's own close(), which may close what the two share. And while aiohttp
-        # makes a connection for a call, it loses that if the connector goes.
-        if not self._resilient_calls:
-            self.detach()
+        # Not the original's own close(), which may close what the two share. (The connector stays:
+        # while aiohttp makes a connection for a call, it would lose that without.)
         session_closed(self, connector)
         if self._resilient_close_original:
             await self._resilient_original.close()
 
+
+# What a call may say that outranks the policy.
+_SAID: Final = frozenset({"middlewares", "raise_for_status", "timeout"})
 
 # A call without a `timeout=` of its own.
 _NOT_GIVEN: Final = object()
@@ -216,11 +239,21 @@ def _total(timeout: ClientTimeout | float | None) -> float | None:
     return None if is_about_others else math.inf
 
 
+class _Followed(_Wrapped):
+    """A session that tells when its calls are over, since somebody follows them."""
+
+    def _request(
+        self, method: str, str_or_url: Any, **options: Any
+    ) -> Coroutine[Any, Any, ClientResponse]:
+        return self._request_as_said(method, str_or_url, **options)
+
+
 @cache
-def _wrapped_class(kind: type[ClientSession]) -> type[ClientSession]:
+def _wrapped_class(kind: type[ClientSession], *, is_followed: bool) -> type[ClientSession]:
     """Return a class for wrapped sessions of a kind, by the same name."""
-    if issubclass(kind, _Wrapped):
+    mixin = _Followed if is_followed else _Wrapped
+    if issubclass(kind, mixin):
         return kind
-    made = types.new_class(kind.__name__, (_Wrapped, kind))
+    made = types.new_class(kind.__name__, (mixin, kind))
     made.__module__, made.__qualname__ = kind.__module__, kind.__qualname__
     return made

@@ -18,7 +18,7 @@ from resilient.core.override import NO_OVERRIDE
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
 from resilient.reasons import Reason
 from resilient.support.redact import public_url
-from resilient.support.timers import Limit, Serial, TimerQueue
+from resilient.support.timers import Limit, Serial, Task, TimerQueue
 from resilient.support.validation import positive, validated
 from resilient.wire.connections import is_full, pool_turn
 from resilient.wire.requests import is_connecting, upload_progress, writer_of
@@ -64,8 +64,9 @@ class Deadline(LoopBound):
         if self.loop is not get_running_loop():
             self.claim()
         call, token = attach(request)
-        outer = call.deadline
-        now = self.time()
+        begun = call.begun
+        outer = call.deadline if begun is None else None
+        now = self.time() if begun is None else begun.started
         seconds = self.seconds
         if call.override is not NO_OVERRIDE:
             seconds = call.override.total_timeout or seconds
@@ -76,7 +77,11 @@ class Deadline(LoopBound):
             if outer is None and seconds == self.seconds:
                 call.deadline = now + seconds
                 call.allowed = seconds
-                limit: Serial | Limit = self._timers.set(now)
+                limit: Serial | Limit
+                if begun is None:
+                    limit = self._timers.set(now)
+                else:
+                    limit = begun.deadline or self._timers.set_at(call.deadline)
             else:
                 # A later hop of the call, a deadline within another, or a time of the call's own.
                 due = now + seconds
@@ -87,7 +92,7 @@ class Deadline(LoopBound):
                 if due <= now:
                     raise self._exceeded(call, request)
                 limit = self._timers.set_at(due)
-            if span is not None and token is not None:
+            if span is not None and (token is not None or begun is not None):
                 # For the hops to come, and for another copy of this one.
                 span.deadline, span.allowed = call.deadline, call.allowed
             try:
@@ -102,6 +107,23 @@ class Deadline(LoopBound):
             call.deadline = outer
             if token is not None:
                 detach(call, token)
+
+    def limit(self, call: Call, started: float, task: Task, cancelling: int) -> Limit:
+        """Limit a task whose call began before, and whose time may have come already.
+
+        Args:
+            call: The call.
+            started: When it began.
+            task: The task.
+            cancelling: How many cancellations of it were under way then.
+        """
+        self.note(call, started)
+        when = started + self.seconds
+        return self._timers.set_at(when, task=task, cancelling=cancelling)
+
+    def note(self, call: Call, started: float) -> None:
+        """Note when a call has to be over that began with the policy's own limit."""
+        call.deadline, call.allowed = started + self.seconds, self.seconds
 
     @staticmethod
     def _exceeded(call: Call, request: ClientRequest) -> DeadlineExceededError:
@@ -211,6 +233,27 @@ class AttemptTimeout(LoopBound):
             # In a moment the task waits in the pool, and it can be seen what will end that.
             get_running_loop().call_soon(_look_at_pool, limit)
         return limit
+
+    def note(self, call: Call, started: float) -> None:
+        """Note when an attempt has to be over that began with the policy's own limit."""
+        call.attempt_deadline = call.read_until = started + self.seconds
+
+    def limit(
+        self, call: Call, request: ClientRequest, started: float, task: Task, cancelling: int
+    ) -> Limit:
+        """Limit a task whose attempt began before, and whose time may have come already.
+
+        Args:
+            call: The call.
+            request: The request.
+            started: When the attempt began; the pool had a place then.
+            task: The task.
+            cancelling: How many cancellations of it were under way then.
+        """
+        self.note(call, started)
+        about = call, request, None, self.seconds
+        when = started + self.seconds
+        return self._timers.set_at(when, about, task=task, cancelling=cancelling)
 
     def ran_out(
         self, limit: Serial | Limit, call: Call, request: ClientRequest

@@ -1,6 +1,32 @@
-"""What all tests share: the signal that some of them send to processes they start."""
+"""What all tests share: both ways through a pipeline, and the signal that some send."""
+
+from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+
+import pytest
+
+from resilient.pipeline import pipeline
+
+
+@pytest.fixture(scope="module")
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The way through standard pipelines: the optimistic one where it can be, or the general."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "general":
+            patch.setattr(pipeline, "optimistic", lambda *_: None)
+        yield request.param
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what holds promises and properties of pipelines both ways: nobody may tell which."""
+    folder, _, name = metafunc.module.__name__.removeprefix("tests.").rpartition(".")
+    holds = folder == "property" or (folder == "integration" and "promise" in name)
+    names = vars(metafunc.module)
+    if holds and not {"Pipeline", "Policy", "resilient", "wrap", "wrapped"}.isdisjoint(names):
+        metafunc.fixturenames.append("way")
+        metafunc.parametrize("way", ["optimistic", "general"], indirect=True, scope="module")
 
 
 def pytest_configure() -> None:

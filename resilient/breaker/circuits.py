@@ -118,7 +118,7 @@ class Circuits:
                 return IN_USE
             return IN_DOUBT if machine.is_scoring(now) else UNUSED
 
-        make_room(self.machines, most, use)
+        make_room(self.machines, most, use, Kept.disturb)
         if len(self.machines) >= most and not self._has_said:
             self._has_said = True
             logger.warning(

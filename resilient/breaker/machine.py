@@ -43,6 +43,7 @@ from resilient.breaker.policy import BreakerPolicy
 from resilient.breaker.release import Release
 from resilient.breaker.score import Score
 from resilient.breaker.usual import EVERY, Usual
+from resilient.core.quiet import Watched
 from resilient.reasons import Reason
 
 __all__ = ["Change", "Counts", "Machine", "State"]
@@ -110,16 +111,15 @@ class Counts:
     consecutive_failures: int = 0
 
 
-class Machine:
+class Machine(Watched):
     """One circuit.
 
     Attributes:
         state: The state.
         sent: The number of the last attempt that was let through.
-        is_quiet: True while it is closed and nothing is wrong, so that a success changes nothing.
         answered_at: When an attempt was last answered, well or not.
-        good: Successes of this spell: of those while it is closed each sixteenth is looked at, and
-            a few of those in a release close it.
+        good: Successes of a release, of which a few close it.
+        look_at: When to have the next `look` at a success while it is quiet.
     """
 
     __slots__ = (
@@ -148,13 +148,14 @@ class Machine:
         "_usual",
         "answered_at",
         "good",
-        "is_quiet",
+        "look_at",
         "sent",
         "series_began",
         "state",
     )
 
     def __init__(self, policy: BreakerPolicy) -> None:
+        super().__init__()
         self._policy = policy
         self.state = State.CLOSED
         self.sent = 0
@@ -169,7 +170,7 @@ class Machine:
         self.good = 0
         # The share of time-outs among the last failures.
         self._timeouts = 0.0
-        self.answered_at = self._abandoned_at = self._now = -math.inf
+        self.answered_at = self._abandoned_at = self._now = self.look_at = -math.inf
         # Until when a server asked to be left alone.
         self._floor = -math.inf
         # How often it has opened since it was closed, and when it did so first.
@@ -315,10 +316,18 @@ class Machine:
         self.answered_at = now
         if not self.is_quiet:
             return self._succeeded(number, sent, now)
-        # The caller has counted it.
-        self._usual.took(now - sent)
-        self._usual.count(self.sent, now)
+        if now >= self.look_at:
+            self.look(now - sent, now)
         return None
+
+    def look(self, took: float, now: float) -> float:
+        """Take in that an attempt went well now, and return when to be told again."""
+        self.answered_at = now
+        self._usual.took(took)
+        if not self._failures.value:
+            self._usual.count(self.sent, now)
+        self.look_at = now + EVERY
+        return self.look_at
 
     def _succeeded(self, number: int, sent: float, now: float) -> Change | None:
         now = self._forward(now)
@@ -335,12 +344,9 @@ class Machine:
                 return self._failed(number, sent, now, Reason.PROBE_SLOW, "a probe was slow", 0.0)
             return self._probe_went_well(number, now)
         self._failures.good(number)
-        self.good += 1
-        if self.good % EVERY == 0:
-            self._usual.took(duration)
-            if not self._failures.value:
-                # With slow calls to watch it is never quiet.
-                self._usual.count(self.sent, now)
+        if now >= self.look_at:
+            # With slow calls to watch it is never quiet.
+            self.look(duration, now)
         if self._slow is not None:
             if not is_slow:
                 self._slow.good(number)
@@ -391,7 +397,8 @@ class Machine:
     ) -> Change | None:
         score = self._failures
         self._streak += 1
-        self.is_quiet = False
+        if self.is_quiet:
+            self.disturb()
         if self.state is State.HALF_OPEN:
             is_probe = self._out.pop(number, None) is not None
             if self._release is None:
@@ -487,11 +494,14 @@ class Machine:
             "_floor",
             "_abandoned_at",
             "answered_at",
+            "look_at",
             "series_began",
         ):
             setattr(self, name, getattr(self, name) + shift)
         self._usual.rebase(shift)
         self._forget_scores()
+        self.disturb()
+        self._look_for_quiet()
         if self.state is State.HALF_OPEN:
             # Those who would have told are gone.
             self.state = State.OPEN
@@ -552,7 +562,7 @@ class Machine:
         self._out = {}
         self._release = None
         self._presumed_until = math.inf
-        self.is_quiet = False
+        self.disturb()
         return change
 
     def _open(self, code: Reason, reason: str, random: float) -> Change:

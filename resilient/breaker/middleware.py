@@ -13,7 +13,6 @@ from resilient.breaker.circuit import Circuit
 from resilient.breaker.circuits import Circuits, Kept
 from resilient.breaker.machine import Change, State
 from resilient.breaker.policy import BreakerPolicy
-from resilient.breaker.usual import EVERY
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.core.attempt import run_attempt
 from resilient.core.call import Call
@@ -138,6 +137,17 @@ class CircuitBreaker(Guard):
             return machine, number, now, call
         return self._ask(machine, call, request, now, turn)
 
+    def quiet(self, request: ClientRequest) -> Kept | None:
+        """Return the circuit of a request's origin, if it is closed and nothing is wrong."""
+        if self._key is not origin:
+            return None
+        machine = self._circuits.machines.get(origin(request))
+        return machine if machine is not None and machine.is_quiet else None
+
+    def permit(self, kept: Kept, number: int, started: float, call: Call) -> _Permit:
+        """Return the permit of an attempt that passed without asking."""
+        return kept, number, started, call
+
     def _ask(
         self, machine: Kept, call: Call, request: ClientRequest, now: float, turn: Turn | None
     ) -> _Permit | Wait | Refusal | None:
@@ -193,12 +203,10 @@ class CircuitBreaker(Guard):
         """Take in how an attempt ended."""
         machine, number, started, call = permit
         if outcome is None:
-            if machine.is_quiet:
+            if machine.is_quiet and now < machine.look_at:
                 # Not by `succeed`, since nearly every call ends here.
                 machine.answered_at = now
-                machine.good += 1
-                if machine.good % EVERY:
-                    return
+                return
             machine.inside.discard(call)
             self._took(machine, machine.succeed(number, started, now), now)
             return

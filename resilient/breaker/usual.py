@@ -8,8 +8,8 @@ from __future__ import annotations
 
 __all__ = ["EVERY", "Usual"]
 
-# Every so many successes are looked at: the others cost nothing.
-EVERY = 16
+# A success is looked at every so many seconds: the others cost nothing.
+EVERY = 1.0
 
 # A shorter span says little of a rate; in a longer one traffic may have paused.
 _SHORTEST, _LONGEST = 1.0, 10.0

@@ -77,6 +77,9 @@ class AttemptLimit(Protocol):
     def begin(self, call: Call, request: ClientRequest, now: float, pool_was_full: bool) -> Any:
         """Limit the current task."""
 
+    def note(self, call: Call, started: float) -> None:
+        """Note when an attempt has to be over that began with the policy's own limit."""
+
     def ran_out(self, limit: Any, call: Call, request: ClientRequest) -> Exception | None:
         """Lift a limit; return the exception to raise if it caused the cancellation, else None."""
 
@@ -123,12 +126,18 @@ async def run_attempt(
         call, token = attach(request)
     outcome: Outcome | None = None
     permit: Any = None
-    begun: Any = None
+    begun = call.begun
+    observed: Any = None
     try:
-        if request.body:
+        if begun is not None:
+            # It has left already, and what came of it is to be handled.
+            started, permit = begun.started, begun.permit
+        elif request.body:
             await prepare_upload(request)
-        started = bound.time()
-        if guard is not None:
+            started = bound.time()
+        else:
+            started = bound.time()
+        if guard is not None and begun is None:
             permit = guard.enter(call, request, started, None)
             kind = permit.__class__
             if kind is Refusal:
@@ -139,17 +148,22 @@ async def run_attempt(
                 permit = kind = None
                 permit = await admitted
                 started = bound.time()
-        before = request.response
+        before = request.response if begun is None else None
         pool_was_full = False
         try:
             if observer is not None:
-                begun = observer.begin(call, request)
-            pool_was_full = is_full(request)
+                observed = observer.begin(call, request)
+            if begun is None:
+                pool_was_full = is_full(request)
             if timeout is None:
                 response = await handler(request)
             else:
                 outer = call.attempt_deadline
-                limit = timeout.begin(call, request, started, pool_was_full)
+                if begun is None:
+                    limit = timeout.begin(call, request, started, pool_was_full)
+                else:
+                    limit = begun.limit
+                    timeout.note(call, started)
                 try:
                     response = await handler(request)
                 except CancelledError as cancelled:
@@ -193,8 +207,8 @@ async def run_attempt(
             )
             # An attempt that a limit further out cut off took too long, like any other.
             outcome.overdue = call.is_overdue(ended) or session_ran_out(request)
-            if observer is not None and begun is not None:
-                observer.end(begun, call, request, outcome, ended - started)
+            if observer is not None and observed is not None:
+                observer.end(observed, call, request, outcome, ended - started)
             if guard is not None:
                 call.guarded = outcome
                 if permit is not None:
@@ -209,7 +223,7 @@ async def run_attempt(
                 raise await errors.error_for(call, outcome) from error
             raise
         if observer is not None:
-            observer.end(begun, call, request, response, ended - started)
+            observer.end(observed, call, request, response, ended - started)
         if permit is not None and guard is not None:
             try:
                 guard.leave(permit, outcome, ended)
@@ -219,6 +233,6 @@ async def run_attempt(
             call.guarded = outcome
         return response
     finally:
-        outcome = permit = begun = None  # what is raised refers to this frame
+        outcome = permit = begun = observed = None  # what is raised refers to this frame
         if token is not None:
             detach(call, token)

@@ -6,8 +6,10 @@ hedges, or shields the first and begins a second) is two calls, each in a task o
 a request that a middleware makes meanwhile (for a token, say) is a call of its own too, for
 it is another request. A plain middleware meets each hop by itself and makes that a call.
 
-Under `wrap` a call spans its redirects. The session begins it as a `Span`, which is what the
-variable has between the hops, and each hop has a call of its own, made from the span. So two
+Under `wrap` a call spans its redirects, as a `Span` of which each hop has a call of its own. If
+something was said for the call alone, the session begins the span, which is what the variable
+has between the hops; if not, the first hop that needs it does, and the later ones find it by the
+timer that aiohttp has for all hops of a call. So two
 copies of a hop know nothing of each other, but they have the same override, deadline and
 number. A hop that ends leaves its records to the hops after it. One that is cancelled does not:
 of two at once the other has answered, and the redirect that follows is that one's.
@@ -24,6 +26,8 @@ Who writes what, and who reads it:
     attempt_deadline   AttemptTimeout          run_attempt
     read_until         AttemptTimeout          Retry: a body that belongs to the attempt
     before             Retry                   run_attempt, for the facts of an outcome
+    begun              pipeline.optimistic     Deadline, Retry, run_attempt: the first attempt
+    lent               attach                  detach
     outcome            run_attempt, Retry      normalisation, breaker, Retry
     failure            run_attempt, Retry      Deadline: the cause of its error
     guarded            run_attempt             Retry: when guards would let the next attempt go
@@ -54,6 +58,7 @@ from yarl import URL
 
 from resilient.attempts import Attempt, History, Record, Stop, Wait
 from resilient.clock import Clock
+from resilient.core.begun import Begun, open_call
 from resilient.core.outcome import Outcome
 from resilient.core.override import NO_OVERRIDE, Override, give_back, scope, take_over
 from resilient.errors import ResilientError
@@ -71,6 +76,8 @@ __all__ = [
     "current",
     "detach",
     "end",
+    "is_spanned",
+    "make_call",
     "remember",
     "tell_attempts",
 ]
@@ -114,6 +121,10 @@ class Call:
     # The call within which a middleware makes this one, for a token say; a weak reference.
     outer: ReferenceType[Call] | None = None
     _number = 0
+    # The part of the first attempt that is over before the middlewares come to it.
+    begun: Begun | None = None
+    # Whether it belongs to an attempt that began without it, further out, and ends with that.
+    lent = False
 
     def __init__(
         self, request: ClientRequest | None = None, override: Override = NO_OVERRIDE
@@ -147,6 +158,11 @@ class Call:
         if self._number == 0:
             self._number = next(_numbers) if self.span is None else self.span.number
         return self._number
+
+    @property
+    def is_over(self) -> bool:
+        """True if it has ended; a task that began in it goes on with it in its context."""
+        return self.request is None
 
     @property
     def cut_off(self) -> float | None:
@@ -249,7 +265,7 @@ class Span(Call):
     """The call of a session: what its hops begin with, and leave to each other.
 
     Attributes:
-        session: The session; None when the call is over.
+        session: The session, if that began it and the call is not over; else None.
         total: aiohttp's own total timeout, in seconds; None for none.
         began: When that began, on the event loop's scale.
         given: The total of a `timeout=` that was given with the call, in seconds; infinity if it
@@ -261,13 +277,20 @@ class Span(Call):
     _told: tuple[tuple[Any, Callable[[Any, BaseException | None], None]], ...] = ()
 
     def __init__(
-        self, session: ClientSession, total: float | None, began: float, given: float | None
+        self, session: ClientSession | None, total: float | None, began: float, given: float | None
     ) -> None:
         super().__init__()
-        self.session: ClientSession | None = session
+        self.session = session
         self.total = total
         self.began = began
         self.given = given
+        # Those by which later hops may find it, while they live.
+        self.keepers: set[ReferenceType[Any]] = set()
+
+    @property
+    def is_over(self) -> bool:
+        """True if it has ended."""
+        return self.session is None
 
     def watch(
         self, scope: Hashable, watched: Any, over: Callable[[Any, BaseException | None], None]
@@ -312,6 +335,48 @@ class Span(Call):
         if error is None or isinstance(error, Exception):
             self.records, self.waits = hop.records, hop.waits
             self.held, self.keys = hop.held, hop.keys
+        if self.keepers and hop.request is not None and hop.request.response is not None:
+            # aiohttp keeps a response that leads to another hop.
+            _keep(self, hop.request, hop.request.response)
+
+
+# Spans that no session began, by the identity of aiohttp's timer for their calls.
+_spans: Final[dict[int, Span]] = {}
+
+
+def is_spanned(request: Any) -> bool:
+    """Return whether a request is a hop of a call whose span was found by its timer."""
+    return bool(_spans) and id(request._timer) in _spans
+
+
+def _span_of(request: Any, elapsed: float) -> Span | None:
+    """Return the span of a request that no session began; None if its session has none."""
+    session: Any = request.session
+    if not getattr(session, "_resilient_spans_redirects", False):
+        return None
+    timer = getattr(request, "_timer", None)
+    span = _spans.get(id(timer))
+    if span is None:
+        total = session.timeout.total
+        span = Span(None, total, asyncio.get_running_loop().time() - elapsed, None)
+        if timer is not None:
+            _keep(span, request, request)
+    return span
+
+
+def _keep(span: Span, request: Any, keeper: Any) -> None:
+    """Let later hops find a span as long as something lives that has the timer of its call."""
+    key = id(request._timer)
+
+    def forget(dead: ReferenceType[Any]) -> None:
+        found = _spans.get(key)
+        if found is not None:
+            found.keepers.discard(dead)
+            if not found.keepers:
+                del _spans[key]
+
+    span.keepers.add(ref(keeper, forget))
+    _spans[key] = span
 
 
 current: Final[ContextVar[Call | None]] = ContextVar("resilient_call", default=None)
@@ -334,13 +399,30 @@ def attach(request: ClientRequest) -> Attached:
         if isinstance(call, Span) and call.session is request.session:
             call = call.begin_hop(request)
             return call, current.set(call)
-    settings = scope.get()
-    outer, call = call, Call(request, settings)
+    if call is None or call.is_over:
+        opened = open_call(request)
+        if opened is not None:
+            call, is_own = opened
+            if is_own:
+                call.lent = True
+                return call, current.set(call)
+    outer, call = call, make_call(request)
     if outer is not None:
         call.outer = ref(outer)
-    if settings is not NO_OVERRIDE:
+    if call.override is not NO_OVERRIDE and call.span is None:
         call.override_token = take_over()
     return call, current.set(call)
+
+
+def make_call(request: ClientRequest, elapsed: float = 0.0) -> Call:
+    """Return a new call for a request.
+
+    Args:
+        request: The request.
+        elapsed: The seconds since it began.
+    """
+    span = _span_of(request, elapsed)
+    return Call(request, scope.get()) if span is None else span.begin_hop(request)
 
 
 def detach(call: Call, token: Token[Call | None]) -> None:
@@ -348,6 +430,9 @@ def detach(call: Call, token: Token[Call | None]) -> None:
 
     The outcome goes: an exception in it refers to frames that refer to the call.
     """
+    if call.lent:
+        _reset(token)
+        return
     span = call.span
     if span is not None:
         span.end_hop(call)
@@ -355,14 +440,18 @@ def detach(call: Call, token: Token[Call | None]) -> None:
     call.request = call.before = call.held = None
     if call.outcome is not None:
         call.outcome = call.guarded = call.failure = None
+    _reset(token)
+    if call.override is not NO_OVERRIDE and call.override_token is not None:
+        give_back(call.override_token)
+        call.override_token = None
+
+
+def _reset(token: Token[Call | None]) -> None:
     try:  # noqa: SIM105 (every call pays for it)
         current.reset(token)
     except ValueError:
         # A coroutine that is thrown away is closed in another context.
         pass
-    if call.override is not NO_OVERRIDE and call.override_token is not None:
-        give_back(call.override_token)
-        call.override_token = None
 
 
 def begin(
@@ -397,7 +486,8 @@ def end(span: Span, token: Token[Call | None]) -> None:
 
 def remember(response: Any, call: Call) -> None:
     """Let `attempts_of` find the call of a response."""
-    # aiohttp has no slot for it. (Not by way of `__dict__`: asking an instance for that makes
+    # aiohttp has no slot for it. (Of an attempt that simply went well, `pipeline.optimistic` puts
+    # the two times here. Not by way of `__dict__`: asking an instance for that makes
     # all of its attributes slower.)
     response._resilient_call = call
 
@@ -417,5 +507,9 @@ def tell_attempts(error: Exception, call: Call) -> None:
 
 def attempts_of(response: ClientResponse) -> tuple[Attempt, ...]:
     """Return the attempts for a response, oldest first; none if no `Retry` was in its way."""
-    call: Call | None = getattr(response, "_resilient_call", None)
+    call: Call | tuple[float, float] | None = getattr(response, "_resilient_call", None)
+    if isinstance(call, tuple):
+        started, ended = call
+        record = (1, response.method, response.url, started, ended, response.status, 0.0)
+        return History((record,)).attempts()
     return () if call is None else call.history().attempts()

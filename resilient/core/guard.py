@@ -41,6 +41,7 @@ from resilient.core.call import Call
 from resilient.core.keys import KeyFunction, ask_key, origin
 from resilient.core.outcome import Outcome
 from resilient.core.queues import Queue, Room
+from resilient.core.quiet import Watched
 from resilient.core.waiting import Turn
 from resilient.errors import RefusedError, ResilientError
 from resilient.reasons import Reason
@@ -175,6 +176,25 @@ class Guard(LoopBound):
             refused: Whether a guard further in refused the attempt. If not, the attempt waits
                 there, and asks again.
         """
+
+    def quiet(self, request: ClientRequest) -> Watched | None:
+        """Return what is kept for a request's origin, if nothing is wrong there; else None.
+
+        A pipeline then lets attempts to the origin pass without asking, until that ends. By
+        default a guard has to be asked for each attempt.
+        """
+        return None
+
+    def permit(self, kept: Any, number: int, started: float, call: Call) -> Any:
+        """Return the permit of an attempt that passed without asking.
+
+        Args:
+            kept: What `quiet` returned.
+            number: Its number there.
+            started: When it passed.
+            call: Its call.
+        """
+        return kept
 
     def refuse(self, call: Call, request: ClientRequest, error: RefusedError) -> Refusal:
         """Return a refusal, and tell listeners of it."""

@@ -137,6 +137,9 @@ class CallWatch(LoopBound):
                 return await handler(request)
             call.watched_by += (self._scope,)
             span = call.span
+            if span is not None and span.session is None:
+                # Nobody tells when it is over.
+                span = None
             watched = None if span is None else span.watched.get(self._scope)
             if watched is None:
                 watched = self.begin(call, request)

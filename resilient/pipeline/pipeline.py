@@ -17,6 +17,7 @@ from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
 from resilient.pipeline.describe import describe, name_of
 from resilient.pipeline.fuse import fuse
+from resilient.pipeline.optimistic import optimistic
 from resilient.pipeline.order import kind_of, problems
 from resilient.pipeline.policy import Policy
 from resilient.pipeline.standard import STANDARD, Shared
@@ -66,7 +67,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         ModuleNotFoundError: The policy has telemetry, and OpenTelemetry is not installed.
     """
 
-    __slots__ = ("__weakref__", "_first", "_inner", "_middlewares", "policy")
+    __slots__ = ("__weakref__", "_middlewares", "_run", "policy")
 
     def __init__(
         self,
@@ -108,8 +109,8 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
-        self._first, *inner = fuse(self._middlewares)
-        self._inner = tuple(reversed(inner))
+        general = _nested(fuse(self._middlewares))
+        self._run = optimistic(self._middlewares, general) or general
 
     @classmethod
     def of(cls, *middlewares: ClientMiddlewareType) -> Self:
@@ -143,10 +144,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> Awaitable[ClientResponse]:
         """Run a request through all of the middlewares."""
-        for run in self._inner:
-            # No coroutine of its own: the middleware's is handed through.
-            handler = lambda request, run=run, handler=handler: run(request, handler)  # type: ignore[misc]  # noqa: E731 (mypy cannot tell its type; a function that makes it costs a call)
-        return self._first(request, handler)
+        return self._run(request, handler)
 
     def find(self, kind: type[_M]) -> _M | None:
         """Return the first middleware of a kind, or None."""
@@ -268,6 +266,22 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
     def __eq__(self, other: object) -> bool:
         return self is other
+
+
+def _nested(runs: Sequence[ClientMiddlewareType]) -> ClientMiddlewareType:
+    """Return a middleware that runs others one in another, the first outermost."""
+    first, *rest = runs
+    inner = tuple(reversed(rest))
+    if not inner:
+        return first
+
+    def nested(request: ClientRequest, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
+        for run in inner:
+            # No coroutine of its own: the middleware's is handed through.
+            handler = lambda request, run=run, handler=handler: run(request, handler)  # type: ignore[misc]  # noqa: E731 (mypy cannot tell its type; a function that makes it costs a call)
+        return first(request, handler)
+
+    return nested
 
 
 def warn(found: Iterable[str], stacklevel: int) -> None:

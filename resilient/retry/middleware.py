@@ -72,7 +72,7 @@ class Retry(LoopBound):
         RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = ("_budget", "_emitter", "_owing", "policy", "reset_headers")
+    __slots__ = ("_budget", "emitter", "owing", "policy", "reset_headers")
 
     def __init__(
         self,
@@ -90,10 +90,10 @@ class Retry(LoopBound):
         if budget is None and policy.budget is not None:
             self._budget = RetryBudget(policy.budget)
         # Empty as long as no retry has failed: what a success has to look at.
-        self._owing: Mapping[Hashable, object] = (
+        self.owing: Mapping[Hashable, object] = (
             {} if self._budget is None else self._budget.accounts
         )
-        self._emitter = make_emitter(listeners)
+        self.emitter = make_emitter(listeners)
         self.reset_headers = tuple(reset_headers)
 
     def loop_changed(self, now: float | None) -> None:
@@ -132,12 +132,19 @@ class Retry(LoopBound):
         result: ClientResponse | Exception | None = None
         outcome: Outcome | None = None
         try:
-            started = self.time()
-            if request.body or policy.idempotency_header is not None or call.records:
-                await self._prepare(call, request)
+            begun = call.begun
+            if begun is None:
+                started = self.time()
+                if request.body or policy.idempotency_header is not None or call.records:
+                    await self._prepare(call, request)
+            else:
+                # The first attempt has left already, and was ready for it.
+                started = begun.started
             while True:
-                before = call.before = request.response
-                if call.override is not NO_OVERRIDE or request.method not in policy.methods:
+                before = call.before = request.response if begun is None else None
+                if begun is not None:
+                    begun = None
+                elif call.override is not NO_OVERRIDE or request.method not in policy.methods:
                     # Whether it was carried out will be the question.
                     Sendings.begin(request)
                 response: ClientResponse | None = None
@@ -172,8 +179,8 @@ class Retry(LoopBound):
                     status = response.status
                     if status < 400 and policy.judge is None and status not in policy.statuses:
                         self._record(call, request, hop, started, ended, status)
-                        if self._owing:
-                            self._earn(request, hop, ended)
+                        if self.owing:
+                            self.earned(request, hop, ended)
                         return response
                     result = response
                 outcome = call.note_outcome(
@@ -186,7 +193,7 @@ class Retry(LoopBound):
                 )
                 self._record(call, request, hop, started, ended, outcome.status or str(outcome))
                 if hop is None:
-                    hop = Hop(call, request, policy, self._budget, self._emitter, self)
+                    hop = Hop(call, request, policy, self._budget, self.emitter, self)
                 try:
                     wait = await hop.next(outcome)
                     if wait is None:
@@ -222,8 +229,8 @@ class Retry(LoopBound):
         number = 1 if hop is None else hop.number
         queued = call.take_queued(started) if call.holds else 0.0
         call.records += ((number, request.method, request.url, started, ended, came, queued),)
-        if self._emitter.is_heard(DEBUG):
-            self._emitter.tell(
+        if self.emitter.is_heard(DEBUG):
+            self.emitter.tell(
                 "attempt",
                 call,
                 request,
@@ -234,12 +241,12 @@ class Retry(LoopBound):
                 queued=queued,
             )
 
-    def _earn(self, request: ClientRequest, hop: Hop | None, now: float) -> None:
+    def earned(self, request: ClientRequest, hop: Hop | None, now: float) -> None:
         """Tell the budget of an attempt that succeeded, while retries of some key have failed."""
         if hop is not None:
             hop.earn()
         elif self._budget is not None:
-            key = ask_key(self._budget.key, request, self._emitter, "budget key")
+            key = ask_key(self._budget.key, request, self.emitter, "budget key")
             if key is not None:
                 self._budget.earn(key, now)
 

@@ -18,7 +18,12 @@ UNUSED, IN_DOUBT, IN_USE = range(3)
 _LOOKED_AT: Final = 64
 
 
-def make_room(kept: dict[_K, _V], most: int, use: Callable[[_V], int]) -> None:
+def make_room(
+    kept: dict[_K, _V],
+    most: int,
+    use: Callable[[_V], int],
+    forgotten: Callable[[_V], object] = id,
+) -> None:
     """Forget some of the oldest entries until there is room for one more, as far as they may go.
 
     Those that stay go to the end, so that the next search goes on behind them.
@@ -27,6 +32,7 @@ def make_room(kept: dict[_K, _V], most: int, use: Callable[[_V], int]) -> None:
         kept: The entries, the oldest first.
         most: How many there are to be, with the one to come.
         use: Returns how much would be lost with an entry: UNUSED, IN_DOUBT or IN_USE.
+        forgotten: Called with each entry that is forgotten; by default nothing is done.
     """
     in_doubt = []
     for _ in range(min(_LOOKED_AT, len(kept))):
@@ -36,6 +42,7 @@ def make_room(kept: dict[_K, _V], most: int, use: Callable[[_V], int]) -> None:
         value = kept.pop(key)
         found = use(value)
         if found == UNUSED:
+            forgotten(value)
             continue
         kept[key] = value
         if found == IN_DOUBT:
@@ -43,4 +50,4 @@ def make_room(kept: dict[_K, _V], most: int, use: Callable[[_V], int]) -> None:
     for key in in_doubt:
         if len(kept) < most:
             return
-        del kept[key]
+        forgotten(kept.pop(key))

@@ -21,7 +21,7 @@ from typing import Any
 
 from resilient.clock import Clock, TimerHandle
 
-__all__ = ["Limit", "Serial", "TimerQueue", "limit_at"]
+__all__ = ["Limit", "Serial", "Task", "TimerQueue", "limit_at"]
 
 Task = asyncio.Task[Any]
 
@@ -79,6 +79,12 @@ class Limit:
             self._handle.cancel()
         self.when = when
         self._handle = None if when == math.inf else self.clock.call_at(when, self.expire)
+
+    def expire_if_due(self, now: float) -> None:
+        """Let it run out at once if its time has come, and not in the loop's next turn."""
+        if self.when <= now:
+            self.move(math.inf)
+            self.expire()
 
     def expire(self) -> None:
         """Cancel the task, unless the owner puts that off."""
@@ -151,9 +157,29 @@ class TimerQueue:
             self._arm(when)
         return serial
 
-    def set_at(self, when: float, about: Any = None) -> Limit:
-        """Limit the current task to a time that is not `seconds` away; infinity is no limit."""
-        return Limit(self._clock, when, put_off=self._put_off, about=about)
+    def set_at(
+        self,
+        when: float,
+        about: Any = None,
+        *,
+        task: Task | None = None,
+        cancelling: int | None = None,
+    ) -> Limit:
+        """Limit a task to a time that is not `seconds` away; infinity is no limit.
+
+        Args:
+            when: The time.
+            about: What it is about.
+            task: The task; by default the current one.
+            cancelling: How many of its cancellations are others'; by default those under way.
+        """
+        return Limit(
+            *(self._clock, when),
+            put_off=self._put_off,
+            about=about,
+            task=task,
+            cancelling=cancelling,
+        )
 
     def get(self, limit: Serial | Limit) -> Limit | None:
         """Return a limit that ran out, was put off, or has a timer of its own; else None."""

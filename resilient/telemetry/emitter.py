@@ -80,6 +80,10 @@ class Emitter:
     def __iter__(self) -> Iterator[Listener]:
         return iter(self.listeners)
 
+    def has_listeners(self, kind: Kind) -> bool:
+        """Return whether a listener wants events of that kind, whatever the logger wants."""
+        return bool(self._listening[kind])
+
     def wants(self, kind: Kind) -> bool:
         """Return whether an event of that kind would reach anyone."""
         level = LEVELS[kind]

@@ -29,6 +29,7 @@ from aiohttp import ClientRequest
 
 from resilient.core.keys import secret_hash
 from resilient.core.queues import Queue, Room
+from resilient.core.quiet import Watched
 from resilient.throttle.gate import Gate, Part
 from resilient.throttle.grants import Grants
 from resilient.throttle.limit import Meter
@@ -78,7 +79,7 @@ def _lasting(credential: str) -> str:
     return scheme if _PARAMETERS.match(value) else credential
 
 
-class Destination:
+class Destination(Watched):
     """All that is known under one key.
 
     Args:
@@ -95,7 +96,6 @@ class Destination:
         gates: The gates that are in force, by what they hold.
         is_known: Whether it is known who sets credentials.
         sees_credentials: Whether that is the caller, so that each credential has parts of its own.
-        is_quiet: Whether there is neither a gate nor a limit, nor anything to find out.
     """
 
     __slots__ = (
@@ -104,7 +104,6 @@ class Destination:
         "gates",
         "grants",
         "is_known",
-        "is_quiet",
         "key",
         "meter",
         "sees_credentials",
@@ -113,6 +112,7 @@ class Destination:
     def __init__(
         self, key: Hashable, meter: Meter | None, room: Room, now: float, *, has_parts: bool = True
     ) -> None:
+        super().__init__()
         self.key = key
         self.meter = meter
         self.grants = Grants(now)
@@ -137,7 +137,7 @@ class Destination:
 
     def _make(self, part: Part, now: float) -> Gate:
         gate = self.gates[part] = Gate(part, Queue(self._room), now)
-        self.is_quiet = False
+        self.disturb()
         return gate
 
     def widened(self, gate: Gate, now: float) -> Gate | None:
@@ -181,7 +181,18 @@ class Destination:
         self._look_for_quiet()
 
     def _look_for_quiet(self) -> None:
+        # There is neither a gate nor a limit, nor anything to find out.
         self.is_quiet = self.is_known and self.meter is None and not self.gates
+
+    def count(self, good: int) -> None:
+        """Take in how many attempts were let through that have not been told of yet."""
+        self.grants.recent += good
+
+    def look(self, took: float, now: float) -> float:
+        """Take in that an attempt went well now, and return when to be told again."""
+        if now >= self.grants.edge:
+            self.grants.advance(now)
+        return self.grants.edge
 
     def ended(self, now: float) -> Iterator[Gate]:
         """Forget the gates that are over, and return them; it looks once a second."""
@@ -203,5 +214,7 @@ class Destination:
             if each is not None:
                 each.queue.clear()
                 each.rebase(shift)
+        self.disturb()
+        self._look_for_quiet()
         self.grants.rebase(shift)
         self._looked += shift

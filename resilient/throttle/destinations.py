@@ -63,7 +63,11 @@ class Destinations:
 
     def make(self, key: Hashable, now: float) -> Destination:
         """Make the destination of a key that has none."""
-        make_room(self.by_key, _MOST, lambda place: UNUSED if place.is_idle(now) else IN_USE)
+        make_room(
+            *(self.by_key, _MOST),
+            lambda place: UNUSED if place.is_idle(now) else IN_USE,
+            Destination.disturb,
+        )
         has_parts = self._policy.learn and self._policy.classes
         made = Destination(key, self._meter(), self._room, now, has_parts=has_parts)
         self.by_key[key] = made

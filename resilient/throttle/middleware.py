@@ -32,7 +32,7 @@ from resilient.clock import SYSTEM_CLOCK, Clock, TimerHandle
 from resilient.core.attempt import run_attempt
 from resilient.core.call import Call, current
 from resilient.core.guard import Guard, Refusal, Turn, Wait
-from resilient.core.keys import key_function, key_text
+from resilient.core.keys import key_function, key_text, origin
 from resilient.core.outcome import Outcome
 from resilient.core.queues import Room
 from resilient.errors import APIError, ThrottledError
@@ -258,6 +258,13 @@ class Throttle(Guard):
                 seconds = used_up_for(outcome.headers, self.policy.headers, self.clock.now())
                 if seconds is not None:
                     self._refused(place, gate, sent, outcome, seconds, now, Reason.USED_UP)
+
+    def quiet(self, request: ClientRequest) -> Destination | None:
+        """Return the destination of a request's origin, if it has neither a gate nor a limit."""
+        if self._key is not origin or self.reads_headers:
+            return None
+        place = self._places.by_key.get(origin(request))
+        return place if place is not None and place.is_quiet else None
 
     def give_back(self, permit: Destination | _Permit, refused: bool) -> None:
         """Undo that an attempt was counted which goes on waiting; keep the pace for a refusal."""

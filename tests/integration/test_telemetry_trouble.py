@@ -36,6 +36,8 @@ from resilient import (
     TelemetryPolicy,
     load_services,
 )
+from resilient.pipeline.fuse import fuse
+from resilient.pipeline.optimistic import optimistic
 from resilient.testing import Reply
 from tests.integration.support import Hedge, client, fault_server, policy, status_of, wrapped
 from tests.integration.telemetry_support import (
@@ -375,8 +377,13 @@ def test_without_telemetry_nothing_of_it_is_imported() -> None:
 def test_without_telemetry_a_pipeline_is_composed_as_ever() -> None:
     made = Pipeline(policy())
     assert not any(isinstance(each, AttemptTelemetry | CallTelemetry) for each in made)
-    # Retry, deadline, and one coroutine around the attempt.
-    assert (len(made._inner), len(made)) == (2, 6)
+    # Retry, deadline, and one coroutine around the attempt; and a quick way for good calls.
+    assert (len(fuse(made)), len(made)) == (3, 6)
+    assert optimistic(made, made) is not None
+    # Telemetry makes none more, but has no quick way.
+    told = Recorder().pipeline()
+    assert (len(fuse(told)), len(told)) == (4, 8)
+    assert optimistic(told, told) is None
 
 
 MISSING = """

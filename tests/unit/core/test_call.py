@@ -32,7 +32,7 @@ def record(call: Call, number: int, started: float, ended: float, outcome: int |
 # Attempts.
 
 
-def test_attempts_are_described_from_the_records() -> None:
+async def test_attempts_are_described_from_the_records() -> None:
     call = Call()
     assert call.history().attempts() == ()
     record(call, 1, 100.0, 100.5, 503)
@@ -47,7 +47,7 @@ def test_attempts_are_described_from_the_records() -> None:
     )
 
 
-def test_an_attempt_reads_as_a_line() -> None:
+async def test_an_attempt_reads_as_a_line() -> None:
     call = Call()
     record(call, 1, 0, 0.25, 429)
     call.waited(Wait(1.5, Reason.THROTTLED, "status 429; the server asks to wait 1.5 s"))
@@ -60,7 +60,7 @@ def test_an_attempt_reads_as_a_line() -> None:
     assert second == "attempt 2: GET https://api.example/v1 -> AttemptTimeoutError in 1.000 s"
 
 
-def test_waits_belong_to_the_last_attempt() -> None:
+async def test_waits_belong_to_the_last_attempt() -> None:
     call = Call()
     for number in (1, 2, 3):
         record(call, number, number, number, 503)
@@ -69,7 +69,7 @@ def test_waits_belong_to_the_last_attempt() -> None:
     assert [attempt.waited for attempt in call.history().attempts()] == [1.0, None, 3.0]
 
 
-def test_a_response_tells_of_its_call_and_any_other_of_nothing() -> None:
+async def test_a_response_tells_of_its_call_and_any_other_of_nothing() -> None:
     response = request()
     assert attempts_of(response) == ()
     call = Call()
@@ -81,7 +81,7 @@ def test_a_response_tells_of_its_call_and_any_other_of_nothing() -> None:
 # Which requests belong to a call.
 
 
-def test_the_outermost_attaches_a_call_and_ends_it() -> None:
+async def test_the_outermost_attaches_a_call_and_ends_it() -> None:
     incoming = request()
     call, token = attach(incoming)
     assert token is not None
@@ -93,7 +93,7 @@ def test_the_outermost_attaches_a_call_and_ends_it() -> None:
     detach(again, token)
 
 
-def test_a_request_that_is_made_meanwhile_is_another_call() -> None:
+async def test_a_request_that_is_made_meanwhile_is_another_call() -> None:
     outer, token = attach(request())
     inner, inner_token = attach(request())
     assert inner is not outer
@@ -158,7 +158,7 @@ async def test_a_hop_that_is_cancelled_leaves_nothing_to_the_next() -> None:
     end(span, token)
 
 
-def test_a_call_that_is_over_refers_to_nothing_big() -> None:
+async def test_a_call_that_is_over_refers_to_nothing_big() -> None:
     call, token = attach(request(object()))
     detach(call, token)
     assert (call.request, call.span, call.outcome, call.failure) == (None,) * 4
@@ -173,13 +173,13 @@ async def test_a_call_of_a_session_that_is_over_does_not_refer_to_it() -> None:
     assert (span.session, call.span) == (None, None)
 
 
-def test_calls_have_numbers_by_which_their_events_can_be_put_together() -> None:
+async def test_calls_have_numbers_by_which_their_events_can_be_put_together() -> None:
     first, second = Call(), Call()
     assert first.number == first.number
     assert first.number != second.number
 
 
-def test_a_call_is_overdue_when_its_deadline_is_there() -> None:
+async def test_a_call_is_overdue_when_its_deadline_is_there() -> None:
     call = Call()
     assert not call.is_overdue(1e9)
     call.deadline = 10.0
@@ -188,7 +188,7 @@ def test_a_call_is_overdue_when_its_deadline_is_there() -> None:
     assert call.is_overdue(11.0)
 
 
-def test_a_call_knows_how_long_each_guard_has_held_it_until_it_is_over() -> None:
+async def test_a_call_knows_how_long_each_guard_has_held_it_until_it_is_over() -> None:
     one, other = object(), object()
     call, token = attach(request())
     assert call.held_by(one) == 0.0
@@ -202,7 +202,7 @@ def test_a_call_knows_how_long_each_guard_has_held_it_until_it_is_over() -> None
 # Calls inside calls.
 
 
-def test_a_call_knows_the_calls_that_it_was_made_in_while_it_is_under_way() -> None:
+async def test_a_call_knows_the_calls_that_it_was_made_in_while_it_is_under_way() -> None:
     (outer, outer_token), (middle, middle_token) = attach(request()), attach(request())
     inner, inner_token = attach(request())
     assert list(inner.around()) == [middle, outer]

@@ -32,11 +32,11 @@ def settings() -> Override:
     return call.override
 
 
-def test_without_a_block_there_are_no_settings() -> None:
+async def test_without_a_block_there_are_no_settings() -> None:
     assert settings() == Override()
 
 
-def test_settings_hold_in_the_block_and_not_after_it() -> None:
+async def test_settings_hold_in_the_block_and_not_after_it() -> None:
     with override(max_attempts=2):
         assert settings() == Override(max_attempts=2)
         with override(raise_errors=False, max_attempts=3):
@@ -45,7 +45,7 @@ def test_settings_hold_in_the_block_and_not_after_it() -> None:
     assert settings() == Override()
 
 
-def test_what_is_not_given_stays_as_it_is() -> None:
+async def test_what_is_not_given_stays_as_it_is() -> None:
     with override(max_attempts=2, raise_errors=False, total_timeout=3, idempotent=False):
         with override(attempt_timeout=1):
             assert settings() == Override(2, False, 3, 1, False)
@@ -53,7 +53,7 @@ def test_what_is_not_given_stays_as_it_is() -> None:
             assert settings() == Override(2, False, 3, None, False)
 
 
-def test_settings_end_with_an_exception_too() -> None:
+async def test_settings_end_with_an_exception_too() -> None:
     with pytest.raises(LookupError), override(max_attempts=2):
         raise LookupError
     assert settings() == Override()
@@ -72,13 +72,13 @@ async def test_a_task_takes_the_settings_along_and_gives_none_back() -> None:
         assert settings() == Override(max_attempts=3)
 
 
-def test_another_context_knows_nothing_of_the_block() -> None:
+async def test_another_context_knows_nothing_of_the_block() -> None:
     apart = contextvars.Context()
     with override(max_attempts=2):
         assert apart.run(settings) == Override()
 
 
-def test_a_block_does_not_reach_the_call_it_stands_in() -> None:
+async def test_a_block_does_not_reach_the_call_it_stands_in() -> None:
     call, token = attach(request())
     with override(max_attempts=2):
         assert settings() == Override(max_attempts=2)
@@ -86,7 +86,7 @@ def test_a_block_does_not_reach_the_call_it_stands_in() -> None:
     detach(call, token)
 
 
-def test_the_calls_that_middlewares_make_meanwhile_have_none_of_the_settings() -> None:
+async def test_the_calls_that_middlewares_make_meanwhile_have_none_of_the_settings() -> None:
     with override(max_attempts=2):
         call, token = attach(request())
         assert call.override.max_attempts == 2
@@ -124,7 +124,7 @@ class TestDecorator:
         assert tuple(await asyncio.gather(run(), run())) == (Override(max_attempts=2),) * 2
         assert settings() == Override()
 
-    def test_of_a_function(self) -> None:
+    async def test_of_a_function(self) -> None:
         @override(max_attempts=2)
         def run() -> Override:
             return settings()
@@ -132,7 +132,7 @@ class TestDecorator:
         assert run() == Override(max_attempts=2)
         assert settings() == Override()
 
-    def test_of_a_generator_function_and_not_of_its_consumer(self) -> None:
+    async def test_of_a_generator_function_and_not_of_its_consumer(self) -> None:
         @override(max_attempts=2)
         def run() -> Iterator[Override]:
             yield settings()
@@ -153,7 +153,7 @@ class TestDecorator:
             assert found == Override(max_attempts=2)
             assert settings() == Override()
 
-    def test_what_is_sent_and_thrown_into_a_generator_gets_there(self) -> None:
+    async def test_what_is_sent_and_thrown_into_a_generator_gets_there(self) -> None:
         @override(max_attempts=2)
         def run() -> Generator[str, str, str]:
             try:
@@ -182,7 +182,7 @@ async def test_an_async_generator_may_be_closed_by_another_task() -> None:
     await asyncio.create_task(made.aclose())
 
 
-def test_no_limit_is_a_setting() -> None:
+async def test_no_limit_is_a_setting() -> None:
     with override(total_timeout=math.inf, attempt_timeout=math.inf):
         assert settings().total_timeout == math.inf
 
@@ -197,7 +197,7 @@ def test_no_limit_is_a_setting() -> None:
         ("attempt_timeout", [0, -1, math.nan, -math.inf, "1", True, [1]]),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_named_with_what_is_allowed(
+async def test_a_setting_that_makes_no_sense_is_named_with_what_is_allowed(
     name: str, wrong: list[Any]
 ) -> None:
     for value in wrong:

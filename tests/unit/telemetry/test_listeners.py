@@ -9,7 +9,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from resilient import CallEvents, ConfigError, Deadline, Event, Pipeline, Policy, listens_to
+from resilient import CallEvents, ConfigError, Deadline, Event, Pipeline, listens_to
+from resilient.pipeline.optimistic import optimistic
 from resilient.telemetry.emitter import Emitter
 from resilient.telemetry.events import KINDS, kinds_of
 from resilient.telemetry.levels import LEVELS, Kind
@@ -106,7 +107,16 @@ def test_a_pipeline_follows_calls_only_if_a_listener_wants_them() -> None:
     interested = Pipeline(listeners=[listens_to("call")(print)])
     assert [type(each) for each in interested] == [CallEvents, *without]
     assert "1. CallEvents: tells listeners when a call is over" in str(interested)
-    assert list(Pipeline(Policy(total_timeout=5), listeners=[print]))[1:2] != []
+
+
+def test_a_listener_that_wants_no_attempts_leaves_calls_on_their_quick_way() -> None:
+    def is_quick(*kinds: Any) -> bool:
+        made = Pipeline(listeners=[listens_to(*kinds)(print)])
+        return optimistic(made, made) is not None
+
+    assert is_quick("refusal", "transition", "throttle", "hold", "turn", "wait")
+    assert not is_quick("attempt")
+    assert not is_quick("call")
 
 
 def test_it_stands_outside_the_deadline() -> None:
