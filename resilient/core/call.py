@@ -39,7 +39,7 @@ Who writes what, and who reads it:
     watched_by         CallWatch               CallWatch
     watched            CallWatch (a `Span`'s)  end
     sent               AttemptTelemetry        CallTelemetry, AttemptTelemetry
-    unrecorded         CallTelemetry           AttemptTelemetry
+    traced             CallTelemetry           AttemptTelemetry
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ class Call:
     watched_by: tuple[Hashable, ...] = ()
     # Requests that were sent, over all hops, as far as telemetry counts them.
     sent = 0
-    # What has made its span, if a sampler left that out.
-    unrecorded: object = None
+    # What has made its span, and whether that is recorded.
+    traced: tuple[object, bool] | None = None
     # The call within which a middleware makes this one, for a token say; a weak reference.
     outer: ReferenceType[Call] | None = None
     _number = 0

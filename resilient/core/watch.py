@@ -95,10 +95,15 @@ class Watched:
 
     def learn(self, call: Call) -> None:
         """Take in what is known at the end of a hop; of two copies of one, the longer story."""
+        records = len(call.records)
+        if call.waits is None and call.held is None and call.stop is None:
+            # As nearly every call.
+            self.code = None
+            self.attempts = max(records, self.attempts)
+            return
         self.code = None if call.stop is None else call.stop.code
         if call.held:
             self.held = dict(call.held)
-        records = len(call.records)
         if records and call.waiting and not call.holds:
             # It was cut off in a queue: its record says so, and it never left.
             records -= 1

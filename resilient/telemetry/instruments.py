@@ -316,10 +316,19 @@ class Instruments:
             self._servers[method, scheme, host] = made
         return made
 
-    def record(self, instrument: Any, value: float, attributes: Attributes) -> None:
-        """Record a value."""
+    def record(
+        self, instrument: Any, value: float, attributes: Attributes, of: Context | None = None
+    ) -> None:
+        """Record a value.
+
+        Args:
+            instrument: Where.
+            value: The value.
+            attributes: Its attributes.
+            of: The context of an example of it; None for the current one.
+        """
         try:
-            instrument.record(value, attributes)
+            instrument.record(value, attributes, of)
         except Exception as error:
             self.complain("instrument", instrument, error)
 
@@ -375,11 +384,10 @@ class Instruments:
             failed: Whether its status is an error.
         """
         try:
-            if span.is_recording():
-                if attributes:
-                    span.set_attributes(attributes)
-                if failed:
-                    span.set_status(_ERROR)
+            if attributes:
+                span.set_attributes(attributes)
+            if failed:
+                span.set_status(_ERROR)
         except Exception as error:
             self.complain("span", type(span), error)
         try:

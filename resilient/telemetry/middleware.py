@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import warnings
 from asyncio import CancelledError
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, HttpVersion
 
@@ -43,6 +43,8 @@ from resilient.wire.tracing import is_instrumented
 __all__ = ["AttemptTelemetry", "CallTelemetry"]
 
 _STANDARD: Final = TelemetryPolicy()
+
+_ATTEMPTS: Final = "resilient.call.attempts"
 
 _PROTOCOLS: Final = {HttpVersion(1, 0): "1.0", HttpVersion(1, 1): "1.1"}
 
@@ -86,7 +88,18 @@ class CallTelemetry(CallWatch):
         RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = ("_made", "_name", "_of", "_otel", "policy", "service", "telemetry")
+    __slots__ = (
+        "_left_out",
+        "_made",
+        "_name",
+        "_of",
+        "_otel",
+        "_recorded",
+        "_start",
+        "policy",
+        "service",
+        "telemetry",
+    )
 
     def __init__(
         self,
@@ -102,6 +115,10 @@ class CallTelemetry(CallWatch):
         self._otel = telemetry.instruments
         self._name = f"call {service}"
         self._of = {"resilient.service": service}
+        # One attempt, as most calls have. If it comes otherwise that is mended at the end, which
+        # takes four times as long.
+        self._start = {**self._of, _ATTEMPTS: 1}
+        self._recorded, self._left_out = (telemetry, True), (telemetry, False)
         # Attributes of a call's duration, by method and error.
         self._made: dict[tuple[str, str | None], dict[str, str]] = {}
 
@@ -115,11 +132,12 @@ class CallTelemetry(CallWatch):
         """Begin the span of a call."""
         traced = _Traced(call, request, self.time())
         if self.policy.call_spans:
-            started = self._otel.start(self._name, self._of, is_call=True)
-            if started is not None:
-                traced.span, traced.context = started
-                if not traced.span.is_recording():
-                    (call if call.span is None else call.span).unrecorded = self.telemetry
+            begun = self._otel.start(self._name, self._start, is_call=True)
+            if begun is not None:
+                traced.span, traced.context = begun
+                owner = call if call.span is None else call.span
+                is_recorded = traced.span.is_recording()
+                owner.traced = self._recorded if is_recorded else self._left_out
         return traced
 
     def enter(self, watched: _Traced) -> Any:
@@ -150,7 +168,8 @@ class CallTelemetry(CallWatch):
             return
         attributes: dict[str, Any] = {}
         if span.is_recording():
-            attributes["resilient.call.attempts"] = watched.sent
+            if watched.sent != 1:
+                attributes[_ATTEMPTS] = watched.sent
             if watched.waited:
                 attributes["resilient.call.wait"] = watched.waited
             for guard, seconds in watched.held.items():
@@ -172,22 +191,23 @@ class CallTelemetry(CallWatch):
             if error_type is not None:
                 attributes["error.type"] = error_type
             self._made[method, error_type] = attributes
-        otel.record(otel.calls, self.time() - watched.started, attributes)
+        of = watched.context
+        otel.record(otel.calls, self.time() - watched.started, attributes, of)
         if watched.retries:
-            otel.record(otel.retries, watched.retries, service)
+            otel.record(otel.retries, watched.retries, service, of)
         if watched.waited:
-            otel.record(otel.delays, watched.waited, service)
+            otel.record(otel.delays, watched.waited, service, of)
         for guard, seconds in watched.held.items():
             histogram = otel.waits.get(guard.name)
             if histogram is not None and seconds:
-                otel.record(histogram, seconds, service)
+                otel.record(histogram, seconds, service, of)
         if isinstance(error, DeadlineExceededError) and watched.code is Reason.DEADLINE:
             # Nobody else tells of it.
             otel.count_refusal(self.service, "deadline", Reason.DEADLINE.value)
 
 
-# The server, the template, the span, and what takes it out of the context; or None for each.
-_Begun = tuple[Any, str | None, Any, Any]
+# The server, the template, the span, its context, and what takes it out of that; or None.
+_Begun = tuple[Any, str | None, Any, Any, Any]
 
 
 class AttemptTelemetry(LoopBound):
@@ -208,7 +228,7 @@ class AttemptTelemetry(LoopBound):
         RuntimeError: It was used from a second event loop while the first is not closed.
     """
 
-    __slots__ = ("_otel", "_seen", "_templates", "policy", "service", "telemetry")
+    __slots__ = ("_last", "_otel", "_seen", "_templates", "policy", "service", "telemetry")
 
     def __init__(
         self,
@@ -223,8 +243,9 @@ class AttemptTelemetry(LoopBound):
         self.telemetry, self.service, self.policy = telemetry, service, policy
         self._otel = telemetry.instruments
         self._templates = Templates(policy.templates)
-        # The sessions that were looked at.
+        # The sessions that were looked at, and the last of them.
         self._seen: WeakSet[ClientSession] = WeakSet()
+        self._last: Callable[[], ClientSession | None] = lambda: None
 
     def describe(self) -> str:
         """Return its settings in words."""
@@ -257,16 +278,22 @@ class AttemptTelemetry(LoopBound):
         if template is None and policy.templates:
             template = self._templates.find(request.url.raw_path)
         span = of = entered = None
-        if policy.attempt_spans and owner.unrecorded is not self.telemetry:
-            if request.session not in self._seen:
+        traced = owner.traced
+        if traced is None or traced[0] is not self.telemetry:
+            # The parent decides, if there is one; here that is somebody else's span.
+            traced = None
+        if policy.attempt_spans and (traced is None or traced[1]):
+            if self._last() is not request.session:
                 self._look_at(request.session)
-            begun = self._start(call, request, server, template, sent)
+            begun = self._start(
+                call, request, server, template, sent, is_recorded=traced is not None
+            )
             if begun is not None:
                 span, of = begun
                 entered = otel.attach(of)
         if policy.propagate:
             otel.inject(request.headers, of)
-        return server, template, span, entered
+        return server, template, span, of, entered
 
     def end(
         self,
@@ -278,7 +305,7 @@ class AttemptTelemetry(LoopBound):
     ) -> None:
         """End the span of an attempt, and record how long it took."""
         otel = self._otel
-        server, template, span, entered = begun
+        server, template, span, of, entered = begun
         status = result.status
         protocol = error_type = None
         if isinstance(result, Outcome):
@@ -294,7 +321,7 @@ class AttemptTelemetry(LoopBound):
             # A template of `override` may be any text.
             known = template if template in self.policy.templates else None
             attributes = server.metric(known, status, error_type, protocol)
-            otel.record(otel.attempts, seconds, attributes)
+            otel.record(otel.attempts, seconds, attributes, of)
         if span is not None:
             attributes = {}
             if span.is_recording():
@@ -323,11 +350,18 @@ class AttemptTelemetry(LoopBound):
         return self._otel.error_types.of(error)
 
     def _start(
-        self, call: Call, request: ClientRequest, server: Any, template: str | None, sent: int
+        self,
+        call: Call,
+        request: ClientRequest,
+        server: Any,
+        template: str | None,
+        sent: int,
+        *,
+        is_recorded: bool,
     ) -> Any:
         otel = self._otel
         name = attempt_span_name(request.method, template)
-        if otel.is_recorded():
+        if is_recorded or otel.is_recorded():
             attributes = {**server.start, **self._attributes(call, request, template, sent)}
             return otel.start(name, attributes)
         # As a rule nobody will look at it; a sampler that decides otherwise gets the rest late.
@@ -360,6 +394,9 @@ class AttemptTelemetry(LoopBound):
 
     def _look_at(self, session: ClientSession) -> None:
         """Warn of an instrumentation that makes spans of the same requests."""
+        self._last = ref(session)
+        if session in self._seen:
+            return
         self._seen.add(session)
         if is_instrumented(session):
             warnings.warn(
