@@ -308,6 +308,8 @@ class Span(Call):
     def tell_over(self, error: BaseException | None) -> None:
         """Tell those who watch it that the call is over, once."""
         told, self._told = self._told, ()
+        # What is known refers to the call.
+        self.watched = MappingProxyType({})
         for watched, over in told:
             over(watched, error)
 

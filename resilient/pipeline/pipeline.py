@@ -95,14 +95,14 @@ class Pipeline(Sequence[ClientMiddlewareType]):
             telemetry = None
         else:
             telemetry = Telemetry() if telemetry is None else telemetry
-            if policy.telemetry.metrics:
+            if policy.telemetry.metrics and telemetry not in emitter.listeners:
                 emitter = make_emitter((*emitter, telemetry), policy.name)
         room = Room(policy.max_waiting)
         shared = Shared(clock, emitter, room, budget, throttle, bulkhead, telemetry)
         self.policy: Policy | None = policy
         made: list[Any] = [part.made(policy, shared) for part in STANDARD]
         self._compose([each for each in made if each is not None])
-        if telemetry is not None and telemetry in emitter.listeners:
+        if telemetry is not None and policy.telemetry is not None and policy.telemetry.metrics:
             for each in made:
                 if isinstance(each, Guard):
                     telemetry.instruments.observed.add(policy.name, each)

@@ -210,6 +210,15 @@ class CallTelemetry(CallWatch):
 _Begun = tuple[Any, str | None, Any, Any, Any]
 
 
+def _protocol(response: Any) -> str | None:
+    """Return the version of HTTP of a response, if it is one that there is."""
+    try:
+        return _PROTOCOLS.get(response.version)
+    except (AttributeError, TypeError):
+        # There is none, or it is a double of somebody else's.
+        return None
+
+
 class AttemptTelemetry(LoopBound):
     """Makes a span of each attempt, has its request carry that, and measures how long it took.
 
@@ -309,12 +318,10 @@ class AttemptTelemetry(LoopBound):
         status = result.status
         protocol = error_type = None
         if isinstance(result, Outcome):
-            response = result.response
-            if response is not None:
-                protocol = _PROTOCOLS.get(response.version)  # type: ignore[arg-type]  # or None
+            protocol = _protocol(result.response)
             error_type = self._error_type(result, request)
         else:
-            protocol = _PROTOCOLS.get(result.version)  # type: ignore[arg-type]  # or None
+            protocol = _protocol(result)
             if result.status >= 400:
                 error_type = str(status)
         if self.policy.metrics:

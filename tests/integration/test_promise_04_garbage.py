@@ -25,10 +25,12 @@ from resilient import (
     ResilientError,
     Retry,
     attempts_of,
+    listens_to,
     override,
 )
 from resilient.testing import Answer, Disconnect, FaultServer, Hang, Reply
 from tests.integration.support import client, fault_server, policy, retry_policy, wrapped
+from tests.integration.telemetry_support import Recorder, traced_policy
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +72,10 @@ FAULTS: dict[str, Answer] = {
 SHAPES: dict[str, Callable[[], Any]] = {
     "pipeline": lambda: Pipeline(policy(breaker=None)),
     "pipeline with a breaker": lambda: Pipeline(policy(breaker=BreakerPolicy(observe=True))),
+    "pipeline with telemetry": lambda: Recorder().pipeline(traced_policy(breaker=None)),
+    "pipeline that tells of calls": lambda: Pipeline(
+        policy(breaker=None), listeners=[listens_to("call")(lambda event: None)]
+    ),
     "retry alone": lambda: Retry(retry_policy()),
     "errors alone": NormalizeErrors,
     "nested otherwise": lambda: Pipeline.of(

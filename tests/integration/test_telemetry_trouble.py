@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
+import random
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 from opentelemetry import propagate
 from opentelemetry.sdk.trace import SpanProcessor
@@ -38,8 +41,16 @@ from resilient import (
 )
 from resilient.pipeline.fuse import fuse
 from resilient.pipeline.optimistic import optimistic
-from resilient.testing import Reply
-from tests.integration.support import Hedge, client, fault_server, policy, status_of, wrapped
+from resilient.testing import Reply, make_response
+from tests.integration.support import (
+    Hedge,
+    client,
+    fault_server,
+    policy,
+    redirect,
+    status_of,
+    wrapped,
+)
 from tests.integration.telemetry_support import (
     Recorder,
     context_kept,
@@ -47,6 +58,7 @@ from tests.integration.telemetry_support import (
     parents_of,
     traced_policy,
 )
+from tests.integration.test_wrap_websocket import echo_server
 
 UNDER = pytest.mark.parametrize("under", [client, wrapped])
 
@@ -199,7 +211,7 @@ async def test_a_sampler_sees_what_the_conventions_say_it_should() -> None:
     async with fault_server() as server, client(to.pipeline()) as session:
         assert await status_of(session, server.url) == 200
     of_call, of_attempt = sampler.seen
-    assert of_call == {"resilient.service": "mavio"}
+    assert of_call == {"resilient.service": "mavio", "resilient.call.attempts": 1}
     assert set(of_attempt) == {
         "http.request.method",
         "server.address",
@@ -357,6 +369,162 @@ async def test_what_raises_in_a_provider_is_told_without_urls(
         assert await status_of(session, server.url) == 200
     assert "collector" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+# -- strangers
+
+
+class Odd:
+    """A response of somebody else's, with what a middleware of aiohttp's has to have."""
+
+    def __init__(self, status: Any, version: Any) -> None:
+        self.status = status
+        self.version = version
+        self.headers: dict[str, str] = {}
+        self.closed = True
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("version", [None, (1, 1), [1, 1], "s3cret", aiohttp.HttpVersion(9, 9)])
+async def test_a_response_that_is_nobodys_is_handed_over_as_it_is(version: Any) -> None:
+    to = Recorder()
+    odd = Odd(200, version)
+
+    async def stand_in(request: Any, handler: Any) -> Any:
+        return odd
+
+    pipeline: Any = to.pipeline()
+    async with aiohttp.ClientSession() as session:
+        request: Any = await a_request(session)
+        assert await pipeline(request, lambda request: stand_in(request, None)) is odd
+    protocols = {of(each).get("network.protocol.version") for each in to.attempts}
+    assert protocols <= {None, "1.1"}
+    assert len(to.spans) == 2
+
+
+async def a_request(session: aiohttp.ClientSession) -> Any:
+    """A request as a middleware is given it."""
+    caught = []
+
+    async def catch(request: Any, handler: Any) -> Any:
+        caught.append(request)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await session.get("http://api.example/x", middlewares=[catch])
+    return caught[0]
+
+
+async def test_one_that_is_a_listener_too_counts_each_refusal_once() -> None:
+    to = Recorder()
+    pipeline = to.pipeline(listeners=[to.telemetry])
+    async with fault_server() as server, client(pipeline) as session:
+        pipeline.breaker.circuit(server.url).isolate()
+        with pytest.raises(resilient.CircuitOpenError):
+            await status_of(session, server.url)
+    assert to.counts("resilient.refusals") == {(): 1}
+    assert to.counts("resilient.breaker.transitions") == {(): 1}
+
+
+async def test_a_hedge_inside_an_attempt_shares_its_span() -> None:
+    to = Recorder()
+    async with fault_server(Reply(delay=0.3)) as server:
+        async with client(to.pipeline(), Hedge(0.05)) as session:
+            with context_kept():
+                assert await status_of(session, server.url) == 200
+        assert len(set(parents_of(server))) == 1
+        assert server.hits == 2
+    assert len(to.attempts) == 1
+
+
+@UNDER
+async def test_redirects_that_aiohttp_ends_leave_nothing_open(under: Any) -> None:
+    to = Recorder()
+    async with fault_server(then=redirect("/")) as server, under(to.pipeline()) as session:
+        with context_kept(), pytest.raises(aiohttp.TooManyRedirects):
+            await session.get(server.url, max_redirects=3)
+    if under is wrapped:
+        (call,) = to.calls
+        assert of(call)["error.type"].endswith("TooManyRedirects")
+        assert of(call)["resilient.call.attempts"] == 3
+    else:
+        assert len(to.calls) == 3
+    assert len(to.attempts) == 3
+
+
+@UNDER
+async def test_a_websocket_is_a_call_like_any_other(under: Any) -> None:
+    to = Recorder()
+    async with (
+        echo_server() as url,
+        under(to.pipeline()) as session,
+        session.ws_connect(url.with_scheme("ws")) as socket,
+    ):
+        await socket.send_str("one")
+        assert await socket.receive_str() == "echo one"
+    (attempt,) = to.attempts
+    assert of(attempt)["http.response.status_code"] == 101
+    assert of(attempt)["url.full"].startswith("ws://")
+    assert attempt.status.is_unset
+
+
+async def test_an_address_of_version_six_and_a_name_in_another_script() -> None:
+    to = Recorder()
+
+    async def offline(request: Any, handler: Any) -> Any:
+        return await make_response(request, Reply(200))
+
+    async with aiohttp.ClientSession(middlewares=[to.pipeline(), offline]) as session:
+        for url in ("http://[::1]:8080/x", "https://bücher.example/x", "http://u:s3cret@x/"):
+            async with session.get(url):
+                pass
+    found = [(of(each)["server.address"], of(each)["server.port"]) for each in to.attempts]
+    assert found == [("::1", 8080), ("xn--bcher-kva.example", 443), ("x", 80)]
+    assert "s3cret" not in to.everything()
+
+
+async def test_who_cancels_while_an_error_is_read_ends_both_spans() -> None:
+    to = Recorder()
+    slow = Reply(404, json={"message": "x" * 1000}, chunk_size=10, chunk_delay=1)
+    async with fault_server(then=slow) as server, client(to.pipeline()) as session:
+        with context_kept():
+            task = asyncio.create_task(status_of(session, server.url))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert [each.name for each in to.spans] == ["GET", "call mavio"]
+    assert all(each.status.is_unset for each in to.spans)
+
+
+async def test_spans_of_a_crowd_that_is_cancelled_are_all_ended() -> None:
+    """Each at a moment of its own: sending, waiting, queueing, reading."""
+    to = Recorder()
+    made = traced_policy(bulkhead=resilient.BulkheadPolicy(max_concurrent=5))
+    dice = random.Random(7)
+
+    async def answer(_: Any) -> Reply:
+        return Reply(dice.choice([200, 503, 429, 404]), delay=dice.random() * 0.02)
+
+    async with fault_server(then=answer) as server, client(to.pipeline(made)) as session:
+        with context_kept():
+            tasks = [asyncio.create_task(status_of(session, server.url)) for _ in range(200)]
+            while any(not task.done() for task in tasks):
+                await asyncio.sleep(0.002)
+                dice.choice(tasks).cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    assert len(to.calls) == len(tasks)
+    ids = {each.context.span_id for each in to.calls}
+    assert all(each.parent is not None and each.parent.span_id in ids for each in to.attempts)
+    durations = to.counts("resilient.call.duration")
+    assert durations == {(): len(to.calls)}
+
+
+def test_a_policy_is_equal_when_it_was_pickled_and_evolved() -> None:
+    made = traced_policy(telemetry=TelemetryPolicy(templates=["/a/{id}"], max_servers=5))
+    assert pickle.loads(pickle.dumps(made)) == made
+    assert attrs.evolve(made, name="other").telemetry == made.telemetry
 
 
 # -- off, and not installed
