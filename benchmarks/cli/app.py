@@ -91,11 +91,23 @@ def all_(**given: Any) -> int:
 
 
 @app.command()
+@click.argument("parts", metavar="[PART]...", nargs=-1)
 @run_options
 @click.option("--without-peers", is_flag=True, help="Leave out what people use instead.")
+@click.option(
+    "--rows",
+    metavar="TEXT",
+    multiple=True,
+    help="Only rows with this in their names, beside the references; may be given again.",
+)
+@click.option("--instructions", is_flag=True, help="Count instructions too, by valgrind.")
 @outputs
 def overhead(*, without_peers: bool, **given: Any) -> int:
-    """Measure what the middlewares cost, beside bare aiohttp and what people use instead."""
+    """Measure what the middlewares cost, beside a hand-written one and what people use instead.
+
+    Parts: calls, sessions, refusals, sockets, memory, stalls, garbage and imports, which are
+    measured if none are named; instructions.
+    """
     return _measure("overhead", given, **({"peers": False} if without_peers else {}))
 
 

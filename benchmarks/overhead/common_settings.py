@@ -47,6 +47,7 @@ class CommonSettings:
             minimum of calls.
         open_for: Seconds that a breaker stays open. Default 5.
         probes: Successful probes that close a breaker. Default 3.
+        budget: Keep the retry budget, which peers do not have. Default True.
     """
 
     attempts: int = 3
@@ -57,6 +58,7 @@ class CommonSettings:
     consecutive_failures: int = 20
     open_for: float = 5.0
     probes: int = 3
+    budget: bool = True
 
 
 COMMON: Final = CommonSettings()

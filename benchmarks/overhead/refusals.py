@@ -8,26 +8,27 @@ from functools import partial
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ConnectionTimeoutError
 
 from benchmarks.overhead.common_settings import WITHOUT_WAITS
-from benchmarks.overhead.in_process import cost_of
+from benchmarks.overhead.in_process import Calls, cost_of
 from benchmarks.overhead.ours import BREAKER, PIPELINE
+from benchmarks.overhead.references import HAND_WRITTEN
 from benchmarks.overhead.rounds import ratio
 from benchmarks.overhead.run import (
     PartResult,
     RunContext,
     absent_rows,
-    by_label,
     compare_with_peers,
+    targets_of,
 )
 from benchmarks.overhead.wrapper import Wrapper
-from benchmarks.results import Table
+from benchmarks.results import Figure, Table
 from benchmarks.targets import at_most
 
 __all__ = ["NeverOpened", "catching_refusal", "measure_refusals", "open_breaker"]
 
 _CALLS = 400
 _ROUNDS = 20, 5
-_BREAKER = "resilient: CircuitBreaker alone"
-_PIPELINE = "resilient: whole pipeline"
+_COLUMNS = ("x raise and catch", "x hand-written")
+_BASELINE = "raise and catch"
 
 # A breaker that has not opened after this many failures counts as one that never opens.
 _PATIENCE = 200
@@ -103,29 +104,43 @@ def catching_refusal(
 
 def measure_refusals(run: RunContext) -> PartResult:
     """Measure all wrappers that have a breaker; each turn opens a new one."""
-    wrappers: dict[str, Wrapper] = {_BREAKER: BREAKER, _PIPELINE: PIPELINE}
-    theirs = by_label(each for each in run.peers.wrappers if each.refusal is not None)
-    wrappers |= theirs
-    contenders: dict[str, Callable[[], float]] = {
-        "baseline": lambda: run.runner.run(cost_of(run.fixture, raise_and_catch, _CALLS))
-    }
+    wrappers: dict[str, Wrapper] = {HAND_WRITTEN.label: HAND_WRITTEN}
+    found = run.chosen(PIPELINE, BREAKER, with_peers=True)
+    wrappers |= {name: each for name, each in found.items() if each.refusal is not None}
+    contenders: dict[str, Callable[[], float]] = {_BASELINE: partial(_baseline, run)}
     contenders |= {name: partial(_cost, run, each) for name, each in wrappers.items()}
     taken = run.measure_rounds("refused calls", _ROUNDS, contenders)
-    figures = {name: ratio(taken, name, "baseline") for name in wrappers}
-    alone = at_most(figures[_BREAKER], 3, "refused by a breaker alone, x raise and catch")
-    whole = at_most(figures[_PIPELINE], 8, "refused in the whole pipeline, x raise and catch")
-    absent = [row[0] for _, row in absent_rows(run.peers, 1)]
+    rows: dict[str, tuple[Figure | None, ...]] = {
+        name: (ratio(taken, name, _BASELINE), ratio(taken, name, HAND_WRITTEN.label))
+        for name in wrappers
+    }
+    alone, whole = (rows.get(each.label, (None,))[0] for each in (BREAKER, PIPELINE))
     table = Table(
-        title="A call that an open breaker refuses, in process",
-        figures=(*figures.values(), *(each for each in absent if each is not None)),
-        remark="Ratios to raising and catching an exception with two fields in a coroutine. "
-        "Without the chain that aiohttp builds around a middleware. Peers that are not here "
+        title="A call that an open circuit refuses, in process",
+        columns=_COLUMNS,
+        rows=(*rows.items(), *absent_rows(run.peers, len(_COLUMNS))),
+        remark="A circuit that nobody waits for (patience = 0). Ratios to raising and catching an "
+        "exception with two fields in a coroutine, and to a hand-written retry and breaker. CPU "
+        "time, without the chain that aiohttp builds around a middleware. Peers that are not here "
         "have no breaker.",
     )
-    notes = compare_with_peers(
-        "when a breaker refuses", whole, {name: figures[name] for name in theirs}
+    theirs = {
+        each.label: rows[each.label][0]
+        for each in (HAND_WRITTEN, *run.peers.wrappers)
+        if each.label in rows
+    }
+    wanted = targets_of(
+        (
+            (at_most, 3, "refused by a breaker alone, x raise and catch", alone),
+            (at_most, 4, "refused by the pipeline, x raise and catch", whole),
+        )
     )
-    return PartResult(table=table, wanted=(alone, whole), notes=notes)
+    notes = compare_with_peers("when a circuit refuses", whole, theirs)
+    return PartResult(table=table, wanted=wanted, notes=notes)
+
+
+def _baseline(run: RunContext) -> float:
+    return run.runner.run(cost_of(Calls(raise_and_catch, run.fixture.requests), _CALLS))
 
 
 def _cost(run: RunContext, wrapper: Wrapper) -> float:
@@ -133,8 +148,8 @@ def _cost(run: RunContext, wrapper: Wrapper) -> float:
         # A new one for each turn, since one library keeps something of every refusal.
         (request,) = run.fixture.requests(1)
         try:
-            call = await open_breaker(wrapper, request)
-            return await cost_of(run.fixture, catching_refusal(wrapper, call), _CALLS)
+            call = catching_refusal(wrapper, await open_breaker(wrapper, request))
+            return await cost_of(Calls(call, run.fixture.requests), _CALLS)
         finally:
             await wrapper.close()
 

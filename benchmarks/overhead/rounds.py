@@ -15,7 +15,7 @@ from typing import TypeVar
 from benchmarks.progress import Progress
 from benchmarks.results import Figure, median_of
 
-__all__ = ["Values", "added", "measure_rounds", "median", "ratio"]
+__all__ = ["Values", "added", "less", "measure_rounds", "median", "microseconds", "ratio"]
 
 _T = TypeVar("_T")
 
@@ -63,8 +63,10 @@ def _turn(measure: Callable[[], _T]) -> _T:
         gc.enable()
 
 
-def ratio(taken: Values, name: str, base: str) -> Figure:
-    """Return the ratio to the baseline of each round, as a figure."""
+def ratio(taken: Values, name: str, base: str) -> Figure | None:
+    """Return the ratio to the baseline of each round, as a figure; None of the baseline itself."""
+    if name == base:
+        return None
     pairs = zip(taken[name], taken[base], strict=True)
     return median_of(name, [value / of for value, of in pairs], unit="x")
 
@@ -73,6 +75,19 @@ def added(taken: Values, name: str, base: str) -> Figure:
     """Return the difference from the baseline of each round, seconds shown as microseconds."""
     pairs = zip(taken[name], taken[base], strict=True)
     return median_of(name, [(value - of) * 1e6 for value, of in pairs], unit="us")
+
+
+def less(taken: Values, name: str, other: str, base: str) -> Figure | None:
+    """Return the ratio to a baseline less that of another, of each round; None of the other."""
+    if name == other:
+        return None
+    rounds = zip(taken[name], taken[other], taken[base], strict=True)
+    return median_of(name, [(value - reference) / of for value, reference, of in rounds])
+
+
+def microseconds(taken: Values, name: str) -> Figure:
+    """Return measurements in seconds as a figure in microseconds."""
+    return median_of(name, [value * 1e6 for value in taken[name]], unit="us")
 
 
 def median(taken: Values, name: str, unit: str) -> Figure:

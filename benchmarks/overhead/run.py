@@ -25,7 +25,7 @@ __all__ = [
     "by_label",
     "compare_with_peers",
     "peer_notes",
-    "row_label",
+    "targets_of",
 ]
 
 _T = TypeVar("_T")
@@ -64,6 +64,12 @@ class RunContext:
         self.progress.begin(what, number + 1)
         return measure_rounds(contenders, number, self.order, self.progress)
 
+    def chosen(self, *wrappers: Wrapper, with_peers: bool = False) -> dict[str, Wrapper]:
+        """Return those that the settings want a row of, by label; peers last."""
+        theirs = self.peers.wrappers if with_peers else ()
+        found = by_label((*wrappers, *theirs))
+        return {label: each for label, each in found.items() if self.settings.wants(label)}
+
 
 @frozen(kw_only=True)
 class PartResult:
@@ -83,12 +89,21 @@ class PartResult:
 
 def by_label(wrappers: Iterable[Wrapper]) -> dict[str, Wrapper]:
     """Return the wrappers by the labels of their rows."""
-    return {row_label(each): each for each in wrappers}
+    return {each.label: each for each in wrappers}
 
 
-def row_label(wrapper: Wrapper) -> str:
-    """Return the label of a wrapper's row: its name, and the parts that it has."""
-    return f"{wrapper.name} ({wrapper.parts})"
+def targets_of(
+    targets: Iterable[tuple[Callable[[Figure, float, str], Figure], float, str, Figure | None]],
+) -> tuple[Figure, ...]:
+    """Return the figures that were measured with their targets.
+
+    Args:
+        targets: For each: `at_most` or `at_least`, the limit, a name that is clear by itself, and
+            the figure; None if its row was left out.
+    """
+    return tuple(
+        judge(figure, limit, what) for judge, limit, what, figure in targets if figure is not None
+    )
 
 
 def absent_rows(found: Peers, columns: int) -> tuple[Row, ...]:
@@ -110,23 +125,24 @@ def absent_rows(found: Peers, columns: int) -> tuple[Row, ...]:
 
 def compare_with_peers(
     metric: str,
-    ours: Figure,
+    ours: Figure | None,
     theirs: Mapping[str, Figure | None],
     *,
-    subject: str = "the whole pipeline",
+    subject: str = "our pipeline",
     higher: bool = False,
 ) -> tuple[str, ...]:
     """Name the peers that do better than ours with their figures, or say that none does.
 
     Args:
         metric: Name of the figure, in words that follow "does better than ...": "when importing".
-        ours: Our figure.
+        ours: Our figure; None if it was not measured, and then nothing is said.
         theirs: The figures of peers, by name.
         subject: What `ours` measures.
         higher: True if a higher figure is better. Default False.
     """
+    if ours is None or ours.value is None:
+        return ()
     limit = ours.value
-    assert limit is not None
     better = [
         (name, each.value)
         for name, each in theirs.items()

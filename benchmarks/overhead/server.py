@@ -18,17 +18,33 @@ import threading
 from collections.abc import Iterator
 from typing import cast
 
-__all__ = ["running_server"]
+__all__ = ["FAILING", "SILENT", "running_server"]
 
-_ANSWER = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
-    b'{"id": "mtg_1"}'
+# The path at which every answer is a 503 with a JSON error, and the one at which there is none.
+FAILING, SILENT = "/failing", "/silent"
+
+
+def _answer(status: bytes, body: bytes) -> bytes:
+    length = str(len(body)).encode()
+    return (
+        b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\n"
+        b"Content-Length: " + length + b"\r\n\r\n" + body
+    )
+
+
+_GOOD = _answer(b"200 OK", b'{"id": "mtg_1"}')
+_ERROR = _answer(
+    b"503 Service Unavailable",
+    b'{"error": {"code": "unavailable", "message": "try again later", "request_id": "req_1"}}',
 )
+
+# By the beginning of a head; every other is answered well.
+_ANSWERS = {b"GET " + FAILING.encode(): _ERROR, b"GET " + SILENT.encode(): b""}
 
 
 @contextlib.contextmanager
 def running_server() -> Iterator[str]:
-    """Run a server that answers 200 to everything, and yield a URL on it.
+    """Run a server, and yield a URL on it at which it answers 200.
 
     It ends with the context, or with this process.
     """
@@ -52,6 +68,10 @@ def running_server() -> Iterator[str]:
             process.kill()
 
 
+def _answer_to(head: bytes) -> bytes:
+    return next((answer for start, answer in _ANSWERS.items() if head.startswith(start)), _GOOD)
+
+
 class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._tail = b""
@@ -63,7 +83,8 @@ class _Connection(asyncio.Protocol):
         data = self._tail + data
         heads = data.count(b"\r\n\r\n")
         self._tail = data[data.rindex(b"\r\n\r\n") + 4 :] if heads else data
-        self._transport.write(_ANSWER * heads)
+        # Whoever sends several heads at once asks for the same thing.
+        self._transport.write(_answer_to(data) * heads)
 
 
 async def _serve() -> None:

@@ -48,6 +48,7 @@ class Wrapper(ABC):
         lacks: The features and settings that it does not have.
         refusal: The exception with which its breaker refuses a call; None without a breaker.
         first_use: The least code that a user needs, for the cost of importing it.
+        method: The method of the requests that it is measured with. Default "GET".
     """
 
     name: str
@@ -55,6 +56,12 @@ class Wrapper(ABC):
     lacks: tuple[str, ...] = ()
     refusal: type[Exception] | None = None
     first_use: str = ""
+    method: str = "GET"
+
+    @property
+    def label(self) -> str:
+        """The name of its rows: its own name, and the parts that it has."""
+        return f"{self.name} ({self.parts})"
 
     @abstractmethod
     def wrap(self, send: ClientHandlerType, common: CommonSettings = COMMON) -> ClientHandlerType:
@@ -67,7 +74,7 @@ class Wrapper(ABC):
         return self.wrap(send, common)
 
     @abstractmethod
-    def client(self, session: ClientSession) -> Any:
+    def client(self, session: ClientSession, common: CommonSettings = COMMON) -> Any:
         """Return a context manager of a `Fetch` that uses the session's connections if it can."""
 
     def circuits(self, common: CommonSettings = COMMON) -> Circuits:
@@ -92,9 +99,11 @@ class Decorator(Wrapper):
         return self.decorate(send, common)
 
     @asynccontextmanager
-    async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
+    async def client(
+        self, session: ClientSession, common: CommonSettings = COMMON
+    ) -> AsyncIterator[Fetch]:
         """Decorate a function that uses the session."""
-        yield self.decorate(fetch_with(session), COMMON)
+        yield self.decorate(fetch_with(session), common)
 
 
 class Middleware(Wrapper):
@@ -117,12 +126,17 @@ class Middleware(Wrapper):
         return lambda request: middleware(request, send)
 
     @asynccontextmanager
-    async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
-        """Yield a fetch through a session with the middleware and the same connections."""
-        middlewares = [self.middleware(COMMON)]
+    async def client(
+        self, session: ClientSession, common: CommonSettings = COMMON
+    ) -> AsyncIterator[Fetch]:
+        """Yield a fetch through a session with the middleware, and what the given one has."""
+        middlewares = [self.middleware(common), *session._middlewares]
         connector = session.connector
         async with ClientSession(
-            connector=connector, connector_owner=False, middlewares=middlewares
+            connector=connector,
+            connector_owner=False,
+            timeout=session.timeout,
+            middlewares=middlewares,
         ) as client:
             yield fetch_with(client)
 

@@ -141,8 +141,8 @@ class CircuitBreaker(Guard):
         """Return the circuit of a request's origin, if it is closed and nothing is wrong."""
         if self._key is not origin:
             return None
-        machine = self._circuits.machines.get(origin(request))
-        return machine if machine is not None and machine.is_quiet else None
+        machine = self._circuits.make(origin(request))
+        return machine if machine.is_quiet else None
 
     def permit(self, kept: Kept, number: int, started: float, call: Call) -> _Permit:
         """Return the permit of an attempt that passed without asking."""

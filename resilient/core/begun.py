@@ -17,7 +17,7 @@ from aiohttp import ClientRequest
 
 from resilient.support.timers import Task
 
-__all__ = ["Begun", "Entry", "Opened", "open_call", "task_of", "under_way"]
+__all__ = ["Begun", "Entry", "Opened", "open_call", "under_way"]
 
 
 # An attempt: the pipeline's `UnderWay`, the request, when it began, its spell and its number there,
@@ -73,33 +73,15 @@ def under_way(loop: asyncio.AbstractEventLoop) -> dict[Task, Entry]:
     return found
 
 
-def task_of(request: ClientRequest) -> Task | None:
-    """Return the task of the attempt that a request was met or made in; None if there is none.
+def open_call(request: ClientRequest) -> tuple[Any, bool] | None:
+    """Return the call of the attempt under way in this task, and whether that is of the request.
 
-    As a rule that is the current one. In a task that a middleware has begun for the very request
-    the attempt is found by that, unless the request is under way twice.
+    None if there is no such attempt.
     """
     loop = asyncio.get_running_loop()
     entries: dict[Task, Entry] | None = getattr(loop, "_resilient_under_way", None)
-    if not entries:
+    task = current_task() if entries else None
+    if entries is None or task is None or task not in entries:
         return None
-    task = current_task()
-    if task in entries:
-        return task
-    task = getattr(request, "_resilient_task", None)
-    entry = None if task is None else entries.get(task)
-    if entry is None or entry[1] is not request:
-        return None
-    return task if sum(each[1] is request for each in entries.values()) == 1 else None
-
-
-def open_call(request: ClientRequest) -> tuple[Any, bool] | None:
-    """Return the call of the attempt that a request was met or made in, and whether it is its own.
-
-    None if no attempt is under way.
-    """
-    task = task_of(request)
-    if task is None:
-        return None
-    entry = under_way(asyncio.get_running_loop())[task]
-    return entry[0].open(task), entry[1] is request
+    way, made_for, *_ = entries[task]
+    return way.open(task), made_for is request

@@ -433,8 +433,6 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
         started = time()
         entry: Any = (way, request, started, spell, number, task.cancelling())
         entries[task] = entry
-        # For a middleware further in that has it run in another task.
-        request._resilient_task = task
         if way.timer is None:
             way.arm(started)
         result: Any = None
@@ -468,7 +466,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 return result  # type: ignore[no-any-return]  # a response
         going = way.go_on(request, handler, found, result)
         # What is raised refers to this frame.
-        result = found = entry = None
+        result = found = entry = task = None
         return await going
 
     return run

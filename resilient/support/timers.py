@@ -44,7 +44,7 @@ class Limit:
     """A time at which a task is cancelled, on a timer of its own.
 
     Attributes:
-        task: The task, by default the current one.
+        task: The task, by default the current one; gone once it is lifted.
         when: The time, on the clock's scale.
         fired: Whether it has cancelled the task.
         about: For its owner: what the limit is about; None once it is lifted.
@@ -63,7 +63,7 @@ class Limit:
         task: Task | None = None,
         cancelling: int | None = None,
     ) -> None:
-        self.task = running_task() if task is None else task
+        self.task: Any = running_task() if task is None else task
         # A cancellation that was under way before is not ours to take back.
         self._cancelling = self.task.cancelling() if cancelling is None else cancelling
         self.clock = clock
@@ -103,11 +103,13 @@ class Limit:
         """
         if self._handle is not None:
             self._handle.cancel()
+        # A task has the exception that ended it, and that has the frames which have the limit.
+        task, self.task = self.task, None
         self._put_off = self.about = None
         if not self.fired:
             return False
         self.fired = False
-        return self.task.uncancel() <= self._cancelling
+        return bool(task.uncancel() <= self._cancelling)
 
 
 class TimerQueue:

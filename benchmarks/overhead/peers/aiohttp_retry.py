@@ -60,9 +60,11 @@ class AiohttpRetry(Wrapper):
         return call
 
     @asynccontextmanager
-    async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
+    async def client(
+        self, session: ClientSession, common: CommonSettings = COMMON
+    ) -> AsyncIterator[Fetch]:
         """Yield a fetch through a client of the session."""
-        client = self._client(session, COMMON)
+        client = self._client(session, common)
 
         async def fetch(url: URL) -> ClientResponse:
             async with client.get(url) as response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -25,8 +26,9 @@ LIBRARIES = (
     "clientwright",
 )
 
-# Code that people write instead of using a library: the least cost.
-HAND_WRITTEN = ("hand-written-retry", "hand-written-breaker")
+# Code that people write instead of using a library: the least cost. (With a breaker it is the
+# reference of all ratios, measured with or without peers; see `references`.)
+HAND_WRITTEN = ("hand-written-retry",)
 
 
 @frozen
@@ -42,6 +44,18 @@ class Peers:
     wrappers: tuple[Wrapper, ...] = ()
     absent: tuple[str, ...] = ()
     unusable: tuple[tuple[str, str], ...] = ()
+
+    def chosen(self, wants: Callable[[str], bool]) -> Peers:
+        """Return those whose rows are wanted.
+
+        Args:
+            wants: Returns True for a name of a row that is wanted.
+        """
+        return Peers(
+            tuple(each for each in self.wrappers if wants(each.label)),
+            tuple(name for name in self.absent if wants(name)),
+            tuple((name, why) for name, why in self.unusable if wants(name)),
+        )
 
 
 def find_peers(names: tuple[str, ...] = HAND_WRITTEN + LIBRARIES) -> Peers:
@@ -67,10 +81,12 @@ def find_peers(names: tuple[str, ...] = HAND_WRITTEN + LIBRARIES) -> Peers:
 
 async def _try(wrapper: Wrapper) -> None:
     """Wrap a handler once, and use a circuit if the peer has a breaker."""
-    wrapper.wrap(_nothing)
-    await wrapper.close()
-    if wrapper.refusal is not None:
-        await wrapper.circuits()("a circuit", (False, True))
+    try:
+        wrapper.wrap(_nothing)
+        if wrapper.refusal is not None:
+            await wrapper.circuits()("https://a.example", (False, True))
+    finally:
+        await wrapper.close()
 
 
 async def _nothing(request: ClientRequest) -> ClientResponse:

@@ -53,9 +53,11 @@ class Clientwright(Middleware):
         return middleware
 
     @asynccontextmanager
-    async def client(self, session: ClientSession) -> AsyncIterator[Fetch]:
+    async def client(
+        self, session: ClientSession, common: CommonSettings = COMMON
+    ) -> AsyncIterator[Fetch]:
         """Yield a fetch through a session of its own."""
-        async with self._build(COMMON) as built:
+        async with self._build(common) as built:
             yield fetch_with(built)
 
     def circuits(self, common: CommonSettings = COMMON) -> Circuits:

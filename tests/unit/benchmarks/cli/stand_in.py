@@ -24,6 +24,9 @@ class Settings:
     quick: bool = False
     seed: int = 17
     peers: bool = True
+    parts: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    instructions: bool = False
     scenarios: tuple[str, ...] = ("outage",)
     policies: tuple[str, ...] = ("none",)
     policy_file: str | None = None

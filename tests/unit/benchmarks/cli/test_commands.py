@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,9 @@ def test_options_of_load_are_its_settings(command_line: Any) -> None:
         "quick": True,
         "seed": 0,
         "peers": True,
+        "parts": [],
+        "rows": [],
+        "instructions": False,
         "scenarios": ["tail", "stalls"],
         "policies": ["retry", "pipeline"],
         "policy_file": "p.toml",
@@ -93,14 +97,37 @@ def test_options_of_storm_are_its_settings(command_line: Any) -> None:
     assert (found["policy_file"], found["service"]) == ("p", "s")
 
 
-@pytest.mark.parametrize("given", [[], ["--without-peers"]])
-def test_peers_can_be_left_out(
-    given: list[str], command_line: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        ([], {}),
+        (["--without-peers"], {"peers": False}),
+        (["calls", "memory"], {"parts": ["calls", "memory"]}),
+        (["--rows", "wrap", "--rows", "Retry"], {"rows": ["wrap", "Retry"]}),
+        (["--instructions"], {"instructions": True}),
+    ],
+)
+def test_options_of_overhead_are_its_settings(
+    given: list[str], changed: dict[str, Any], command_line: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = {**stand_in.BENCHMARKS, "overhead": stand_in.BENCHMARKS["load"]}
     monkeypatch.setattr(perform, "BENCHMARKS", both)
     assert command_line("overhead", *given, "--json", "r.json") == 0
-    assert parameters()["peers"] is not bool(given)
+    found = parameters()
+    wanted = {"peers": True, "parts": [], "rows": [], "instructions": False} | changed
+    assert {name: found[name] for name in wanted} == wanted
+
+
+def test_instructions_without_what_counts_them_are_refused_in_one_line(
+    command_line: Any, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(perform, "BENCHMARKS", BENCHMARKS)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert command_line("overhead", "--instructions") == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert "valgrind, which is not installed" in shown.err
 
 
 def test_every_option_is_a_setting_of_its_benchmark() -> None:

@@ -51,6 +51,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     [
         ("overhead", {}),
         ("overhead", {"quick": True, "seed": 0, "peers": False}),
+        ("overhead", {"parts": ("sockets", "calls"), "rows": ("a listener", "wrap")}),
         ("load", {}),
         ("load", {"scenarios": ("dead", "calm"), "policies": ("retry", "none"), "quick": True}),
         ("load", {"rate": math.pi, "seconds": 1e-3, "workers": 3, "port": 8080, "seed": 2**70}),

@@ -10,11 +10,23 @@ import pytest
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 from yarl import URL
 
-from benchmarks.overhead import benchmark, calls, imports, memory, refusals, sockets
+from benchmarks.overhead import (
+    benchmark,
+    calls,
+    garbage,
+    imports,
+    instructions,
+    memory,
+    refusals,
+    sessions,
+    sockets,
+    stalls,
+)
 from benchmarks.overhead.common_settings import COMMON, CommonSettings
 from benchmarks.overhead.imports import Import
 from benchmarks.overhead.ours import PARTS, PIPELINE
 from benchmarks.overhead.peers.catalogue import Peers, find_peers
+from benchmarks.overhead.references import HAND_WRITTEN
 from benchmarks.overhead.wrapper import Wrapper
 from resilient.testing import Reply, make_response
 
@@ -29,13 +41,11 @@ __all__ = [
     "outcomes_of",
 ]
 
-EVERYBODY = (PIPELINE, *PARTS, *find_peers().wrappers)
+EVERYBODY = (PIPELINE, *PARTS, HAND_WRITTEN, *find_peers().wrappers)
 RETRIES = tuple(each for each in EVERYBODY if "retry" in each.parts)
 BREAKERS = tuple(each for each in EVERYBODY if each.refusal is not None)
 
-FEW_PEERS = Peers(
-    find_peers(("hand-written-retry", "hand-written-breaker")).wrappers, ("absentee",)
-)
+FEW_PEERS = Peers(find_peers(("hand-written-retry",)).wrappers, ("absentee",))
 
 Outcome = int | Exception
 
@@ -95,12 +105,17 @@ async def outcomes_of(
 
 def have_little_to_do(patch: pytest.MonkeyPatch) -> None:
     """Let the benchmark have few peers, few rounds and short turns, and import nothing."""
-    for module in (calls, refusals, sockets, imports):
+    for module in (calls, sessions, refusals, sockets, stalls, imports):
         patch.setattr(module, "_ROUNDS", (2, 2))
-    for module in (calls, refusals):
+    for module in (calls, sessions, refusals):
         patch.setattr(module, "_CALLS", 50)
     patch.setattr(sockets, "_REQUESTS", {1: 1, 64: 64})
-    patch.setattr(memory, "_CIRCUITS", 20)
+    patch.setattr(memory, "_DESTINATIONS", 20)
+    patch.setattr(memory, "_FIRST", 2)
     patch.setattr(memory, "_REFUSALS", 20)
+    patch.setattr(stalls, "stall", lambda client, url: len(client) / 10)
+    patch.setattr(garbage, "_CALLS", dict.fromkeys(garbage._CALLS, (2, 2)))
+    patch.setattr(garbage, "_FIRST", 1)
     patch.setattr(imports, "import_time", lambda code: Import(0.2, len(code) / 1000))
+    patch.setattr(instructions, "instructions_of", lambda way, row, url: len(way + row) * 100.0)
     patch.setattr(benchmark, "find_peers", lambda: FEW_PEERS)

@@ -10,7 +10,8 @@ import pytest
 
 import benchmarks.overhead.peers
 from benchmarks.overhead.peers import catalogue
-from benchmarks.overhead.peers.catalogue import HAND_WRITTEN, LIBRARIES, find_peers
+from benchmarks.overhead.peers.catalogue import HAND_WRITTEN, LIBRARIES, Peers, find_peers
+from benchmarks.overhead.references import HAND_WRITTEN as REFERENCE
 
 # Of backoff, which would count as unusable if a warning were an error.
 pytestmark = pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction':DeprecationWarning")
@@ -19,7 +20,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction':De
 def test_every_file_of_a_peer_is_in_the_catalogue() -> None:
     folder = Path(benchmarks.overhead.peers.__file__).parent
     files = {path.stem for path in folder.glob("*.py")} - {"__init__", "catalogue"}
-    assert files == {name.replace("-", "_") for name in HAND_WRITTEN + LIBRARIES}
+    reference = "hand_written_breaker"  # which is measured with or without peers
+    assert files - {reference} == {name.replace("-", "_") for name in HAND_WRITTEN + LIBRARIES}
+    assert sys.modules[type(REFERENCE).__module__].__name__.endswith(reference)
+
+
+def test_peers_are_chosen_by_their_rows() -> None:
+    found = Peers(find_peers(("hand-written-retry",)).wrappers, ("hyx",), (("stamina", "why"),))
+    chosen = found.chosen(lambda label: label in ("hyx", "hand-written retry (retry)"))
+    assert chosen == Peers(found.wrappers, ("hyx",), ())
+    assert found.chosen(lambda label: False) == Peers()
 
 
 def test_who_is_installed_is_found() -> None:
@@ -54,7 +64,7 @@ def test_who_has_changed_what_is_used_is_told_apart(monkeypatch: pytest.MonkeyPa
 
 
 def test_every_peer_says_what_it_is_and_what_it_has() -> None:
-    wrappers = find_peers().wrappers
+    wrappers = (REFERENCE, *find_peers().wrappers)
     assert len({each.name for each in wrappers}) == len(wrappers)
     for each in wrappers:
         assert each.parts

@@ -6,15 +6,16 @@ import asyncio
 from contextlib import suppress
 
 import pytest
-from aiohttp import ClientSession, ConnectionTimeoutError
+from aiohttp import ClientRequest, ClientResponse, ClientSession, ConnectionTimeoutError
 from attrs import evolve
 from yarl import URL
 
 import resilient
 from benchmarks.overhead.common_settings import COMMON, WITHOUT_WAITS
-from benchmarks.overhead.ours import WRAPPED, PassThrough, policy
+from benchmarks.overhead.ours import VARIANTS, WRAPPED, policy, services, wrapped_services
+from benchmarks.overhead.references import PassThrough
 from benchmarks.overhead.wrapper import Wrapper
-from resilient.testing import FaultServer, Reply, run_in_virtual_time
+from resilient.testing import FaultServer, Reply, make_response, run_in_virtual_time
 from tests.unit.benchmarks.overhead.support import (
     BREAKERS,
     EVERYBODY,
@@ -131,11 +132,51 @@ def test_a_breaker_stays_closed_when_nothing_is_wrong(wrapper: Wrapper) -> None:
 async def test_circuits_open_each_by_itself(wrapper: Wrapper) -> None:
     assert wrapper.refusal is not None
     put = wrapper.circuits(WITHOUT_WAITS)
+    one, another = "https://one.example", "https://another.example"
     with suppress(wrapper.refusal):  # some say so with the failure that opens them
-        await put("one", [True] * COMMON.consecutive_failures)
-    await put("another", [False])
+        await put(one, [True] * COMMON.consecutive_failures)
+    await put(another, [False])
     with pytest.raises(wrapper.refusal):
-        await put("one", [False])
+        await put(one, [False])
+    await wrapper.close()
+
+
+@pytest.mark.parametrize("wrapper", VARIANTS, ids=lambda each: each.name)
+def test_a_pipeline_that_does_more_does_it(wrapper: Wrapper) -> None:
+    """Each has what its name says: a row that measured something else would go unnoticed."""
+
+    async def scenario() -> tuple[int, ClientRequest]:
+        seen: list[ClientRequest] = []
+        async with ClientSession() as session:
+
+            async def handle(request: ClientRequest) -> ClientResponse:
+                seen.append(request)
+                return await make_response(request, Reply(200))
+
+            loop, url = asyncio.get_running_loop(), URL("http://api.example/")
+            request = ClientRequest(wrapper.method, url, loop=loop, session=session)
+            response = await wrapper.wrap(handle)(request)
+        assert len(seen) == 1
+        return response.status, request
+
+    status, request = run_in_virtual_time(scenario())
+    assert status == 200
+    assert ("Idempotency-Key" in request.headers) == ("idempotency" in wrapper.name)
+    made = wrapper.middleware(COMMON)  # type: ignore[attr-defined]  # of a middleware
+    assert isinstance(made, resilient.Pipeline)
+    assert made.policy is not None
+    assert made.policy.throttle is not None
+    assert (made.policy.throttle.limit is not None) == ("limit" in wrapper.name)
+    assert bool(made.policy.throttle.headers) == ("headers" in wrapper.name)
+
+
+def test_services_cover_the_url_that_is_measured() -> None:
+    url = URL("http://127.0.0.1:8080/meetings")
+    for wrapper, count in zip((*services(url), wrapped_services(url)), (1, 100, 100), strict=True):
+        made = wrapper.middleware(COMMON)
+        assert isinstance(made, resilient.Services)
+        assert len(made) == count
+        assert made.route(url) is not None
 
 
 @pytest.mark.parametrize("wrapper", [*RETRIES, WRAPPED], ids=lambda each: each.name)
@@ -168,7 +209,7 @@ def test_what_a_user_needs_first_can_be_run(wrapper: Wrapper) -> None:
 
 
 async def test_without_a_breaker_there_are_no_circuits() -> None:
-    with pytest.raises(NotImplementedError, match="do nothing has no breaker"):
+    with pytest.raises(NotImplementedError, match="doing nothing has no breaker"):
         PassThrough().circuits()
 
 

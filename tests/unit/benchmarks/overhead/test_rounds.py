@@ -8,7 +8,14 @@ from random import Random
 
 import pytest
 
-from benchmarks.overhead.rounds import added, measure_rounds, median, ratio
+from benchmarks.overhead.rounds import (
+    added,
+    less,
+    measure_rounds,
+    median,
+    microseconds,
+    ratio,
+)
 from benchmarks.progress import Silent
 
 
@@ -85,6 +92,7 @@ def test_progress_is_told_of_every_round() -> None:
 def test_a_ratio_is_of_the_same_round_so_that_what_slows_all_is_no_cost() -> None:
     taken = {"base": [1.0, 10.0, 2.0, 4.0, 1.0], "a": [3.0, 30.0, 6.0, 12.0, 3.0]}
     figure = ratio(taken, "a", "base")
+    assert figure is not None
     assert (figure.what, figure.low, figure.value, figure.high) == ("a", 3.0, 3.0, 3.0)
     assert figure.unit == "x"
 
@@ -92,6 +100,7 @@ def test_a_ratio_is_of_the_same_round_so_that_what_slows_all_is_no_cost() -> Non
 def test_a_figure_is_the_median_with_its_quartiles() -> None:
     taken = {"base": [1.0] * 5, "a": [5.0, 1.0, 2.0, 100.0, 3.0]}
     figure = ratio(taken, "a", "base")
+    assert figure is not None
     assert (figure.low, figure.value, figure.high) == (2.0, 3.0, 5.0)
     assert median(taken, "a", "ms").value == 3.0
 
@@ -101,3 +110,27 @@ def test_what_is_added_is_in_microseconds() -> None:
     figure = added(taken, "a", "base")
     assert figure.value == pytest.approx(2.0)
     assert figure.unit == "us"
+
+
+def test_a_difference_of_shares_is_of_the_same_round() -> None:
+    taken = {
+        "base": [100.0, 200.0, 50.0],
+        "ours": [80.0, 160.0, 40.0],
+        "other": [95.0, 190.0, 47.5],
+    }
+    figure = less(taken, "ours", "other", "base")
+    assert figure is not None
+    assert (figure.low, figure.value, figure.high) == pytest.approx((-0.15, -0.15, -0.15))
+    assert (figure.what, figure.unit) == ("ours", "")
+
+
+def test_times_are_shown_in_microseconds() -> None:
+    figure = microseconds({"a": [1e-6, 3e-6, 2e-6]}, "a")
+    assert figure.value == pytest.approx(2.0)
+    assert figure.unit == "us"
+
+
+def test_a_baseline_has_no_ratio_to_itself() -> None:
+    taken = {"base": [1.0, 2.0], "other": [1.0, 2.0]}
+    assert ratio(taken, "base", "base") is None
+    assert less(taken, "other", "other", "base") is None

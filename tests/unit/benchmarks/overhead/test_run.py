@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from benchmarks.overhead.peers.catalogue import Peers
 from benchmarks.overhead.peers.hand_written_retry import WRAPPER
-from benchmarks.overhead.run import absent_rows, compare_with_peers, peer_notes
+from benchmarks.overhead.run import absent_rows, compare_with_peers, peer_notes, targets_of
 from benchmarks.results import Figure
+from benchmarks.targets import at_most
 
 
 def figure(value: float | None, unit: str = "x") -> Figure:
@@ -15,7 +16,7 @@ def figure(value: float | None, unit: str = "x") -> Figure:
 def test_peers_that_do_better_are_named_the_best_first() -> None:
     theirs = {"slow": figure(12), "fast": figure(2), "fastest": figure(1), "as fast": figure(9)}
     (note,) = compare_with_peers("in a test", figure(9), theirs)
-    assert note == "Better than the whole pipeline (9x) in a test: fastest 1x; fast 2x."
+    assert note == "Better than our pipeline (9x) in a test: fastest 1x; fast 2x."
 
 
 def test_what_of_ours_is_compared_is_named() -> None:
@@ -32,7 +33,17 @@ def test_of_speeds_the_higher_is_the_better() -> None:
 def test_where_nobody_does_better_that_is_said_too() -> None:
     theirs = {"slow": figure(12), "absent": None, "not measured": figure(None)}
     (note,) = compare_with_peers("in a test", figure(9), theirs)
-    assert note == "No peer does better than the whole pipeline in a test."
+    assert note == "No peer does better than our pipeline in a test."
+
+
+def test_of_what_was_not_measured_nothing_is_said() -> None:
+    assert compare_with_peers("in a test", None, {"fast": figure(2)}) == ()
+    assert targets_of([(at_most, 2, "not measured", None)]) == ()
+
+
+def test_a_target_has_a_name_that_is_clear_by_itself() -> None:
+    (judged,) = targets_of([(at_most, 2, "a call, x nothing", figure(3))])
+    assert (judged.what, judged.wanted, judged.holds) == ("a call, x nothing", "at most 2x", False)
 
 
 def test_it_is_said_what_each_peer_lacks_and_who_is_absent() -> None:
