@@ -316,3 +316,27 @@ async def test_a_refusal_by_a_server_is_no_refusal_of_ours() -> None:
         with pytest.raises(RateLimitError):
             await status_of(session, server.url)
     assert to.points("resilient.refusals") == []
+
+
+def test_loops_on_two_threads_may_share_a_telemetry() -> None:
+    to = Recorder()
+
+    async def calls() -> None:
+        async def offline(request: Any, handler: Any) -> Any:
+            return await make_response(request, Reply(200))
+
+        async with aiohttp.ClientSession(middlewares=[to.pipeline(), offline]) as session:
+            for _ in range(50):
+                async with session.get("http://api.example/"):
+                    pass
+
+    threads = [threading.Thread(target=asyncio.run, args=[calls()]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(to.calls) == len(to.attempts) == 200
+    assert to.counts("resilient.call.duration") == {(): 200}
+    calls_by_id = {each.context.span_id for each in to.calls}
+    parents = {each.parent.span_id for each in to.attempts if each.parent}
+    assert parents == calls_by_id

@@ -255,8 +255,8 @@ async def test_an_error_goes_by_its_type_and_its_reason(under: Any, ending: str)
 @UNDER
 async def test_a_wait_that_a_deadline_cuts_off_is_the_calls_own(under: Any) -> None:
     to = Recorder()
-    slow = retry_policy(backoff=resilient.Backoff(base=0.03, jitter="none"), max_attempts=9)
-    made = traced_policy(retry=slow, total_timeout=0.05)
+    slow = retry_policy(backoff=resilient.Backoff(base=10, jitter="none"))
+    made = traced_policy(retry=slow, total_timeout=5.0)
     async with fault_server(then=Reply(503)) as server, under(to.pipeline(made)) as session:
         with pytest.raises(ServiceUnavailableError):
             await status_of(session, server.url)
