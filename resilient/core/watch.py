@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from asyncio import CancelledError, get_running_loop
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -47,30 +48,18 @@ class Watched:
         code: Why no more was tried; None if nothing decided that.
     """
 
-    __slots__ = (
-        "_call",
-        "attempts",
-        "code",
-        "held",
-        "method",
-        "ran_out",
-        "retries",
-        "started",
-        "status",
-        "url",
-        "waited",
-    )
+    # Facts that few calls have: the class has their defaults.
+    attempts = retries = 0
+    waited = 0.0
+    held: Mapping[Any, float] = MappingProxyType({})
+    ran_out = False
+    status: int | None = None
+    code: Reason | None = None
 
     def __init__(self, call: Call, request: ClientRequest, started: float) -> None:
         self._call: Call = call if call.span is None else call.span
         self.method, self.url = request.method, request.url
         self.started = started
-        self.attempts = self.retries = 0
-        self.ran_out = False
-        self.waited = 0.0
-        self.held: dict[Any, float] = {}
-        self.status: int | None = None
-        self.code: Reason | None = None
 
     @property
     def number(self) -> int:
@@ -99,7 +88,8 @@ class Watched:
         if call.waits is None and call.held is None and call.stop is None:
             # As nearly every call.
             self.code = None
-            self.attempts = max(records, self.attempts)
+            if records > self.attempts:
+                self.attempts = records
             return
         self.code = None if call.stop is None else call.stop.code
         if call.held:
@@ -173,7 +163,11 @@ class CallWatch(LoopBound):
 
     def begin(self, call: Call, request: ClientRequest) -> Watched:
         """Begin to follow a call."""
-        return Watched(call, request, self.time())
+        return Watched(call, request, self.began(call))
+
+    def began(self, call: Call) -> float:
+        """Return when a call began: now, unless its first attempt is over already."""
+        return self.time() if call.begun is None else call.begun.started
 
     def enter(self, watched: Any) -> Any:
         """Prepare a hop of it; what is returned comes back with `leave`."""

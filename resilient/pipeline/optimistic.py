@@ -8,8 +8,8 @@ attempt had just been made: its times, its permits and its limits are those that
 So behaviour is written there and nowhere else, and this is a shortcut to the same end.
 
 It is for a pipeline of the standard parts in the standard order, with one clock, each of them as
-it has to be (`_is_quick`): nobody is told of attempts, no guard wants to see each of them, no
-body of a success is read, and no idempotency key is sent. It takes a request
+it has to be (`_is_quick`): nobody is told of attempts, no guard wants to see each of them, there
+are no spans, no body of a success is read, and no idempotency key is sent. It takes a request
 
 - whose origin is quiet: then there is a spell in the index (`core.quiet`), which is the check of
   all guards;
@@ -35,7 +35,7 @@ from __future__ import annotations
 import logging
 import math
 from asyncio import current_task, get_running_loop
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from logging import DEBUG
 from typing import Any, Final
 from weakref import WeakMethod
@@ -61,6 +61,7 @@ from resilient.envelopes.middleware import NormalizeErrors
 from resilient.pipeline.standard import STANDARD
 from resilient.retry.middleware import Retry
 from resilient.support.timers import Task
+from resilient.telemetry.middleware import AttemptTelemetry, CallTelemetry
 from resilient.throttle.middleware import Throttle
 from resilient.timeouts import AttemptTimeout, Deadline
 from resilient.wire.connections import is_full
@@ -138,7 +139,23 @@ def _has_nothing_to_do(part: Any) -> bool:
             return not policy.success_parsers
         case Deadline() | AttemptTimeout():
             return True
+        case CallTelemetry() | AttemptTelemetry():
+            # Metrics are recorded when it has gone well; a span has to be there before.
+            return part.only_measures
     return False
+
+
+_MEASURING: Final = (CallTelemetry, AttemptTelemetry)
+
+Measure = Callable[[ClientRequest, ClientResponse, float], None]
+
+
+def _all_of(measures: Sequence[Measure]) -> Measure:
+    def measure(request: ClientRequest, response: ClientResponse, seconds: float) -> None:
+        for each in measures:
+            each(request, response, seconds)
+
+    return measure
 
 
 class UnderWay(LoopBound):
@@ -154,6 +171,7 @@ class UnderWay(LoopBound):
         index: The spells by scheme and the rest of the origin.
         guards: Those among the parts.
         retry: That among the parts, or None.
+        measure: Records that a call went well, of so many seconds; None if nobody wants that.
         timer: The armed timer; None if there is none, and none is needed.
     """
 
@@ -166,6 +184,7 @@ class UnderWay(LoopBound):
         "general",
         "guards",
         "index",
+        "measure",
         "retry",
         "timer",
     )
@@ -176,6 +195,8 @@ class UnderWay(LoopBound):
         self.index: dict[tuple[str, str], Spell] = {}
         self.guards = tuple(part for part in parts if isinstance(part, Guard))
         self.retry = next((part for part in parts if isinstance(part, Retry)), None)
+        measuring = [each.measure for each in parts if isinstance(each, _MEASURING)]
+        self.measure = _all_of(measuring) if measuring else None
         self._parts = parts
         self._deadline = next((part for part in parts if isinstance(part, Deadline)), None)
         self._timeout = next((part for part in parts if isinstance(part, AttemptTimeout)), None)
@@ -393,6 +414,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
     earned: Any
     is_told: Any
     owing, earned, is_told = _NOTHING, None, None
+    measure = way.measure
     if retry is not None:
         owing, earned, is_told = retry.owing, retry.earned, retry.emitter.wants
     loop: Any = None
@@ -463,6 +485,8 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 result._resilient_call = started, ended
                 if owing:
                     earned(request, None, ended)
+                if measure is not None:
+                    measure(request, result, ended - started)
                 return result  # type: ignore[no-any-return]  # a response
         going = way.go_on(request, handler, found, result)
         # What is raised refers to this frame.

@@ -58,12 +58,8 @@ def _checked(owner: object, telemetry: Any, service: Any, policy: Any) -> None:
 class _Traced(Watched):
     """A call that is followed, with its span if it has one."""
 
-    __slots__ = ("context", "span")
-
-    def __init__(self, call: Call, request: ClientRequest, started: float) -> None:
-        super().__init__(call, request, started)
-        self.span: Any = None
-        self.context: Any = None
+    span: Any = None
+    context: Any = None
 
 
 class CallTelemetry(CallWatch):
@@ -130,7 +126,7 @@ class CallTelemetry(CallWatch):
 
     def begin(self, call: Call, request: ClientRequest) -> _Traced:
         """Begin the span of a call."""
-        traced = _Traced(call, request, self.time())
+        traced = _Traced(call, request, self.began(call))
         if self.policy.call_spans:
             begun = self._otel.start(self._name, self._start, is_call=True)
             if begun is not None:
@@ -148,6 +144,16 @@ class CallTelemetry(CallWatch):
         """Make the span before it current again."""
         if entered is not None:
             self._otel.detach(entered)
+
+    @property
+    def only_measures(self) -> bool:
+        """True if it makes no span."""
+        return not self.policy.call_spans
+
+    def measure(self, request: ClientRequest, response: ClientResponse, seconds: float) -> None:
+        """Record a call that has simply gone well."""
+        attributes = self._attributes(request.method, None)
+        self._otel.record(self._otel.calls, seconds, attributes)
 
     def end(self, watched: _Traced, error: BaseException | None) -> None:
         """End the span of a call, and record what became of it."""
@@ -184,13 +190,7 @@ class CallTelemetry(CallWatch):
         self, watched: _Traced, error: BaseException | None, error_type: str | None
     ) -> None:
         otel, service = self._otel, self._of
-        method = watched.method if watched.method in METHODS else "_OTHER"
-        attributes = self._made.get((method, error_type))
-        if attributes is None:
-            attributes = {**service, "http.request.method": method}
-            if error_type is not None:
-                attributes["error.type"] = error_type
-            self._made[method, error_type] = attributes
+        attributes = self._attributes(watched.method, error_type)
         of = watched.context
         otel.record(otel.calls, self.time() - watched.started, attributes, of)
         if watched.retries:
@@ -204,6 +204,17 @@ class CallTelemetry(CallWatch):
         if isinstance(error, DeadlineExceededError) and watched.code is Reason.DEADLINE:
             # Nobody else tells of it.
             otel.count_refusal(self.service, "deadline", Reason.DEADLINE.value)
+
+    def _attributes(self, method: str, error_type: str | None) -> dict[str, str]:
+        """Return the attributes of a call's duration."""
+        method = method if method in METHODS else "_OTHER"
+        attributes = self._made.get((method, error_type))
+        if attributes is None:
+            attributes = {**self._of, "http.request.method": method}
+            if error_type is not None:
+                attributes["error.type"] = error_type
+            self._made[method, error_type] = attributes
+        return attributes
 
 
 # The server, the template, the span, its context, and what takes it out of that; or None.
@@ -274,6 +285,19 @@ class AttemptTelemetry(LoopBound):
     ) -> Awaitable[ClientResponse]:
         """Run an attempt within a span of its own."""
         return run_attempt(request, handler, self, None, None, None, observer=self)
+
+    @property
+    def only_measures(self) -> bool:
+        """True if it makes no span, and puts nothing into requests."""
+        return not (self.policy.attempt_spans or self.policy.propagate)
+
+    def measure(self, request: ClientRequest, response: ClientResponse, seconds: float) -> None:
+        """Record an attempt that has simply gone well."""
+        otel = self._otel
+        template = self._templates.find(request.url.raw_path) if self.policy.templates else None
+        server = otel.server(request, self.policy.max_servers)
+        attributes = server.metric(template, response.status, None, _protocol(response))
+        otel.record(otel.attempts, seconds, attributes)
 
     # -- as an observer
 

@@ -20,6 +20,7 @@ from resilient import (
     Backoff,
     BreakerPolicy,
     BulkheadPolicy,
+    NotFoundError,
     Pipeline,
     RateLimitError,
     ResilientError,
@@ -64,6 +65,46 @@ async def test_what_a_call_that_was_repeated_leaves_in_the_metrics() -> None:
     assert (attributes, delay.count) == ({SERVICE: "mavio"}, 1)
     assert delay.sum == pytest.approx(0.003)
     assert to.points("resilient.refusals") == []
+
+
+METRICS = ("http.client.request.duration", "resilient.call.duration", "resilient.call.retries")
+
+
+@pytest.mark.parametrize("under", [client, wrapped])
+async def test_the_quick_way_measures_what_the_general_one_does(
+    under: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without spans calls that go well have a way of their own; the metrics are the same."""
+    chosen = TelemetryPolicy(
+        call_spans=False, attempt_spans=False, propagate=False, templates=["/m/{id}"]
+    )
+
+    async def measured() -> list[Any]:
+        to = Recorder()
+        async with fault_server() as server:
+            made = to.pipeline(traced_policy(telemetry=chosen))
+            async with under(made) as session:
+                for path, *script in (
+                    ("m/1",),
+                    ("m/2",),
+                    ("other",),
+                    ("m/3", Reply(503)),
+                    ("m/4", Reply(302, headers={"Location": "/m/5"})),
+                    ("m/6",),
+                ):
+                    server.script(*script)
+                    assert await status_of(session, server.url / path) == 200
+                async with session.post(server.url / "m/7", data=b"x"):
+                    pass
+                server.script(Reply(404))
+                with pytest.raises(NotFoundError):
+                    await status_of(session, server.url / "m/8")
+        keys = ("http.request.method", "http.response.status_code", "error.type", "url.template")
+        return [to.counts(name, *keys) for name in METRICS]
+
+    quick = await measured()
+    monkeypatch.setattr("resilient.pipeline.pipeline.optimistic", lambda *_: None)
+    assert await measured() == quick
 
 
 async def test_refusals_are_counted_by_who_refuses_and_why() -> None:
