@@ -378,6 +378,9 @@ class AttemptTelemetry(LoopBound):
         status = outcome.status
         if status is not None and status >= 400:
             return str(status)
+        if outcome.malformed is not None:
+            # aiohttp has a status of its own for what is no HTTP.
+            return "connection"
         return self._otel.error_types.of(error)
 
     def _start(

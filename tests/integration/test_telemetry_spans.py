@@ -28,7 +28,7 @@ from resilient import (
     ServiceUnavailableError,
     TelemetryPolicy,
 )
-from resilient.testing import Disconnect, Reply, Reset
+from resilient.testing import Disconnect, Malformed, Reply, Reset
 from tests.integration.support import (
     client,
     fault_server,
@@ -216,6 +216,14 @@ ENDINGS: dict[str, tuple[Any, Any, Any, str, str, str | None]] = {
     "status": (Reply(503), {}, ServiceUnavailableError, "503", "503", "attempts"),
     "final status": (Reply(404), {}, resilient.NotFoundError, "404", "404", "not_retryable"),
     "reset": (Reset(), {}, ConnectionFailedError, "connection", "connection", "attempts"),
+    "no HTTP": (
+        Malformed(),
+        {},
+        ConnectionFailedError,
+        "connection",
+        "connection",
+        "attempts",
+    ),
     "attempt time-out": (
         Reply(delay=5),
         {"attempt_timeout": 0.05},
