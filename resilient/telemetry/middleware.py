@@ -147,8 +147,8 @@ class CallTelemetry(CallWatch):
 
     @property
     def only_measures(self) -> bool:
-        """True if it makes no span."""
-        return not self.policy.call_spans
+        """True if it records metrics, and makes no span."""
+        return self.policy.metrics and not self.policy.call_spans
 
     def measure(self, request: ClientRequest, response: ClientResponse, seconds: float) -> None:
         """Record a call that has simply gone well."""
@@ -288,8 +288,9 @@ class AttemptTelemetry(LoopBound):
 
     @property
     def only_measures(self) -> bool:
-        """True if it makes no span, and puts nothing into requests."""
-        return not (self.policy.attempt_spans or self.policy.propagate)
+        """True if it records metrics, makes no span, and puts nothing into requests."""
+        policy = self.policy
+        return policy.metrics and not (policy.attempt_spans or policy.propagate)
 
     def measure(self, request: ClientRequest, response: ClientResponse, seconds: float) -> None:
         """Record an attempt that has simply gone well."""

@@ -46,6 +46,8 @@ def _wrong(template: Any) -> str | None:
     if "?" in template or "#" in template:
         return "paths, without a query or a fragment"
     for segment in template.split("/"):
+        if segment in (".", ".."):
+            return "paths without . and .., which no request has"
         if ("{" in segment or "}" in segment) and not _PLACEHOLDER.fullmatch(segment):
             return "paths in which a {name} is a whole segment"
     return None
@@ -63,7 +65,7 @@ def _segments(template: str) -> Iterator[str]:
             yield _ANY
         else:
             # As yarl writes it in a request: "ü" as "%C3%BC", "%61" as "a".
-            yield URL(f"http://x/{segment}").raw_path[1:] if segment not in (".", "..") else segment
+            yield URL(f"http://x/{segment}").raw_path[1:]
 
 
 class Templates:

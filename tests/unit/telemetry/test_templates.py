@@ -56,6 +56,8 @@ def test_a_path_has_the_template_that_fits_best(
         (["https://api.example/x"], "paths such as"),
         (["/x?y=1"], "without a query"),
         (["/x#y"], "without a query"),
+        (["/a/../b"], "without . and .."),
+        (["/./a"], "without . and .."),
         (["/files/{name}.json"], "a whole segment"),
         (["/{}"], "a whole segment"),
         (["/{a}{b}"], "a whole segment"),
