@@ -8,8 +8,9 @@ attempt had just been made: its times, its permits and its limits are those that
 So behaviour is written there and nowhere else, and this is a shortcut to the same end.
 
 It is for a pipeline of the standard parts in the standard order, with one clock, each of them as
-it has to be (`_is_quick`): nobody is told of attempts, no guard wants to see each of them, there
-are no spans, no body of a success is read, and no idempotency key is sent. It takes a request
+it has to be (`_is_quick`): nobody is told of attempts, no guard wants to see each of them, no
+body of a success is read, and no idempotency key is sent. (Spans and metrics are made here too;
+the parts of telemetry take those over that were begun.) It takes a request
 
 - whose origin is quiet: then there is a spell in the index (`core.quiet`), which is the check of
   all guards;
@@ -35,7 +36,7 @@ from __future__ import annotations
 import logging
 import math
 from asyncio import current_task, get_running_loop
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable
 from logging import DEBUG
 from typing import Any, Final
 from weakref import WeakMethod
@@ -61,7 +62,12 @@ from resilient.envelopes.middleware import NormalizeErrors
 from resilient.pipeline.standard import STANDARD
 from resilient.retry.middleware import Retry
 from resilient.support.timers import Task
-from resilient.telemetry.middleware import AttemptTelemetry, CallTelemetry
+from resilient.telemetry.middleware import (
+    AttemptTelemetry,
+    CallTelemetry,
+    QuickTelemetry,
+    Told,
+)
 from resilient.throttle.middleware import Throttle
 from resilient.timeouts import AttemptTimeout, Deadline
 from resilient.wire.connections import is_full
@@ -137,25 +143,9 @@ def _has_nothing_to_do(part: Any) -> bool:
             return min(policy.statuses, default=_UNUSUAL) >= _UNUSUAL
         case NormalizeErrors(policy=policy):
             return not policy.success_parsers
-        case Deadline() | AttemptTimeout():
+        case Deadline() | AttemptTimeout() | CallTelemetry() | AttemptTelemetry():
             return True
-        case CallTelemetry() | AttemptTelemetry():
-            # Metrics are recorded when it has gone well; a span has to be there before.
-            return part.only_measures
     return False
-
-
-_MEASURING: Final = (CallTelemetry, AttemptTelemetry)
-
-Measure = Callable[[ClientRequest, ClientResponse, float], None]
-
-
-def _all_of(measures: Sequence[Measure]) -> Measure:
-    def measure(request: ClientRequest, response: ClientResponse, seconds: float) -> None:
-        for each in measures:
-            each(request, response, seconds)
-
-    return measure
 
 
 class UnderWay(LoopBound):
@@ -171,7 +161,7 @@ class UnderWay(LoopBound):
         index: The spells by scheme and the rest of the origin.
         guards: Those among the parts.
         retry: That among the parts, or None.
-        measure: Records that a call went well, of so many seconds; None if nobody wants that.
+        telemetry: Makes spans and metrics; None if nobody wants that.
         timer: The armed timer; None if there is none, and none is needed.
     """
 
@@ -184,8 +174,8 @@ class UnderWay(LoopBound):
         "general",
         "guards",
         "index",
-        "measure",
         "retry",
+        "telemetry",
         "timer",
     )
 
@@ -195,8 +185,10 @@ class UnderWay(LoopBound):
         self.index: dict[tuple[str, str], Spell] = {}
         self.guards = tuple(part for part in parts if isinstance(part, Guard))
         self.retry = next((part for part in parts if isinstance(part, Retry)), None)
-        measuring = [each.measure for each in parts if isinstance(each, _MEASURING)]
-        self.measure = _all_of(measuring) if measuring else None
+        watch = next((part for part in parts if isinstance(part, CallTelemetry)), None)
+        observer = next((part for part in parts if isinstance(part, AttemptTelemetry)), None)
+        is_told = watch is not None or observer is not None
+        self.telemetry = QuickTelemetry(watch, observer) if is_told else None
         self._parts = parts
         self._deadline = next((part for part in parts if isinstance(part, Deadline)), None)
         self._timeout = next((part for part in parts if isinstance(part, AttemptTimeout)), None)
@@ -290,6 +282,8 @@ class UnderWay(LoopBound):
             self._deadline.note(call, started)
         if self._timeout is not None:
             self._timeout.note(call, started)
+        if self.telemetry is not None:
+            call.watched_by = self.telemetry.scopes
         return (*entry, Opened(call))
 
     def begun(self, entry: Entry) -> Begun:
@@ -308,6 +302,7 @@ class UnderWay(LoopBound):
         handler: ClientHandlerType,
         entry: Entry,
         result: ClientResponse | BaseException | None,
+        told: Told | None = None,
     ) -> ClientResponse:
         """Go on in the general way with what came of an attempt.
 
@@ -316,12 +311,17 @@ class UnderWay(LoopBound):
             handler: Sends it, for the attempts to come.
             entry: The attempt.
             result: Its response or exception.
+            told: The spans that were begun for it, or None.
         """
         if len(entry) < _OPENED:
             entry = self.opened(entry)
         call: Call = entry[-1].call
         call.lent = False
         call.begun = self.begun(entry)
+        if told is not None and self.telemetry is not None:
+            self.telemetry.leave(told)
+            call.begun = call.begun._replace(told=told)
+            call.watched_by = ()
         came = [result]
         # What is raised refers to this frame.
         entry, result = (), None
@@ -345,9 +345,11 @@ class UnderWay(LoopBound):
         finally:
             detach(call, token)
 
-    def give_up(self, request: ClientRequest, entry: Entry, left: GeneratorExit) -> None:
+    def give_up(
+        self, request: ClientRequest, entry: Entry, left: GeneratorExit, told: Told | None
+    ) -> None:
         """Go on with an attempt whose coroutine is thrown away: nothing can be awaited."""
-        going = self.go_on(request, _never, entry, left)
+        going = self.go_on(request, _never, entry, left, told)
         try:
             going.send(None)
         except BaseException:  # noqa: S110 (as a rule the one that it was given)
@@ -414,7 +416,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
     earned: Any
     is_told: Any
     owing, earned, is_told = _NOTHING, None, None
-    measure = way.measure
+    telemetry = way.telemetry
     if retry is not None:
         owing, earned, is_told = retry.owing, retry.earned, retry.emitter.wants
     loop: Any = None
@@ -450,6 +452,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
         if request.method not in methods:
             # Whether it was carried out will be the question.
             Sendings.begin(request)
+        told = None if telemetry is None else telemetry.begin(request)
         numbers = spell.numbers
         number = numbers.sent = numbers.sent + 1
         started = time()
@@ -462,7 +465,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
         try:
             result = await handler(request)
         except GeneratorExit as left:
-            way.give_up(request, entries.pop(task, entry), left)
+            way.give_up(request, entries.pop(task, entry), left, told)
             raise
         except BaseException as error:
             result = error
@@ -485,10 +488,10 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 result._resilient_call = started, ended
                 if owing:
                     earned(request, None, ended)
-                if measure is not None:
-                    measure(request, result, ended - started)
+                if told is not None and telemetry is not None:
+                    telemetry.end_well(told, request, result, ended - started)
                 return result  # type: ignore[no-any-return]  # a response
-        going = way.go_on(request, handler, found, result)
+        going = way.go_on(request, handler, found, result, told)
         # What is raised refers to this frame.
         result = found = entry = task = None
         return await going

@@ -360,17 +360,28 @@ class Instruments:
     # -- spans
 
     def start(
-        self, name: str, attributes: Attributes, *, is_call: bool = False
+        self,
+        name: str,
+        attributes: Attributes,
+        within: Context | None = None,
+        *,
+        is_call: bool = False,
     ) -> tuple[Span, Context] | None:
-        """Begin a span within the current one; None if that failed.
+        """Begin a span; None if that failed.
+
+        Args:
+            name: Its name.
+            attributes: Those that it begins with.
+            within: The context that it begins in; None for the current one.
+            is_call: Whether it is that of a call.
 
         Returns:
             The span, and the context in which it is current.
         """
         kind = SpanKind.INTERNAL if is_call else SpanKind.CLIENT
         try:
-            span = self._tracer.start_span(name, None, kind, attributes)
-            return span, trace.set_span_in_context(span)
+            span = self._tracer.start_span(name, within, kind, attributes)
+            return span, trace.set_span_in_context(span, within)
         except Exception as error:
             self.complain("tracer", self._tracer, error)
             return None

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import warnings
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Final, NamedTuple
 from weakref import WeakSet, ref
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, HttpVersion
@@ -40,7 +40,7 @@ from resilient.telemetry.templates import Templates
 from resilient.wire.requests import session_ran_out
 from resilient.wire.tracing import is_instrumented
 
-__all__ = ["AttemptTelemetry", "CallTelemetry"]
+__all__ = ["AttemptTelemetry", "CallTelemetry", "QuickTelemetry", "Told"]
 
 _STANDARD: Final = TelemetryPolicy()
 
@@ -128,7 +128,8 @@ class CallTelemetry(CallWatch):
         """Begin the span of a call."""
         traced = _Traced(call, request, self.began(call))
         if self.policy.call_spans:
-            begun = self._otel.start(self._name, self._start, is_call=True)
+            told = None if call.begun is None else call.begun.told
+            begun = self.start() if told is None else told.call
             if begun is not None:
                 traced.span, traced.context = begun
                 owner = call if call.span is None else call.span
@@ -145,15 +146,24 @@ class CallTelemetry(CallWatch):
         if entered is not None:
             self._otel.detach(entered)
 
-    @property
-    def only_measures(self) -> bool:
-        """True if it records metrics, and makes no span."""
-        return self.policy.metrics and not self.policy.call_spans
+    def start(self) -> Any:
+        """Begin a span; None if that failed."""
+        return self._otel.start(self._name, self._start, is_call=True)
 
-    def measure(self, request: ClientRequest, response: ClientResponse, seconds: float) -> None:
-        """Record a call that has simply gone well."""
-        attributes = self._attributes(request.method, None)
-        self._otel.record(self._otel.calls, seconds, attributes)
+    def end_well(self, begun: Any, request: ClientRequest, seconds: float) -> None:
+        """End the span of a call that has simply gone well, with one attempt, and record it.
+
+        Args:
+            begun: What `start` returned; None if it was not asked.
+            request: Its request.
+            seconds: How long it took.
+        """
+        otel = self._otel
+        span, of = begun or (None, None)
+        if self.policy.metrics:
+            otel.record(otel.calls, seconds, self._attributes(request.method, None), of)
+        if span is not None:
+            otel.end(span, {}, failed=False)
 
     def end(self, watched: _Traced, error: BaseException | None) -> None:
         """End the span of a call, and record what became of it."""
@@ -286,19 +296,30 @@ class AttemptTelemetry(LoopBound):
         """Run an attempt within a span of its own."""
         return run_attempt(request, handler, self, None, None, None, observer=self)
 
-    @property
-    def only_measures(self) -> bool:
-        """True if it records metrics, makes no span, and puts nothing into requests."""
-        policy = self.policy
-        return policy.metrics and not (policy.attempt_spans or policy.propagate)
+    def begin_first(self, request: ClientRequest, within: Any) -> _Begun:
+        """Begin the span of the first attempt of a call that has not been made.
 
-    def measure(self, request: ClientRequest, response: ClientResponse, seconds: float) -> None:
-        """Record an attempt that has simply gone well."""
-        otel = self._otel
-        template = self._templates.find(request.url.raw_path) if self.policy.templates else None
-        server = otel.server(request, self.policy.max_servers)
-        attributes = server.metric(template, response.status, None, _protocol(response))
-        otel.record(otel.attempts, seconds, attributes)
+        Args:
+            request: The request.
+            within: The span of the call and its context, or None.
+        """
+        otel, policy = self._otel, self.policy
+        server = otel.server(request, policy.max_servers)
+        template = self._templates.find(request.url.raw_path) if policy.templates else None
+        span = None
+        is_recorded, of = within is not None and within[0].is_recording(), within and within[1]
+        if policy.attempt_spans and (within is None or is_recorded):
+            begun = self._start(None, request, server, template, 1, of, is_recorded=is_recorded)
+            if begun is not None:
+                span, of = begun
+        if policy.propagate:
+            otel.inject(request.headers, of)
+        return server, template, span, of, None
+
+    def look_at(self, session: ClientSession) -> None:
+        """Warn of an instrumentation that makes spans of the same requests, once a session."""
+        if self.policy.attempt_spans and self._last() is not session:
+            self._look_at(session)
 
     # -- as an observer
 
@@ -307,6 +328,9 @@ class AttemptTelemetry(LoopBound):
         otel, policy = self._otel, self.policy
         owner = call if call.span is None else call.span
         owner.sent = sent = owner.sent + 1
+        if call.begun is not None and call.begun.told is not None:
+            # It has been sent already.
+            return call.begun.told.attempt  # type: ignore[no-any-return]  # of ours
         server = otel.server(request, policy.max_servers)
         template = call.override.url_template
         if template is None and policy.templates:
@@ -332,7 +356,7 @@ class AttemptTelemetry(LoopBound):
     def end(
         self,
         begun: _Begun,
-        call: Call,
+        call: Call | None,
         request: ClientRequest,
         result: ClientResponse | Outcome,
         seconds: float,
@@ -386,11 +410,12 @@ class AttemptTelemetry(LoopBound):
 
     def _start(
         self,
-        call: Call,
+        call: Call | None,
         request: ClientRequest,
         server: Any,
         template: str | None,
         sent: int,
+        within: Any = None,
         *,
         is_recorded: bool,
     ) -> Any:
@@ -398,15 +423,15 @@ class AttemptTelemetry(LoopBound):
         name = attempt_span_name(request.method, template)
         if is_recorded or otel.is_recorded():
             attributes = {**server.start, **self._attributes(call, request, template, sent)}
-            return otel.start(name, attributes)
+            return otel.start(name, attributes, within)
         # As a rule nobody will look at it; a sampler that decides otherwise gets the rest late.
-        begun = otel.start(name, server.start)
+        begun = otel.start(name, server.start, within)
         if begun is not None and begun[0].is_recording():
             begun[0].set_attributes(self._attributes(call, request, template, sent))
         return begun
 
     def _attributes(
-        self, call: Call, request: ClientRequest, template: str | None, sent: int
+        self, call: Call | None, request: ClientRequest, template: str | None, sent: int
     ) -> dict[str, Any]:
         made: dict[str, Any] = {
             "url.full": shown_url(request.url, show_query=self.policy.show_query)
@@ -415,6 +440,8 @@ class AttemptTelemetry(LoopBound):
             made["http.request.method_original"] = request.method
         if template is not None:
             made["url.template"] = template
+        if call is None:
+            return made
         if sent > 1:
             made["http.request.resend_count"] = sent - 1
         if call.waits is not None:
@@ -442,3 +469,71 @@ class AttemptTelemetry(LoopBound):
                 TelemetryWarning,
                 stacklevel=2,
             )
+
+
+class Told(NamedTuple):
+    """The spans of a call and of its first attempt, begun before there is a call.
+
+    Attributes:
+        call: The span of the call and its context; None if it has none.
+        attempt: What `AttemptTelemetry.begin_first` returned; None without that part.
+        entered: What takes them out of the current context; None if they are not in it.
+    """
+
+    call: Any
+    attempt: Any
+    entered: Any
+
+
+class QuickTelemetry:
+    """The two parts of telemetry around calls that take the quick way of a pipeline.
+
+    If a call does not simply go well, the parts themselves go on with what was begun here.
+
+    Args:
+        call: The part for calls, or None.
+        attempt: That for attempts, or None.
+    """
+
+    __slots__ = ("_attempt", "_call", "_otel", "_spans")
+
+    def __init__(self, call: CallTelemetry | None, attempt: AttemptTelemetry | None) -> None:
+        self._call, self._attempt = call, attempt
+        self._spans = call is not None and call.policy.call_spans
+        part = call or attempt
+        assert part is not None, "there is one of the two"
+        self._otel = part.telemetry.instruments
+
+    @property
+    def scopes(self) -> tuple[Hashable, ...]:
+        """The scopes of those who watch such a call."""
+        return () if self._call is None else (self._call.telemetry,)
+
+    def begin(self, request: ClientRequest) -> Told:
+        """Begin the spans, and make the inner one current."""
+        call, attempt = self._call, self._attempt
+        if attempt is not None:
+            attempt.look_at(request.session)
+        within = call.start() if self._spans and call is not None else None
+        of = within and within[1]
+        begun = None
+        if attempt is not None:
+            begun = attempt.begin_first(request, within)
+            of = begun[3]
+        return Told(within, begun, None if of is None else self._otel.attach(of))
+
+    def leave(self, told: Told) -> None:
+        """Make the span before current again: others go on with these."""
+        if told.entered is not None:
+            self._otel.detach(told.entered)
+
+    def end_well(
+        self, told: Told, request: ClientRequest, response: ClientResponse, seconds: float
+    ) -> None:
+        """End the spans of a call that has simply gone well."""
+        call, attempt = self._call, self._attempt
+        if attempt is not None:
+            attempt.end(told.attempt, None, request, response, seconds)
+        if call is not None:
+            call.end_well(told.call, request, seconds)
+        self.leave(told)

@@ -69,7 +69,7 @@ ERRORS: list[tuple[BaseException, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("error", "expected"), ERRORS, ids=lambda each: str(each)[:30])
+@pytest.mark.parametrize(("error", "expected"), ERRORS)
 def test_an_error_goes_by_a_word_of_a_list_or_by_its_class(
     error: BaseException, expected: str
 ) -> None:

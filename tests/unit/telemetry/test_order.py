@@ -52,7 +52,7 @@ WRONG: list[tuple[Callable[[], list[ClientMiddlewareType]], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "words"), WRONG, ids=lambda each: str(each)[-30:])
+@pytest.mark.parametrize(("make", "words"), WRONG)
 def test_an_order_that_makes_no_sense_is_warned_of(
     make: Callable[[], list[ClientMiddlewareType]], words: str
 ) -> None:
