@@ -135,7 +135,7 @@ class CallWatch(LoopBound):
             if span is not None and span.session is None:
                 # Nobody tells when it is over.
                 span = None
-            watched = None if span is None else span.watched.get(self._scope)
+            watched: Any = None if span is None else span.watched.get(self._scope)
             if watched is None:
                 watched = self.begin(call, request)
                 if span is not None:
@@ -158,6 +158,7 @@ class CallWatch(LoopBound):
                 self.end(watched, None)
             return response
         finally:
+            watched = entered = None  # what is raised refers to this frame
             if token is not None:
                 detach(call, token)
 

@@ -324,7 +324,7 @@ class UnderWay(LoopBound):
             call.watched_by = ()
         came = [result]
         # What is raised refers to this frame.
-        entry, result = (), None
+        entry, result, told = (), None, None
 
         async def replay(request: ClientRequest) -> ClientResponse:
             if not came:
@@ -493,7 +493,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 return result  # type: ignore[no-any-return]  # a response
         going = way.go_on(request, handler, found, result, told)
         # What is raised refers to this frame.
-        result = found = entry = task = None
+        result = found = entry = task = told = None
         return await going
 
     return run

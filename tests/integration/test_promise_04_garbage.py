@@ -88,6 +88,10 @@ SHAPES: dict[str, Callable[[], Any]] = {
 }
 
 
+# Those with one more coroutine around each call.
+FOLLOWED = {"pipeline with telemetry", "pipeline that tells of calls"}
+
+
 @pytest.mark.parametrize("under", [client, wrapped])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("fault", FAULTS)
@@ -101,7 +105,8 @@ async def test_a_call_that_fails_is_freed_without_the_collector(
             found = await garbage(lambda: fail(session, server.url))
     # A call is three requests, or four if the first broke a pooled connection.
     # What aiohttp leaves in a circle holds a few things of ours too.
-    assert found <= 4 * (usual and usual + 6) + 1
+    few = 12 if shape in FOLLOWED else 6
+    assert found <= 4 * (usual and usual + few) + 1
 
 
 @pytest.mark.parametrize("shape", SHAPES)
