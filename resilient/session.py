@@ -8,9 +8,9 @@ cookies and settings, and middlewares of its own. The original is not touched.
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import types
-from collections.abc import Coroutine
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -20,6 +20,7 @@ from aiohttp import (
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    client,
 )
 
 from resilient.core.call import begin, end
@@ -105,7 +106,6 @@ def wrap(
     put(wrapped, _PIPELINES, (pipeline, *getattr(session, _PIPELINES, ())))
     put(wrapped, "_resilient_original", session)
     put(wrapped, "_resilient_close_original", close_original)
-    put(wrapped, "_resilient_closed", False)
     put(wrapped, "_connector_owner", False)
     put(wrapped, "_middlewares", (pipeline, *session._middlewares))
     if is_one_of(AttemptTelemetry, pipeline, lambda part: part.policy.attempt_spans):
@@ -149,7 +149,6 @@ class _Wrapped(_Base):
     _resilient_pipelines: tuple[Pipeline, ...]
     _resilient_original: ClientSession
     _resilient_close_original: bool
-    _resilient_closed: bool
     # A call is one, redirects included; see `core.call`.
     _resilient_spans_redirects = True
 
@@ -159,18 +158,7 @@ class _Wrapped(_Base):
     def __del__(self, _warnings: object = None) -> None:
         """It owns no connections that could leak; the original speaks for itself."""
 
-    def _request(
-        self, method: str, str_or_url: Any, **options: Any
-    ) -> Coroutine[Any, Any, ClientResponse]:
-        # Not a coroutine of its own, and no span: nearly every call says nothing for itself.
-        if scope.get() is NO_OVERRIDE and (not options or _SAID.isdisjoint(options)):
-            return super()._request(method, str_or_url, **options)
-        return self._request_as_said(method, str_or_url, **options)
-
-    async def _request_as_said(
-        self, method: str, str_or_url: Any, **options: Any
-    ) -> ClientResponse:
-        """Make a call for which something was said."""
+    async def _request(self, method: str, str_or_url: Any, **options: Any) -> ClientResponse:
         given = options.get("middlewares")
         if given is not None:
             options["middlewares"] = (*self._resilient_pipelines, *given)
@@ -196,28 +184,35 @@ class _Wrapped(_Base):
         finally:
             end(call, token)
 
-    @property
-    def closed(self) -> bool:
-        """True if this session, or the connector that it shares, is closed."""
-        return self._resilient_closed or bool(super().closed)
-
-    @property
-    def connector(self) -> BaseConnector | None:
-        """The connector, which is the original's; None once it is closed."""
-        return None if self._resilient_closed else super().connector
-
     async def close(self) -> None:
         """Close this session, and the original if that was asked for.
 
         Waits of its calls end with `SessionClosedError`; a request that is under way goes on.
         """
         connector = self.connector
-        object.__setattr__(self, "_resilient_closed", True)
         # Not the original's own close(), which may close what the two share. (The connector stays:
         # while aiohttp makes a connection for a call, it would lose that without.)
+        object.__setattr__(self, "__class__", _closed_class(type(self)))  # type: ignore[arg-type]  # hashable
         session_closed(self, connector)
         if self._resilient_close_original:
             await self._resilient_original.close()
+
+
+class _Closed(_Base):
+    """The differences of a session that is closed, in front of its class.
+
+    (While it is open every call would pay for asking.)
+    """
+
+    @property
+    def closed(self) -> bool:
+        """True: it is closed, although its connector may not be."""
+        return True
+
+    @property
+    def connector(self) -> BaseConnector | None:
+        """None: it has let go of the connector."""
+        return None
 
 
 # What a call may say that outranks the policy.
@@ -240,20 +235,78 @@ def _total(timeout: ClientTimeout | float | None) -> float | None:
 
 
 class _Followed(_Wrapped):
-    """A session that tells when its calls are over, since somebody follows them."""
-
-    def _request(
-        self, method: str, str_or_url: Any, **options: Any
-    ) -> Coroutine[Any, Any, ClientResponse]:
-        return self._request_as_said(method, str_or_url, **options)
+    """A wrapped session of which somebody follows the calls: each of them says when it is over."""
 
 
 @cache
 def _wrapped_class(kind: type[ClientSession], *, is_followed: bool) -> type[ClientSession]:
-    """Return a class for wrapped sessions of a kind, by the same name."""
+    """Return a class for wrapped sessions of a kind, by the same name.
+
+    Args:
+        kind: The class of the original.
+        is_followed: Whether somebody follows the calls. Then its verbs are aiohttp's own, which
+            ask `_request`.
+    """
     mixin = _Followed if is_followed else _Wrapped
     if issubclass(kind, mixin):
         return kind
+    made = _named_as(kind, mixin)
+    # A subclass may have an idea of its own of some.
+    for name, method in _VERBS.items():
+        own, usual = getattr(kind, name, None), getattr(ClientSession, name)
+        if is_followed:
+            if getattr(own, "_resilient_is_quick", False):
+                setattr(made, name, usual)
+        elif own is usual:
+            setattr(made, name, _quick_verb(name, method, kind))
+    return made
+
+
+@cache
+def _closed_class(kind: type[ClientSession]) -> type[ClientSession]:
+    """Return a class for sessions of a kind that are closed, by the same name."""
+    return kind if issubclass(kind, _Closed) else _named_as(kind, _Closed)
+
+
+def _named_as(kind: type[ClientSession], mixin: type[Any]) -> type[ClientSession]:
     made = types.new_class(kind.__name__, (mixin, kind))
     made.__module__, made.__qualname__ = kind.__module__, kind.__qualname__
     return made
+
+
+# The methods of a session that make a call; None is for the one that is told its method.
+_VERBS: Final = {
+    "request": None,
+    **{name: name.upper() for name in ("get", "options", "head", "post", "put", "patch", "delete")},
+}
+# What they return. Where aiohttp has it no longer, its own methods remain, which cost a little.
+_Returned: Any = getattr(client, "_RequestContextManager", None)
+if _Returned is None:
+    _VERBS.clear()
+
+
+def _quick_verb(name: str, verb: Any, kind: type[ClientSession]) -> Any:
+    """Return a method that makes a call, which says nothing for itself as a rule.
+
+    Then `_request` of the original's class is all there is to be done: it needs no span of ours,
+    nor another coroutine.
+    """
+    usual: Any = getattr(ClientSession, name)
+    begin_request = kind._request
+
+    def call(self: Any, url: Any, **options: Any) -> Any:
+        if (options and not _SAID.isdisjoint(options)) or scope.get() is not NO_OVERRIDE:
+            return usual(self, url, **options)
+        return _Returned(begin_request(self, verb, url, **options))
+
+    def head(self: Any, url: Any, *, allow_redirects: bool = False, **options: Any) -> Any:
+        return call(self, url, allow_redirects=allow_redirects, **options)
+
+    def request(self: Any, method: str, url: Any, **options: Any) -> Any:
+        if (options and not _SAID.isdisjoint(options)) or scope.get() is not NO_OVERRIDE:
+            return usual(self, method, url, **options)
+        return _Returned(begin_request(self, method, url, **options))
+
+    made: Any = {"request": request, "head": head}.get(name, call)
+    made._resilient_is_quick = True
+    return functools.update_wrapper(made, usual)

@@ -76,6 +76,7 @@ __all__ = [
     "current",
     "detach",
     "end",
+    "hop_spans",
     "is_spanned",
     "make_call",
     "remember",
@@ -343,12 +344,12 @@ class Span(Call):
 
 
 # Spans that no session began, by the identity of aiohttp's timer for their calls.
-_spans: Final[dict[int, Span]] = {}
+hop_spans: Final[dict[int, Span]] = {}
 
 
 def is_spanned(request: Any) -> bool:
     """Return whether a request is a hop of a call whose span was found by its timer."""
-    return bool(_spans) and id(request._timer) in _spans
+    return bool(hop_spans) and id(request._timer) in hop_spans
 
 
 def _span_of(request: Any, elapsed: float) -> Span | None:
@@ -357,7 +358,7 @@ def _span_of(request: Any, elapsed: float) -> Span | None:
     if not getattr(session, "_resilient_spans_redirects", False):
         return None
     timer = getattr(request, "_timer", None)
-    span = _spans.get(id(timer))
+    span = hop_spans.get(id(timer))
     if span is None:
         total = session.timeout.total
         span = Span(None, total, asyncio.get_running_loop().time() - elapsed, None)
@@ -371,14 +372,14 @@ def _keep(span: Span, request: Any, keeper: Any) -> None:
     key = id(request._timer)
 
     def forget(dead: ReferenceType[Any]) -> None:
-        found = _spans.get(key)
+        found = hop_spans.get(key)
         if found is not None:
             found.keepers.discard(dead)
             if not found.keepers:
-                del _spans[key]
+                del hop_spans[key]
 
     span.keepers.add(ref(keeper, forget))
-    _spans[key] = span
+    hop_spans[key] = span
 
 
 current: Final[ContextVar[Call | None]] = ContextVar("resilient_call", default=None)

@@ -81,15 +81,17 @@ class Spell:
         owner: Has the index of the pipeline, where it takes its place.
         kept: What the pipeline's guards keep for the destination, from the outermost in.
         numbers: Gives an attempt its number.
+        scheme: The scheme of the origin.
 
     Attributes:
         kept: As given.
         numbers: As given.
+        scheme: As given.
         good: How many attempts went well since guards were told.
         edge: When they are to be told again; `OVER` once it is.
     """
 
-    __slots__ = ("__weakref__", "_key", "_owner", "edge", "good", "kept", "numbers")
+    __slots__ = ("__weakref__", "_key", "_owner", "edge", "good", "kept", "numbers", "scheme")
 
     def __init__(
         self,
@@ -97,14 +99,19 @@ class Spell:
         owner: Indexed,
         kept: tuple[Watched, ...],
         numbers: Numbered,
+        scheme: str,
     ) -> None:
         self._key = key
         self._owner = ref(owner)
         self.kept = kept
         self.numbers = numbers
+        self.scheme = scheme
         self.good = 0
         # Lower than any time, and higher than the end.
         self.edge = -sys.float_info.max
+        before = owner.index.get(key)
+        if before is not None:
+            before.end()
         owner.index[key] = self
         for each in kept:
             each.spells += (ref(self),)

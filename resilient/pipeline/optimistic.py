@@ -54,7 +54,7 @@ from resilient.breaker.machine import Machine
 from resilient.breaker.middleware import CircuitBreaker
 from resilient.clock import LoopBound, TimerHandle
 from resilient.core.begun import Begun, Entry, Opened, under_way
-from resilient.core.call import Call, current, detach, is_spanned, make_call
+from resilient.core.call import Call, current, detach, hop_spans, is_spanned, make_call
 from resilient.core.guard import Guard
 from resilient.core.override import NO_OVERRIDE, scope
 from resilient.core.quiet import OVER, Spell
@@ -158,7 +158,7 @@ class UnderWay(LoopBound):
     Attributes:
         general: As given.
         entries: The attempts under way in the loop, also those of other pipelines.
-        index: The spells by scheme and the rest of the origin.
+        index: The spells by the origins without their schemes; of two the latest is here.
         guards: Those among the parts.
         retry: That among the parts, or None.
         telemetry: Makes spans and metrics; None if nobody wants that.
@@ -182,7 +182,7 @@ class UnderWay(LoopBound):
     def __init__(self, parts: list[Any], general: ClientMiddlewareType) -> None:
         super().__init__(parts[0].clock)
         self.general = general
-        self.index: dict[tuple[str, str], Spell] = {}
+        self.index: dict[str, Spell] = {}
         self.guards = tuple(part for part in parts if isinstance(part, Guard))
         self.retry = next((part for part in parts if isinstance(part, Retry)), None)
         watch = next((part for part in parts if isinstance(part, CallTelemetry)), None)
@@ -359,7 +359,7 @@ class UnderWay(LoopBound):
 
     # -- quiet destinations
 
-    def begin_spell(self, request: Any, key: tuple[str, str]) -> Spell | None:
+    def begin_spell(self, request: Any) -> Spell | None:
         """Begin the spell of an origin, if all guards find nothing wrong there; else None."""
         kept = [guard.quiet(request) for guard in self.guards]
         found = tuple(each for each in kept if each is not None)
@@ -369,7 +369,7 @@ class UnderWay(LoopBound):
         if len(self.index) >= _MOST:
             next(iter(self.index.values())).end()
         numbers = next((each for each in found if isinstance(each, Machine)), _Numbers())
-        return Spell(key, self, found, numbers)
+        return Spell(request.url._netloc, self, found, numbers, request.url._scheme)
 
 
 # The length of an entry with a call.
@@ -419,35 +419,45 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
     telemetry = way.telemetry
     if retry is not None:
         owing, earned, is_told = retry.owing, retry.earned, retry.emitter.wants
+    spans = hop_spans
     loop: Any = None
     entries: dict[Any, Entry] = {}
     time: Any = None
 
     def run(request: Any, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
         nonlocal loop, entries, time
-        if loop is not get_running_loop():
+        if request.loop is not loop:
             way.claim()
             loop, entries, time = way.loop, way.entries, way.time
         url = request.url
-        key = url._scheme, url._netloc
-        spell = find_spell(key) or way.begin_spell(request, key)
-        if spell is None:
-            return general(request, handler)
+        spell = find_spell(url._netloc)
+        if spell is None or spell.scheme != url._scheme:
+            spell = way.begin_spell(request)
+            if spell is None:
+                return general(request, handler)
         return attempt(request, handler, spell)
 
-    async def attempt(request: Any, handler: ClientHandlerType, spell: Spell) -> ClientResponse:
+    async def attempt(request: Any, handler: ClientHandlerType, spell: Any) -> ClientResponse:
         task: Any = current_task()
-        if (
-            spell.edge == OVER
-            or find_override() is not NO_OVERRIDE
-            or ((outer := find_call()) is not None and not outer.is_over)
-            or task in entries
-            or request.response is not None
-            or (request._body is not None and not _is_plain(request))
-            or (find_level(DEBUG) is not False and is_told and is_told("attempt"))
-            or is_full(request)
-            or is_spanned(request)
-        ):
+        try:
+            if (
+                spell.edge == OVER
+                or find_override() is not NO_OVERRIDE
+                or ((outer := find_call()) is not None and not outer.is_over)
+                or task in entries
+                or request.response is not None
+                or (request._body is not None and not _is_plain(request))
+                or (find_level(DEBUG) is not False and is_told and is_told("attempt"))
+                # As `is_full` and `is_spanned` have it.
+                or len((pool := request._session._connector)._acquired) >= (pool._limit or math.inf)
+                or (pool._limit_per_host and is_full(request))
+                or (spans and is_spanned(request))
+            ):
+                spell = None  # it takes the general way
+        except AttributeError:
+            # A connector of another kind, or none any more.
+            spell = None
+        if spell is None:
             return await general(request, handler)
         if request.method not in methods:
             # Whether it was carried out will be the question.

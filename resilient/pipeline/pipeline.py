@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
@@ -67,7 +67,15 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         ModuleNotFoundError: The policy has telemetry, and OpenTelemetry is not installed.
     """
 
-    __slots__ = ("__weakref__", "_middlewares", "_run", "policy")
+    # An instance is called through its own slot: a method would be another frame in each call.
+    __slots__ = ("__call__", "__weakref__", "_middlewares", "policy")
+
+    if TYPE_CHECKING:
+
+        def __call__(
+            self, request: ClientRequest, handler: ClientHandlerType
+        ) -> Awaitable[ClientResponse]:
+            """Run a request through all of the middlewares."""
 
     def __init__(
         self,
@@ -110,7 +118,8 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
         general = _nested(fuse(self._middlewares))
-        self._run = optimistic(self._middlewares, general) or general
+        run = optimistic(self._middlewares, general) or general
+        object.__setattr__(self, "__call__", run)
 
     @classmethod
     def of(cls, *middlewares: ClientMiddlewareType) -> Self:
@@ -139,12 +148,6 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         pipeline.policy = None
         pipeline._compose(flat)
         return pipeline
-
-    def __call__(
-        self, request: ClientRequest, handler: ClientHandlerType
-    ) -> Awaitable[ClientResponse]:
-        """Run a request through all of the middlewares."""
-        return self._run(request, handler)
 
     def find(self, kind: type[_M]) -> _M | None:
         """Return the first middleware of a kind, or None."""

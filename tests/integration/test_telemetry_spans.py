@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
+import warnings
 from typing import Any
 
 import aiohttp
@@ -22,6 +24,7 @@ from resilient import (
     ConnectionFailedError,
     DeadlineExceededError,
     Pipeline,
+    PipelineWarning,
     Retry,
     Service,
     Services,
@@ -504,3 +507,23 @@ async def test_a_policy_without_telemetry_leaves_it_out() -> None:
     assert len(Pipeline(policy(), telemetry=to.telemetry)) == len(Pipeline(policy()))
     # Without a policy, what else could be meant?
     assert Pipeline(telemetry=to.telemetry).find(CallTelemetry) is not None
+
+
+@pytest.mark.parametrize("traced", ["inner", "outer"])
+async def test_a_session_that_is_wrapped_twice_makes_one_call_of_redirects(traced: str) -> None:
+    to = Recorder()
+    plain, told = Pipeline(policy()), to.pipeline(traced_policy(retry=None))
+    pipelines = [told, plain] if traced == "inner" else [plain, told]
+    async with fault_server() as server, aiohttp.ClientSession() as existing:
+        with warnings.catch_warnings():
+            # Two of each part make little sense, and are possible.
+            warnings.simplefilter("ignore", PipelineWarning)
+            session = resilient.wrap(resilient.wrap(existing, pipelines[0]), pipelines[1])
+        for call in (session.get, functools.partial(session.request, "GET")):
+            to.exporter.clear()
+            server.script(redirect("/new"))
+            async with call(server.url) as response:
+                assert response.status == 200
+            assert len(to.calls) == 1
+            assert len(to.attempts) == 2
+        await session.close()
