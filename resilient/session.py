@@ -33,7 +33,7 @@ from resilient.pipeline.search import is_one_of
 from resilient.retry.middleware import Retry
 from resilient.telemetry.middleware import AttemptTelemetry
 from resilient.wire.connections import session_closed
-from resilient.wire.tracing import without_instrumentation
+from resilient.wire.tracing import is_instrumented, without_instrumentation
 
 __all__ = ["pipeline_of", "wrap"]
 
@@ -108,7 +108,8 @@ def wrap(
     put(wrapped, "_resilient_close_original", close_original)
     put(wrapped, "_connector_owner", False)
     put(wrapped, "_middlewares", (pipeline, *session._middlewares))
-    if is_one_of(AttemptTelemetry, pipeline, lambda part: part.policy.attempt_spans):
+    has_spans = is_one_of(AttemptTelemetry, pipeline, lambda part: part.policy.attempt_spans)
+    if has_spans and is_instrumented(session):
         put(wrapped, "_trace_configs", without_instrumentation(session.trace_configs))
     if pipeline.find(Retry) is not None:
         # aiohttp would send again on its own what Retry counts.

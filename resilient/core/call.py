@@ -23,6 +23,7 @@ Who writes what, and who reads it:
     outer              attach, begin           around
     origin, origin_of  guards                  guards
     deadline, allowed  Deadline                Retry, normalisation, run_attempt
+    is_limited         Deadline                Deadline: whether it is the outermost
     attempt_deadline   AttemptTimeout          run_attempt
     read_until         AttemptTimeout          Retry: a body that belongs to the attempt
     before             Retry                   run_attempt, for the facts of an outcome
@@ -113,6 +114,8 @@ class Call:
     # The wait that followed a record, by the place of the record.
     waits: dict[int, Wait] | None = None
     stop: Stop | None = None
+    # Whether a deadline has met it.
+    is_limited = False
     # The scopes of those who watch it.
     watched_by: tuple[Hashable, ...] = ()
     # Requests that were sent, over all hops, as far as telemetry counts them.

@@ -521,6 +521,19 @@ async def test_spans_of_a_crowd_that_is_cancelled_are_all_ended() -> None:
     assert durations == {(): len(to.calls)}
 
 
+@pytest.mark.parametrize("followed", ["spans", "events"])
+async def test_who_follows_calls_leaves_their_deadline_over_all_hops(followed: str) -> None:
+    listener = resilient.listens_to("call")(lambda event: None)
+    if followed == "spans":
+        pipeline = Recorder().pipeline(traced_policy(total_timeout=0.3))
+    else:
+        pipeline = Pipeline(policy(total_timeout=0.3), listeners=[listener])
+    hop = attrs.evolve(redirect("/next"), delay=0.2)
+    async with fault_server(hop, Reply(delay=0.2)) as server, wrapped(pipeline) as session:
+        with pytest.raises(resilient.DeadlineExceededError):
+            await status_of(session, server.url)
+
+
 def test_a_policy_is_equal_when_it_was_pickled_and_evolved() -> None:
     made = traced_policy(telemetry=TelemetryPolicy(templates=["/a/{id}"], max_servers=5))
     assert pickle.loads(pickle.dumps(made)) == made
