@@ -63,6 +63,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from resilient.attempts import Attempt, History, Stop
 from resilient.reasons import Reason
+from resilient.support.redact import public_url
 from resilient.support.words import brief
 
 if TYPE_CHECKING:
@@ -209,6 +210,8 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         format: The name of the format that the body is in; None if it is in none of the built-in
             ones.
         body: The body as far as it was read.
+        throttled: Whether the server says "too many requests": by a code that means it in the
+            format of the body, or by the status 429 without a code of a quota that is used up.
         headers: The headers of the response.
         request_info: URL (without userinfo, query and fragment) and method; no headers.
     """
@@ -233,6 +236,7 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         docs: str | None = None,
         format: str | None = None,  # noqa: A002 (the attribute's name)
         body: bytes = b"",
+        throttled: bool | None = None,
     ) -> None:
         super().__init__(request_info, history, status=status, message=message, headers=headers)
         self.args = (status, message)
@@ -243,6 +247,7 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
         self.docs = docs
         self.format = format
         self.body = body
+        self.throttled = status == 429 if throttled is None else throttled
 
     @property
     def status_code(self) -> int:
@@ -267,11 +272,12 @@ class APIError(ResilientError, aiohttp.ClientResponseError):
 
     def __str__(self) -> str:
         said = f"{self.status} {self.code}" if self.code else str(self.status)
-        context = [_one_line(f"{self.request_info.method} {self.request_info.url}")]
+        info = self.request_info
+        context = [_one_line(f"{info.method} {public_url(info.url)}")]
         if self.request_id:
             context.append(f"request_id {_one_line(self.request_id, _SHOWN_OF_A_NAME)}")
         if history := self._history_in_words():
-            context.append(history)
+            context.append(_one_line(history))
         return (
             f"{_one_line(said, _SHOWN_OF_A_NAME)}: {_one_line(self.message)} [{'; '.join(context)}]"
         )
@@ -509,7 +515,8 @@ class RefusedError(ResilientError, aiohttp.ClientConnectionError):
         return self.stop_reason or f"the {self._by} for {self.key} refused"
 
     def __str__(self) -> str:
-        what = self._what()
+        # A key is whatever a function of the user's returns.
+        what = _one_line(self._what())
         if self.retry_after is not None:
             what += f", next try in {brief(self.retry_after)} s"
         notes = []

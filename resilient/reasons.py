@@ -18,7 +18,7 @@ class Reason(Enum):
     STATUS = "status"  # a status of the policy
     CODE = "code"  # an error code of the policy
     EXCEPTION = "exception"  # an exception of the policy
-    THROTTLED = "throttled"  # a 429
+    THROTTLED = "throttled"  # a 429, or a code that means the same
     TRANSPORT = "transport"  # a connection that failed, or carried no HTTP
     STALE_CONNECTION = "stale_connection"  # a pooled connection that the server had closed
     TIMEOUT = "timeout"  # an attempt that took too long
@@ -53,7 +53,7 @@ class Reason(Enum):
     PLACE = "place"  # a bulkhead's limit
 
     # A gate changed because of
-    REFUSED = "refused"  # a 429
+    REFUSED = "refused"  # a 429, or a code that means the same
     USED_UP = "used_up"  # a header that says that nothing remains
     WIDENED = "widened"  # so many classes were refused that it holds the whole key
     QUIET = "quiet"  # nobody has waited for some time

@@ -13,6 +13,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 from resilient import load_services
 from resilient.envelopes import FORMATS
+from resilient.services.config.layers import preset_names
 
 README = Path(__file__).parent.parent / "README.md"
 EXAMPLES = list(Sybil([PythonCodeBlockParser()]).parse(README).examples())
@@ -51,3 +52,8 @@ def test_the_table_of_formats_is_that_of_the_code() -> None:
         f"| [{each.name}]({each.source}) | `{each.shape.replace('|', '¦')}` |" for each in FORMATS
     ]
     assert [row for row in rows if row][2:] == wanted
+
+
+def test_the_readme_names_every_preset() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert [name for name in preset_names() if f"`{name}`" not in text] == []

@@ -64,7 +64,8 @@ class BreakerPolicy:
             up is a failure, if nothing at all was answered meanwhile; by default 10.
         statuses: Those that count as failures, numbers or ranges such as "500-504"; by default
             every 5xx but 501, 505 to 508, 510 and 511. Any other status is a success, but for
-            429, which says nothing of a server's health.
+            429, which says nothing of a server's health. Errors with a code that means the same
+            (`ErrorPolicy.throttling_codes`) count as 429.
         key: What has a circuit of its own: "origin", that with "path:N", "method" and
             "header:NAME" joined by "+", or a function of the request. By default "origin".
         observe: Count and report, but refuse and hold nothing; by default False.

@@ -162,6 +162,23 @@ def formats(as_json: bool) -> None:
         answer(rendered(report.formats_shown()))
 
 
+@app.command()
+@click.argument("name", required=False)
+@_as_json
+def presets(name: str | None, as_json: bool) -> None:
+    """List the presets that come with the package, or show what the one of NAME sets.
+
+    The exit status is 2 if there is none of that name.
+    """
+    from resilient.cli import presets as report
+
+    found = report.read_presets(name)
+    if as_json:
+        answer_json(report.as_json(found))
+    else:
+        answer(rendered(report.shown(found)))
+
+
 def run(command: click.Command = app, name: str = "resilient") -> int:
     """Run the command that the process was given, and return its exit status.
 

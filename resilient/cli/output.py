@@ -16,13 +16,28 @@ from resilient.support.text import printable
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["FAILED", "Unwritable", "answer", "answer_json", "mute", "printable", "rendered"]
+__all__ = [
+    "FAILED",
+    "Unusable",
+    "Unwritable",
+    "answer",
+    "answer_json",
+    "mute",
+    "printable",
+    "rendered",
+]
 
 # Columns in files and pipes.
 _WIDTH = 100
 
 # The exit status of a command that could not do its work, as click has it for wrong arguments.
 FAILED: Final = 2
+
+
+class Unusable(click.ClickException):
+    """An argument of the command line stands for nothing that can be used."""
+
+    exit_code = FAILED
 
 
 class Unwritable(click.ClickException):

@@ -3,7 +3,8 @@
 A key is declared, in code and in files alike, by parts joined by "+":
 
     origin           scheme, host and port; the first part of every key, and the default
-    path:2           the first two segments of the path
+    path:2           the first two segments of the path; a token that is known to stand in some is
+                     a keyed hash
     method           the method
     header:NAME      the value of a header, as a keyed hash, so that no credential is kept
 
@@ -21,7 +22,7 @@ from typing import Final
 
 from aiohttp import ClientRequest
 
-from resilient.support.redact import origin_of
+from resilient.support.redact import origin_of, replace_tokens
 from resilient.support.validation import Validator, check, is_plain_function
 from resilient.telemetry.emitter import Emitter
 
@@ -105,7 +106,9 @@ def _part(part: str) -> Callable[[ClientRequest], str]:
         return lambda request: request.method
     if kind == "path":
         count = int(argument)
-        return lambda request: "/" + "/".join(request.url.raw_parts[1 : count + 1])
+        return lambda request: replace_tokens(
+            "/" + "/".join(request.url.raw_parts[1 : count + 1]), secret_hash
+        )
     name = argument
 
     def header(request: ClientRequest) -> str:

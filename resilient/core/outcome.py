@@ -230,6 +230,12 @@ class Outcome:
         """The error code of a normalised error."""
         return self.error.code if isinstance(self.error, APIError) else None
 
+    @property
+    def is_throttled(self) -> bool:
+        """True if a server says "too many requests", by the status 429 or by a code."""
+        error = self.error
+        return error.throttled if isinstance(error, APIError) else self.status == 429
+
     @cached_property
     def retry_after(self) -> float | None:
         """Seconds that the server asks to wait, or None if it does not.
@@ -327,9 +333,10 @@ class Outcome:
             return Verdict.NEUTRAL
         status = self.status
         if status is not None:
-            if status in failing:
-                return Verdict.TRANSIENT
-            return Verdict.NEUTRAL if status == 429 else Verdict.SUCCESS
+            if self.is_throttled:
+                # A code that means it stands for the status: a 503 with one is no trouble.
+                return Verdict.TRANSIENT if 429 in failing else Verdict.NEUTRAL
+            return Verdict.TRANSIENT if status in failing else Verdict.SUCCESS
         if not cancelled and (error is None or not is_transport_failure(error)):
             # Nothing of the transport's: a bug, or another middleware's own exception.
             return Verdict.NEUTRAL
@@ -344,6 +351,9 @@ class Outcome:
     def __str__(self) -> str:
         status = self.status
         if status is not None:
-            return f"status {status}"
+            if self.is_throttled is (status == 429):
+                return f"status {status}"
+            # A code from a table, and so no text of a server's.
+            return f"status {status} {self.code or '(too many requests)'}"
         assert self.error is not None, "a response has a status"
         return summary(self.error)

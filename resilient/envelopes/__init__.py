@@ -17,12 +17,13 @@ from resilient.envelopes.middleware import NormalizeErrors
 from resilient.envelopes.policy import DEFAULT_REQUEST_ID_HEADERS, ErrorPolicy
 from resilient.envelopes.reading import slug, text
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
-from resilient.envelopes.throttling import THROTTLING_CODES, is_throttling_code
+from resilient.envelopes.throttling import QUOTA_CODES, THROTTLING_CODES, KnownCodes
 
 __all__ = [
     "DEFAULT_PARSERS",
     "DEFAULT_REQUEST_ID_HEADERS",
     "FORMATS",
+    "QUOTA_CODES",
     "THROTTLING_CODES",
     "CodeRule",
     "Envelope",
@@ -30,10 +31,10 @@ __all__ = [
     "ErrorBody",
     "ErrorPolicy",
     "Format",
+    "KnownCodes",
     "NormalizeErrors",
     "apply_code_rules",
     "field_errors",
-    "is_throttling_code",
     "json_object",
     "parse_any",
     "parse_error",

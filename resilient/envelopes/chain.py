@@ -7,9 +7,11 @@ says why.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from http import HTTPStatus
 
 from attrs import evolve
+from multidict import CIMultiDict
 
 from resilient.envelopes.codes import CodeRule, apply_code_rules
 from resilient.envelopes.content import ErrorBody
@@ -17,6 +19,7 @@ from resilient.envelopes.envelope import EMPTY_ENVELOPE, Envelope, EnvelopeParse
 from resilient.envelopes.policy import DEFAULT_REQUEST_ID_HEADERS
 from resilient.envelopes.reading import case_insensitive, header_request_id, text
 from resilient.envelopes.resolve import DEFAULT_PARSERS, resolve_parser
+from resilient.headers.retry_after import reference_of
 
 __all__ = ["completed", "first_envelope", "parse_error"]
 
@@ -30,6 +33,7 @@ def parse_error(
     code_rules: Iterable[CodeRule] = (),
     request_id_headers: Iterable[str] = DEFAULT_REQUEST_ID_HEADERS,
     reason: str | None = None,
+    now: datetime | None = None,
     on_error: Callable[[EnvelopeParser, Exception], object] | None = None,
 ) -> Envelope:
     """Read what an error response says, as far as it can be told.
@@ -49,6 +53,8 @@ def parse_error(
         request_id_headers: Headers that may hold the request_id, the likeliest first;
             `DEFAULT_REQUEST_ID_HEADERS` by default.
         reason: The reason phrase of the response; by default the usual one of the status.
+        now: The time of day, for a body that names the moment until which to wait, where the
+            response has no valid `Date`; by default the system's.
         on_error: Called with a parser that raised, or returned something that is no
             envelope, and the exception; that parser counts as having declined. An exception
             of `on_error` itself comes out.
@@ -65,6 +71,7 @@ def parse_error(
         code_rules=code_rules,
         request_id_headers=request_id_headers,
         reason=reason,
+        now=now,
     )
 
 
@@ -76,12 +83,17 @@ def completed(
     code_rules: Iterable[CodeRule],
     request_id_headers: Iterable[str],
     reason: str | None,
+    now: datetime | None,
 ) -> Envelope:
     """Return an envelope with what headers, status and rules add; see `parse_error`."""
     request_id = envelope.request_id or header_request_id(headers, request_id_headers)
     if envelope.message is None or request_id is not envelope.request_id:
         message = envelope.message or text(reason) or _reason_phrase(status)
         envelope = evolve(envelope, message=message, request_id=request_id)
+    if envelope.retry_at is not None:
+        left = envelope.retry_at - reference_of(CIMultiDict(headers), now)
+        wait = max(left.total_seconds(), envelope.retry_after or 0.0)
+        envelope = evolve(envelope, retry_after=wait)
     return apply_code_rules(envelope, status, code_rules)
 
 

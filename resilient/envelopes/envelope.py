@@ -12,6 +12,7 @@ A parser for a format of one's own is a function:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Protocol
 
@@ -41,6 +42,13 @@ def _clean_wait(value: object) -> float | None:
     return min(float(min(value, LONGEST)), LONGEST)
 
 
+def _clean_moment(value: object) -> datetime | None:
+    """Return a moment with its zone; None for anything else."""
+    if not isinstance(value, datetime):
+        return None
+    return value.replace(tzinfo=UTC) if value.utcoffset() is None else value
+
+
 def _clean_detail(detail: FieldError) -> FieldError:
     name, message = text(detail.field) or "", text(detail.message) or ""
     if name is detail.field and message is detail.message:
@@ -62,9 +70,12 @@ class Envelope:
         details: The fields at fault, with a message for each; none by default. One without a
             message has "", and so has a message without a field.
         retry_after: Seconds that the body asks to wait, 0 or more; None by default.
+        retry_at: The moment until which the body asks to wait, in UTC if it names no zone; None by
+            default. `parse_error` makes a `retry_after` of it, by the time in the headers.
         docs: The address of a page about the error; None by default.
-        format: The name of the format that the body is in, for a built-in one; None by default.
-            Two envelopes that say the same are equal whatever it is.
+        format: The name of the format that the body is in; None by default, and of a built-in one
+            its own. By it `ErrorPolicy.throttling_codes` tells whose code it is. Two envelopes that
+            say the same are equal whatever it is.
     """
 
     message: str | None = field(default=None, converter=_clean)
@@ -73,7 +84,8 @@ class Envelope:
     details: tuple[FieldError, ...] = field(default=(), converter=_clean_details)
     retry_after: float | None = field(default=None, converter=_clean_wait)
     docs: str | None = field(default=None, converter=_clean)
-    format: str | None = field(default=None, eq=False)
+    format: str | None = field(default=None, converter=_clean, eq=False)
+    retry_at: datetime | None = field(default=None, converter=_clean_moment, kw_only=True)
 
 
 EMPTY_ENVELOPE = Envelope()

@@ -40,7 +40,7 @@ _NAMED: Final = ranked(
 )
 _FREE: Final = ranked(
     *("details", "detail", "extra", "validation", "causes", "errorcauses", "cause", "elements"),
-    *("errordetails", "contextinfo", "messages", "message"),
+    *("errordetails", "contextinfo", "o:errordetails", "messages", "message"),
 )
 # Those that count if they are nothing but lists of texts.
 _BARE: Final = ("error", "message", "data", "errorinfo", "params")
@@ -57,7 +57,7 @@ _NESTED: Final = (
 _FIELD: Final = (
     *("field", "fieldname", "property", "propertypath", "propertyname", "path", "param"),
     *("parameter", "parametername", "argumentname", "attribute", "attributename", "inputname"),
-    *("propertyref", "element", "in", "key", "column", "name"),
+    *("propertyref", "element", "in", "key", "column", "name", "o:errorpath", "attr"),
 )
 _POINTER: Final = ("pointer", "instancepath", "datapath", "jsonpointer")
 _PLACE: Final = ("loc", "location", "target", "subject")
@@ -87,6 +87,10 @@ _ABOUT: Final = frozenset(
         *("url", "links", "instance", "locations", "extensions", "stack", "trace", "stacktrace"),
     )
 )
+# As a list of sentences it is a field all the same (GitLab: {"name": ["has already been taken"]}).
+_ABOUT_AS_LIST: Final = _ABOUT - {"name", "domain", "url"}
+# Beside one of these a word is hardly a field's, nor is one of these alone (Phoenix: {"detail"}).
+_RATHER_SAID: Final = frozenset(("message", "code", "error", "detail", "msg"))
 _OWN: Final = frozenset(("_errors", "_error", "_schema", "__all__errors"))
 # Bounds on the work, whatever a body holds: objects looked at, messages of one field, steps
 # in a path, and its length, which children inherit.
@@ -122,7 +126,7 @@ def fields_of(document: Members) -> tuple[FieldError, ...]:
     data = document.get("data")
     if document.get("status") == "fail" and isinstance(data, dict):  # JSend
         return field_errors(data)
-    for name in ("data", "context"):
+    for name in ("data", "context", "embedded"):
         within = members(document.get(name))
         if not _WITHIN.isdisjoint(within) and (found := fields_of(within)):
             return found
@@ -242,6 +246,12 @@ class _Finder:
             within = known[name]
             if isinstance(within, list):
                 yield from self.of_list(within, path, depth + 1)
+            elif name in _FREE and not self._free:
+                # What an item says besides may be anything (a registry: {"detail": {"Tag": "x"}}).
+                free = _Finder(True)
+                free._left = self._left
+                yield from free.of_object(within, path, depth + 1)
+                self._left = free._left
             else:
                 yield from self.of_object(within, path, depth + 1)
 
@@ -262,7 +272,7 @@ class _Finder:
             if self._left < 0:
                 return
             # A field may be called "name", but hardly beside a message.
-            is_alone = known.keys().isdisjoint(("message", "code", "error")) and _is_prose(said)
+            is_alone = known.keys().isdisjoint(_RATHER_SAID) and _is_prose(said)
             yield from self._of_member(name, said, path, depth, is_alone)
 
     def _of_member(
@@ -304,13 +314,15 @@ class _Finder:
                 known = members(each)
                 if _is_item(known) or not known.keys().isdisjoint(("code", "type")):
                     self._left -= 1
-                    yield from (FieldError(field, one) for one in _messages_of(known))
+                    # A kind of thing is no message (Box: {"conflicts": [{"type": "folder"}]}).
+                    names = _WORDS if self._free else _MESSAGE
+                    yield from (FieldError(field, one) for one in _messages_of(known, names))
                 elif each:
                     yield from self.of_object(each, _under(field, str(place)), depth + 1)
             elif message := string(each):
                 if place >= _MAX_MESSAGES:
                     return
-                if not self._free or (small not in _ABOUT and _is_prose(message)):
+                if not self._free or (small not in _ABOUT_AS_LIST and _is_prose(message)):
                     yield FieldError(field, message)
 
 

@@ -8,13 +8,16 @@ which documents they take, and in what they know better than by names.
 - The message is the first sentence; a single word or a reason phrase only if there is none.
 - A code is a word for programs. The status is none, nor are words for people: the phrase of
   a status gives one ("Bad Request" is bad_request) where there is no other.
-- A wait is in seconds unless the name says otherwise, and cannot be below 0.
+- A wait is in seconds unless the name says otherwise, and cannot be below 0. Instead of seconds it
+  may be a moment, in the form of RFC 3339 (Akamai's `rateLimitNext`, MetaApi's
+  `recommendedRetryTime`): how far off that is, the headers of the response tell.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from resilient.envelopes.envelope import Envelope
@@ -65,13 +68,13 @@ _MESSAGE: Final = ranked(
     *("reason", "longmessage", "developermessage", "shortmessage", "exceptionmessage"),
     *("explanation", "summary", "error", "err", "errormessages", "messages", "details"),
     *("detailedmessage", "hydra:description", "errorinfo", "info", "errors", "#text"),
-    *("faultreason", "status"),
+    *("faultreason", "errorcodes", "status"),
 )
 _MESSAGE_WITHIN: Final = ("message", "value", "text", "detail", "description", "msg", "title")
 # Members that are there for codes.
 _CODE: Final = ranked(
     *("code", "errorcode", "errcode", "serviceerrorcode", "faultcode", "messagecode", "messageid"),
-    *("errorkey", "internalcode", "apicode", "resultcode", "retcode", "subcode", "cod"),
+    *("errorkey", "internalcode", "apicode", "resultcode", "retcode", "subcode", "cod", "ecode"),
 )
 # Members that may hold one among other things.
 _MAY_BE_CODE: Final = ranked(
@@ -82,7 +85,7 @@ _REQUEST_ID: Final = ranked(
     *("requestid", "reqid", "xrequestid", "debugid", "traceid", "correlationid", "pspreference"),
     *("fbtraceid", "trackingid", "logid", "activityid", "rayid", "incidentid", "transactionid"),
     *("operationid", "supportid", "referenceid", "errorid", "eventid", "clientrequestid"),
-    *("requestuid", "requestuuid", "traceidentifier", "phrase"),
+    *("requestuid", "requestuuid", "traceidentifier", "opcrequestid", "phrase"),
 )
 _BESIDE: Final = frozenset(
     ("meta", "metadata", "innererror", "extensions", "requestinfo", "context", "data")
@@ -90,6 +93,7 @@ _BESIDE: Final = frozenset(
 _WAIT: Final = ranked(
     *("retryafter", "retryafterseconds", "retryaftersecs", "retryaftersec", "retrydelay"),
     *("retryin", "retryinseconds", "waitseconds", "secondstowait", "retryafterduration"),
+    *("ratelimitnext", "recommendedretrytime"),
 )
 _WAIT_IN_MS: Final = ranked(
     "retryafterms", "retryaftermillis", "retryaftermilliseconds", "retryinms"
@@ -140,6 +144,7 @@ _MAYBE_HOLDERS: Final = (
 _ALL_HOLDERS: Final = frozenset((*_HOLDERS, *_MAYBE_HOLDERS))
 _MAX_STEPS: Final = 5
 _MAX_TEXTS: Final = 100
+_LONGEST_MOMENT: Final = 40
 _UPPER: Final = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
 
 
@@ -216,18 +221,24 @@ def envelope_of(
         # A message without a field that is the whole's already.
         parts = {message, *message.split("; ")}
         details = tuple(each for each in details if each.field or each.message not in parts)
+    until = wait if wait is not None else wait_of(chain)
+    is_moment = isinstance(until, datetime)
     return Envelope(
         message,
         code or code_of(chain, status) or _shouted(message),
         request_id or request_id_of(chain),
         details,
-        wait if wait is not None else wait_of(chain),
+        None if is_moment else until,
         docs or _docs(chain),
+        retry_at=until if is_moment else None,
     )
 
 
 def _details(chain: Sequence[Members]) -> tuple[FieldError, ...]:
     messages: tuple[FieldError, ...] = ()
+    if len(chain) > 1 and chain[0].is_listed:
+        # It stands for its list, in which the others may name fields too.
+        chain = (chain[1], chain[0], *chain[2:])
     for holder in chain:
         found = fields_of(holder)
         if any(each.field for each in found):
@@ -267,7 +278,7 @@ def _shouted(message: str | None) -> str | None:
 def explicit_code(holder: Members, status: int) -> str | None:
     """Return the code of a member that is there for codes.
 
-    A number gives way to a name in `status`, with which it goes (Google).
+    A number gives way to a name in `status`, with which it goes (Google), or in `data`.
     """
     numeric: str | None = None
     for name in named(holder, _CODE):
@@ -286,6 +297,8 @@ def explicit_code(holder: Members, status: int) -> str | None:
     if numeric is None or numeric == str(status):
         return None
     said = as_code(holder.get("status"))
+    if said is None and "httpstatus" in (data := members(holder.get("data"))):
+        said = as_code(data.get("code"))  # tRPC, whose number is that of JSON-RPC
     return said if said and " " not in said and not said.isdecimal() else numeric
 
 
@@ -312,8 +325,11 @@ def code_of(chain: Sequence[Members], status: int) -> str | None:
 
 
 def _code_in_details(chain: Iterable[Members]) -> str | None:
-    """Return a code that stands in an object of details."""
+    """Return a code that stands in an object of details, or in `sys` (Contentful)."""
     for holder in chain:
+        kind = members(holder.get("sys"))
+        if kind.get("type") == "Error":
+            return as_code(kind.get("id"))
         for each in _objects_in(holder, _DETAIL):
             for name in ("errorcode", "code", "errortype"):
                 found = string(each.get(name))
@@ -343,27 +359,39 @@ def request_id_of(chain: Iterable[Members]) -> str | None:
     return None
 
 
-def wait_of(chain: Iterable[Members]) -> float | None:
-    """Return the seconds that an object asks to wait, or None if it does not."""
+def wait_of(chain: Iterable[Members]) -> float | datetime | None:
+    """Return the seconds that an object asks to wait, or until when; None if it does not."""
     for holder in chain:
         for each in (holder, *_objects_in(holder, _WITH_WAIT)):
             for names, unit in ((_WAIT, 1.0), (_WAIT_IN_MS, 0.001)):
                 for name in named(each, names):
-                    if (wait := _seconds(each[name], unit)) is not None:
+                    if (wait := _wait(each[name], unit)) is not None:
                         return wait
     return None
 
 
-def _seconds(value: object, unit: float) -> float | None:
+def _wait(value: object, unit: float) -> float | datetime | None:
     if isinstance(value, str):
         found = seconds_of(value)
-        if found is None or not value.strip()[-1:].isdigit():
+        if found is None:
+            return _moment(value)
+        if not value.strip()[-1:].isdigit():
             return found
         return min(found * unit, LONGEST)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     # Not a number, too, is not at least 0.
     return min(value * unit, LONGEST) if value >= 0 else None
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a moment with date and time of day, in UTC if it names no zone."""
+    if len(text) > _LONGEST_MOMENT or text[10:11] not in ("T", "t", " "):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _docs(chain: Iterable[Members]) -> str | None:

@@ -18,6 +18,7 @@ from resilient.envelopes.content import ErrorBody
 from resilient.envelopes.envelope import Envelope, EnvelopeParser
 from resilient.envelopes.policy import ErrorPolicy
 from resilient.envelopes.resolve import resolve_parser
+from resilient.envelopes.throttling import is_throttled
 from resilient.errors import (
     APIError,
     BadRequestError,
@@ -155,9 +156,12 @@ class NormalizeErrors(LoopBound):
             code_rules=self.policy.code_rules,
             request_id_headers=self.policy.request_id_headers,
             reason=reason,
+            now=self.clock.now(),
             on_error=self._complain,
         )
-        return _made(outcome.request, status, headers, body, envelope, outcome.retry_after)
+        return _made(
+            self.policy, outcome.request, status, headers, body, envelope, outcome.retry_after
+        )
 
     # -- errors in an answer of success
 
@@ -206,12 +210,13 @@ class NormalizeErrors(LoopBound):
             code_rules=policy.code_rules,
             request_id_headers=policy.request_id_headers,
             reason=response.reason,
+            now=self.clock.now(),
         )
         # aiohttp's session will see no response.
         keep_cookies(request, response)
         response.release()
         await stop_upload(request, self.clock)
-        error = _made(request, status, headers, body, envelope, None)
+        error = _made(policy, request, status, headers, body, envelope, None)
         if call is not None:
             tell_attempts(error, call)
         raise error
@@ -228,6 +233,7 @@ def _names(parsers: Iterable[EnvelopeParser | str]) -> str:
 
 
 def _made(
+    policy: ErrorPolicy,
     request: ClientRequest,
     status: int,
     headers: MultiMapping[str],
@@ -249,6 +255,12 @@ def _made(
         docs=envelope.docs,
         format=envelope.format,
         body=body,
+        throttled=is_throttled(
+            status,
+            envelope,
+            throttling=policy.throttling_codes,
+            quota=policy.quota_codes,
+        ),
     )
 
 

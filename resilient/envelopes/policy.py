@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import Attribute, field, frozen
 
 from resilient.envelopes.codes import CodeRule
 from resilient.envelopes.envelope import EnvelopeParser
-from resilient.envelopes.resolve import BUILT_IN_NAMES, DEFAULT_PARSERS, resolve_parser
+from resilient.envelopes.resolve import (
+    BUILT_IN_NAMES,
+    DEFAULT_PARSERS,
+    FORMAT_NAMES,
+    resolve_parser,
+    unknown_format,
+)
+from resilient.envelopes.throttling import CodesByFormat, as_codes
 from resilient.errors import ConfigError
 from resilient.support.validation import (
     Seconds,
     as_statuses,
     as_tuple,
     at_least,
+    check,
     each,
     is_plain_function,
     positive,
@@ -46,6 +54,7 @@ DEFAULT_REQUEST_ID_HEADERS = (
     "X-Amz-Request-Id",
     "Apigw-Requestid",
     "Atl-Traceid",
+    "Opc-Request-Id",
     "X-Trace-Id",
     "X-B3-TraceId",
     "X-Vercel-Id",
@@ -55,6 +64,10 @@ DEFAULT_REQUEST_ID_HEADERS = (
 )
 
 Parsers = Iterable[EnvelopeParser | str]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _parsers(value: Parsers | EnvelopeParser) -> tuple[EnvelopeParser | str, ...]:
@@ -69,6 +82,18 @@ def _can_be_resolved(instance: object, attribute: Attribute[Any], value: Any) ->
         if parser not in BUILT_IN_NAMES and not is_plain_function(resolve_parser(parser)):
             where = f"ErrorPolicy.{attribute.name}"
             raise ConfigError.of(where, parser, "plain (not async) functions")
+
+
+_codes_by_format = check(
+    'a table of codes by the names of formats, such as {"flat": ["busy"]}',
+    lambda value: (
+        isinstance(value, Mapping)
+        and all(
+            isinstance(name, str) and isinstance(codes, frozenset) and all(map(_is_text, codes))
+            for name, codes in value.items()
+        )
+    ),
+)
 
 
 @frozen(kw_only=True)
@@ -87,10 +112,22 @@ class ErrorPolicy:
             within `read_timeout`; longer ones, and those without a declared length, are handed
             over unread. If one of the parsers does not decline, an `APIError` of that status is
             raised, with the code, and with all that came in its `body` (GraphQL may send data
-            beside errors). A retry repeats it only by its code (`RetryPolicy.codes`) or class,
-            and a POST only if that is allowed for any POST; for the breaker the server is well.
+            beside errors). A retry repeats it only by its code (`RetryPolicy.codes`, or one that
+            means throttling) or class, and a POST only if that is allowed for any POST; for the
+            breaker the server is well.
             Else the response can be read as if nobody had looked at it.
         code_rules: Rules that give errors a code by status and message; none by default.
+        throttling_codes: The codes that mean "too many requests", by the name of the format that
+            they belong to: {"flat": ["busy"]}. An error with one, whatever its status, counts as a
+            429 for retry, throttle and breaker; but whether the request was carried out is told by
+            its own status alone, so that a POST is not repeated for a code. A format that is given
+            here has these codes in the place of those (and the words) that it has in
+            `envelopes.THROTTLING_CODES`, none if the list is empty; all others keep theirs. By
+            default none is given. With a parser of one's own, a format may have any name, as the
+            envelopes of that parser have it.
+        quota_codes: The codes, by format too, with which a 429 says that a quota is used up which
+            no wait fills: it is not repeated, and closes no gate. They take the place of those of
+            `envelopes.QUOTA_CODES` in the same way. By default none is given.
         request_id_headers: Response headers that may hold the request_id, the likeliest
             first; by default X-Request-Id and others of its kind, CF-Ray last.
         ignore: Error statuses that are not raised, so that their responses are handed over
@@ -114,6 +151,12 @@ class ErrorPolicy:
     code_rules: tuple[CodeRule, ...] = field(
         default=(), converter=as_tuple, validator=each(CodeRule, "CodeRule values")
     )
+    throttling_codes: CodesByFormat = field(
+        factory=dict, converter=as_codes, hash=False, validator=_codes_by_format
+    )
+    quota_codes: CodesByFormat = field(
+        factory=dict, converter=as_codes, hash=False, validator=_codes_by_format
+    )
     request_id_headers: tuple[str, ...] = field(
         default=DEFAULT_REQUEST_ID_HEADERS,
         converter=as_tuple,
@@ -124,3 +167,15 @@ class ErrorPolicy:
     )
     max_body: int = field(default=262_144, validator=at_least(0, "bytes"))
     read_timeout: Seconds = field(default=1.0, validator=positive())
+
+    def __attrs_post_init__(self) -> None:
+        if any(each not in BUILT_IN_NAMES for each in (*self.parsers, *self.success_parsers)):
+            return  # whose envelopes may have any format
+        problems = [
+            unknown_format(f"ErrorPolicy.{where}", name)
+            for where in ("throttling_codes", "quota_codes")
+            for name in getattr(self, where)
+            if name not in FORMAT_NAMES
+        ]
+        if problems:
+            raise ConfigError.of_all(problems)

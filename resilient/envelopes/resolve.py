@@ -16,7 +16,14 @@ from resilient.envelopes.formats.table import FORMATS, parse_any
 from resilient.errors import ConfigError
 from resilient.support.references import load_reference
 
-__all__ = ["BUILT_IN_NAMES", "DEFAULT_PARSERS", "ENTRY_POINT_GROUP", "resolve_parser"]
+__all__ = [
+    "BUILT_IN_NAMES",
+    "DEFAULT_PARSERS",
+    "ENTRY_POINT_GROUP",
+    "FORMAT_NAMES",
+    "resolve_parser",
+    "unknown_format",
+]
 
 ENTRY_POINT_GROUP = "resilient.envelopes"
 
@@ -25,6 +32,7 @@ _BUILT_IN: Final[Mapping[str, EnvelopeParser]] = MappingProxyType(
 )
 BUILT_IN_NAMES: Final = tuple(_BUILT_IN)
 DEFAULT_PARSERS: Final = ("any",)
+FORMAT_NAMES: Final = tuple(each.name for each in FORMATS)
 
 
 def resolve_parser(parser: EnvelopeParser | str) -> EnvelopeParser:
@@ -50,13 +58,20 @@ def _load(name: str) -> object:
         return load_reference(f"{entry_point.module}:{entry_point.attr}")
     if ":" in name:
         return load_reference(name)
-    raise _unknown(name, sorted({*BUILT_IN_NAMES, *declared.names}))
+    known = sorted({*BUILT_IN_NAMES, *declared.names})
+    besides = ', or a reference "package.module:name"'
+    raise _unknown("a parser of error bodies", name, known, besides)
 
 
-def _unknown(name: str, known: list[str]) -> ConfigError:
+def unknown_format(where: str, name: str) -> ConfigError:
+    """Return the error for a name of a format that there is not, with the nearest."""
+    return _unknown(where, name, sorted(FORMAT_NAMES))
+
+
+def _unknown(where: str, name: str, known: list[str], besides: str = "") -> ConfigError:
     from difflib import get_close_matches
 
-    allowed = f'one of {", ".join(known)}, or a reference "package.module:name"'
+    allowed = f"one of {', '.join(known)}{besides}"
     if nearest := get_close_matches(name, known, n=1):
         allowed += f" (did you mean {nearest[0]!r}?)"
-    return ConfigError.of("a parser of error bodies", name, allowed)
+    return ConfigError.of(where, name, allowed)

@@ -92,7 +92,7 @@ _PLAIN_BODIES: Final = frozenset(
 )
 
 # What the logger remembers of its levels, which is quicker to ask than it is. Where that cannot
-# be seen it is asked.
+# be seen all calls go the general way.
 _KNOWN_LEVELS: Final[dict[int, bool]] = getattr(logging.getLogger("resilient"), "_cache", {})
 
 # The attributes of aiohttp and yarl that are read here and not published.
@@ -410,7 +410,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
     """Return the function that runs requests; what it reads often are variables of this one."""
     general, retry, index = way.general, way.retry, way.index
     find_spell, find_call, find_override = index.get, current.get, scope.get
-    find_level = _KNOWN_LEVELS.get
+    levels = _KNOWN_LEVELS
     methods: Any = _AllMethods() if retry is None else retry.policy.methods
     owing: Any
     earned: Any
@@ -447,16 +447,18 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 or task in entries
                 or request.response is not None
                 or (request._body is not None and not _is_plain(request))
-                or (find_level(DEBUG) is not False and is_told and is_told("attempt"))
+                or (levels[DEBUG] and is_told and is_told("attempt"))
                 # As `is_full` and `is_spanned` have it.
                 or len((pool := request._session._connector)._acquired) >= (pool._limit or math.inf)
                 or (pool._limit_per_host and is_full(request))
                 or (spans and is_spanned(request))
             ):
                 spell = None  # it takes the general way
-        except AttributeError:
-            # A connector of another kind, or none any more.
+        except (AttributeError, KeyError):
+            # A connector of another kind, or none any more; a level that nobody has asked for yet.
             spell = None
+            if is_told is not None:
+                is_told("attempt")
         if spell is None:
             return await general(request, handler)
         if request.method not in methods:

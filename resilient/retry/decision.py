@@ -190,10 +190,15 @@ def _worth(policy: RetryPolicy, facts: Facts) -> Reason:
     if facts.hint is not None:
         # Between the answers of a judge and of the policy: it is about this very response.
         return Reason.SERVER_HINT if facts.hint else Reason.NOT_RETRYABLE
-    if code in policy.fatal_codes:
+    throttled, status = outcome.is_throttled, outcome.status
+    # A 429 that is no throttling has a code which says that a quota is used up.
+    no_wait_mends_it = status == 429 and not throttled and code not in policy.codes
+    if code in policy.fatal_codes or no_wait_mends_it:
         return Reason.FATAL_CODE
-    if outcome.status in policy.statuses:
-        return Reason.THROTTLED if outcome.status == 429 else Reason.STATUS
+    if throttled and 429 in policy.statuses:
+        return Reason.THROTTLED
+    if status in policy.statuses:
+        return Reason.STATUS
     if code in policy.codes:
         return Reason.CODE
     if error is None or isinstance(error, RefusedError):

@@ -124,7 +124,7 @@ class Hop:
         if decision.succeeded:
             self.earn()
         elif not decision.resend:
-            if self.call.waiting or (outcome.status == 429 and outcome.is_own):
+            if self.call.waiting or (outcome.is_throttled and outcome.is_own):
                 self.refund()
             self._charge()
         if not decision.repeat:

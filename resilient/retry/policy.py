@@ -51,10 +51,11 @@ class RetryPolicy:
         max_attempts: Calls of the inner handler per hop, the first included; by default 3.
         statuses: Those that are worth another attempt, numbers or ranges such as "500-504"; by
             default 408, 425, 429, and every 5xx but 501, 505 to 508, 510 and 511, which no wait
-            mends.
+            mends. An error with a code that means the same (`ErrorPolicy.throttling_codes`)
+            counts as 429.
         methods: Those that may be repeated even if the request may have been carried out; by
             default the idempotent ones of RFC 9110: DELETE, GET, HEAD, OPTIONS, PUT, TRACE.
-            After 429 or 425, and when nothing was sent, any method may.
+            After a status of 429 or 425, and when nothing was sent, any method may.
         exceptions: Exceptions to repeat besides those of the transport; by default none.
         codes: Error codes (of a normalised error) to repeat, whatever the status; by default
             none.
@@ -66,9 +67,9 @@ class RetryPolicy:
             None for no such limit.
         judge: Called with the request and its response or exception; True repeats, False does
             not, None leaves it to the rest of the policy. By default None.
-        heed_should_retry: True to let the server's `x-should-retry: true | false` say what is
-            worth another attempt; by default True. It makes no request repeatable that may have
-            been carried out.
+        heed_should_retry: True to let the server's `x-should-retry: true | false`, or Stripe's
+            header of that kind, say what is worth another attempt; by default True. It makes no
+            request repeatable that may have been carried out.
         idempotency_header: Header in which to send a key, the same for every attempt of a
             call, so that the server can tell a repetition: "Idempotency-Key" as a rule. Sent
             with requests that may not be repeated without: their method is not idempotent,

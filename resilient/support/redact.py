@@ -2,23 +2,39 @@
 
 Queries and userinfo carry keys and tokens, and the text of aiohttp's exceptions repeats
 them. So a URL or an exception of theirs reaches a log, an event or an error of ours only
-through this module.
+through this module. A path is shown, but for the tokens that a few services have in it: the bots
+of Telegram, and the webhooks of Slack and Discord.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from typing import Final
 
 from yarl import URL
 
-__all__ = ["origin_of", "public_text", "public_url", "summary", "without_secrets"]
+__all__ = [
+    "origin_of",
+    "public_path",
+    "public_text",
+    "public_url",
+    "replace_tokens",
+    "summary",
+    "without_secrets",
+]
 
 # Compiled by the first who needs them, as `re` keeps what it has compiled.
 _SCHEME: Final = r"(?i)[a-z][a-z0-9+.-]*://"
 _URL: Final = rf"{_SCHEME}[^\s'\"<>]+"
 _QUERY: Final = r"(?s)([?#]).+"
+# A token, after the part of the path that tells that it is one.
+_IN_PATHS: Final = (
+    r"(?ai)(/bot[0-9]{5,}(?::|%3a))([\w-]{20,})"
+    r"|(/services/t[a-z0-9]+/b[a-z0-9]+/)([a-z0-9]{16,})"
+    r"|(/webhooks/[0-9]{10,}/)([\w-]{40,})"
+)
 
 
 def origin_of(url: URL) -> str:
@@ -28,12 +44,30 @@ def origin_of(url: URL) -> str:
 
 
 def public_url(url: URL) -> URL:
-    """Return the URL without userinfo, query and fragment."""
-    return url.with_user(None).with_query(None).with_fragment(None)
+    """Return the URL without userinfo, query, fragment, and tokens in its path."""
+    url = url.with_user(None).with_query(None).with_fragment(None)
+    path = url.raw_path
+    shown = public_path(path)
+    return url if shown == path else url.with_path(shown, encoded=True)
+
+
+def public_path(path: str) -> str:
+    """Return a path without the tokens that are known to stand in some."""
+    return replace_tokens(path, lambda _: "***")
+
+
+def replace_tokens(path: str, made: Callable[[str], str]) -> str:
+    """Return a path with something made of each token that is known to stand in some."""
+
+    def replaced(match: re.Match[str]) -> str:
+        before, token = (each for each in match.groups() if each)
+        return f"{before}{made(token)}"
+
+    return re.sub(_IN_PATHS, replaced, path)
 
 
 def public_text(text: str) -> str:
-    """Return a text that was meant for a URL, without userinfo, query and fragment.
+    """Return a text that was meant for a URL, without userinfo, query, fragment and tokens.
 
     If it is no valid URL nobody knows where those end, so whatever may be part of them goes.
     """
@@ -42,11 +76,11 @@ def public_text(text: str) -> str:
         scheme = re.match(_SCHEME, before)
         shown = "…" if "?" in before or "#" in before else f"…@{host}"
         text = (scheme[0] if scheme else "") + shown
-    return re.sub(_QUERY, r"\1…", text)
+    return public_path(re.sub(_QUERY, r"\1…", text))
 
 
 def without_secrets(text: str) -> str:
-    """Return a longer text in which every URL is without userinfo, query and fragment."""
+    """Return a longer text in which every URL is without userinfo, query, fragment, tokens."""
     return re.sub(_URL, lambda match: public_text(match[0]), text)
 
 

@@ -52,6 +52,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from resilient.core.queues import Queue
+from resilient.support.redact import public_path
 from resilient.throttle.grants import Grants
 
 __all__ = ["QUIET", "Gate", "Part"]
@@ -106,7 +107,7 @@ class Part(NamedTuple):
     @property
     def name(self) -> str | None:
         """The method and the segment, without the credential; None for the whole key."""
-        return None if self.segment is None else f"{self.method} /{self.segment}"
+        return None if self.segment is None else f"{self.method} {public_path(f'/{self.segment}')}"
 
 
 class Gate:

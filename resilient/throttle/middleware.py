@@ -14,8 +14,9 @@ A call that a middleware makes inside an attempt (for a token, say) keeps the pa
 those who wait. Behind them it could wait for itself: their head may wait for the place that the
 attempt around it has in a bulkhead.
 
-Only a 429 closes a gate, and only one that this request itself met. (A 503 with Retry-After says
-that a server is in trouble, and is the breaker's.)
+Only a 429, or a code that means the same (`ErrorPolicy.throttling_codes`), closes a gate, and only
+one that this request itself met. (A 503 with Retry-After says that a server is in trouble, and is
+the breaker's.)
 """
 
 from __future__ import annotations
@@ -244,7 +245,7 @@ class Throttle(Guard):
         status = outcome.status
         if place.gates:
             gate = place.find(self._part(place, outcome.request))
-        if status == 429:
+        if outcome.is_throttled:
             if self.policy.learn:
                 self._refused(place, gate, sent, outcome, outcome.retry_after, now)
         elif status is None or status >= 500:
@@ -344,7 +345,7 @@ class Throttle(Guard):
     def _words(self, at: Gate | Meter, now: float) -> str:
         if isinstance(at, Gate):
             opens = at.opens_at(now) - now
-            return f"a 429 closed the gate for {brief(opens)} s, then {brief(at.rate)} a second"
+            return f"the gate is closed for {brief(opens)} s, then {brief(at.rate)} a second"
         return f"the limit is {self.policy.limit}"
 
     # -- what it learns
@@ -385,13 +386,13 @@ class Throttle(Guard):
             # Without its traceback, which refers to all that the call has.
             gate.cause = copy(error) if isinstance(error, APIError) else None
             if is_news or self.emitter.wants("throttle"):
-                self._tell(place, gate, now, code, asked, is_news=is_news)
+                self._tell(place, gate, now, code, asked, str(outcome), is_news=is_news)
         if is_news:
             self._watch()
         if gate.server_until - now > self._max_retry_after:
             gate.queue.wake_all()
         call = current.get()
-        if outcome.status == 429 and call is not None:
+        if outcome.is_throttled and call is not None:
             bounds = self._bounds(call, now)
             found = find_obstacle(gate, bounds, now, waits=False)
             if found is None and place.meter is not None:
@@ -407,13 +408,14 @@ class Throttle(Guard):
         now: float,
         code: Reason,
         asked: float | None,
+        what: str,
         *,
         is_news: bool,
     ) -> None:
         why = {
-            Reason.REFUSED: "429",
+            Reason.REFUSED: what.removeprefix("status "),
             Reason.USED_UP: "nothing remains of the limit",
-            Reason.WIDENED: "429 for several parts",
+            Reason.WIDENED: "refusals of several parts",
         }[code]
         said = "the server names no time" if asked is None else f"the server asks for {asked:g} s"
         self.emitter.announce(

@@ -28,7 +28,8 @@ _PACES: Final = ("even", "window")
 class ThrottlePolicy:
     """The configuration of a throttle. Durations are seconds.
 
-    By default it does nothing until a server answers 429. Then it holds back those who share what
+    By default it does nothing until a server answers 429, or with a code that means the same
+    (`ErrorPolicy.throttling_codes`). Then it holds back those who share what
     was limited, until the time that the server asks for, and lets them through in order at a rate
     that it learns. A `limit` is kept from the first call on; the slower of the two holds.
 

@@ -65,6 +65,13 @@ RULES = [
     {"code": "teapot", "status": 418, "message": "teapot"},
 ]
 
+# Bodies whose code says more than the status.
+SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Reduce your rate.</Message></Error>"
+USED_UP = {"error": {"code": "insufficient_quota", "message": "You exceeded your quota."}}
+
+# What happens to every attempt.
+LASTING = ("status", "code", "throttling_code", "quota_code", "disconnected", "not_http")
+
 POLICIES: dict[str, Settings] = {
     "standard": {},
     "mavio": {"extends": "mavio"},
@@ -169,6 +176,10 @@ def faults(failure: Failure, settings: Settings) -> Iterator[tuple[Answer, bool]
                 if "but not with 425 or 429" in failure.reason:
                     for status in (425, 429):
                         yield Reply(status, json=body), not repeated
+        case "throttling_code":
+            yield Reply(400, body=SLOW_DOWN), repeated
+        case "quota_code":
+            yield Reply(429, json=USED_UP), repeated
         case "disconnected":
             yield Disconnect(), repeated
             yield Reset(), repeated
@@ -219,7 +230,7 @@ async def test_what_a_failure_does_to_others_is_as_said(name: str, method: str) 
     async with FaultServer() as server:
         url = server.url / "x"
         for failure in explained(url, settings, method).failures:
-            if failure.kind not in ("status", "code", "disconnected", "not_http"):
+            if failure.kind not in LASTING:
                 continue
             for answer, _ in faults(failure, settings):
                 server.clear()

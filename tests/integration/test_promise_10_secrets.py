@@ -280,3 +280,48 @@ async def test_the_record_of_a_server_that_is_not_there_has_no_secret(log: Atten
             await session.get(url, **options)
     for text in (*said_of(caught.value), *log.said):
         assert SECRET not in text
+
+
+TOKEN = "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw" + "x" * 34
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (f"/bot123456:{TOKEN}/sendMessage", "/bot123456:***/sendMessage"),
+        (f"/file/bot123456:{TOKEN}/x.jpg", "/file/bot123456:***/x.jpg"),
+        (f"/services/T00000000/B00000000/{TOKEN}", "/services/T00000000/B00000000/***"),
+        (f"/api/webhooks/1234567890123/{TOKEN}", "/api/webhooks/1234567890123/***"),
+    ],
+)
+async def test_no_token_that_is_known_to_stand_in_a_path_is_shown(
+    path: str, shown: str, log: Attentive
+) -> None:
+    events = EventLog()
+    keyed = policy(
+        retry=retry_policy(max_attempts=2),
+        breaker=BreakerPolicy(key="origin+path:4", failures=1),
+    )
+    limited = Reply(429, headers={"Retry-After": "600"})
+    async with fault_server(Reply(502), limited, then=Reply(503)) as server:
+        url = server.url.with_path(path)
+        async with wrapped(Pipeline(keyed, listeners=[events])) as session:
+            said: list[str] = []
+            for method in ("GET", "GET", "POST", "PUT"):
+                with pytest.raises(ResilientError) as caught:
+                    await session.request(method, url)
+                said += said_of(caught.value)
+            assert server.requests[0].path == path
+            said += [str(pipeline_of(session).snapshot()), repr(pipeline_of(session))]
+        said += [text for event in events.events for text in (str(event), repr(event))]
+    for text in (*said, *log.said):
+        assert TOKEN not in text
+    assert any(shown in text for text in said)
+
+
+async def test_two_bots_have_a_circuit_each() -> None:
+    pipeline = Pipeline(policy(breaker=BreakerPolicy(key="origin+path:1")))
+    async with fault_server() as server, client(pipeline) as session:
+        for token in (TOKEN, TOKEN.lower(), TOKEN):
+            await status_of(session, server.url.with_path(f"/bot123456:{token}/getMe"))
+    assert len(pipeline.breaker.circuits) == 2

@@ -316,6 +316,8 @@ def plain(value: Any) -> Any:
         return sorted(value)
     if isinstance(value, tuple):
         return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
     if callable(value):
         return f"{value.__module__}:{value.__qualname__}"
     if hasattr(value, "__attrs_attrs__"):

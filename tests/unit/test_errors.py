@@ -273,6 +273,21 @@ def test_a_text_is_one_line_of_bounded_length_and_a_repr_is_short() -> None:
     assert text == "404 c: It is wrong. [GET https://api.example/v1/meetings; request_id r]"
 
 
+def test_the_text_shows_no_secret_of_a_url_whoever_made_the_error() -> None:
+    info = public_request_info(URL("https://u:p4ss@api.example/v1?token=s3cret#part"), "GET")
+    assert str(api_error(info=info)) == "404: Not there. [GET https://api.example/v1]"
+
+
+def test_a_key_or_a_reason_of_anybodys_is_in_one_line_too() -> None:
+    foreign = "a\r\nb\x1b[31m" * 1000
+    refusals = CircuitOpenError(foreign, 1.0), CircuitOpenError(foreign, None)
+    error = api_error()
+    error._history = History(stop=Stop(Reason.CIRCUIT_OPEN, foreign))
+    for each in (*refusals, error):
+        assert str(each).isprintable()
+        assert len(str(each)) < 1000
+
+
 def test_details_keep_order_and_repetition() -> None:
     given = [
         FieldError("b", "two"),

@@ -92,8 +92,17 @@ class Case:
         """True if it opens a WebSocket, of whose responses no errors are made."""
         return self.url.scheme in ("ws", "wss")
 
-    def after_status(self, status: int, code: str | None = None) -> FollowUp:
-        """Return what follows a response; without a code, one that has no body."""
+    def after_status(
+        self, status: int, code: str | None = None, *, throttled: bool | None = None
+    ) -> FollowUp:
+        """Return what follows a response.
+
+        Args:
+            status: Its status.
+            code: The code of the error; None for a response that has no body.
+            throttled: Whether that code means "too many requests" in its format; by default the
+                status tells.
+        """
         retry = self.policy.retry
         by_rule = ""
         if not self.is_raised(status):
@@ -105,7 +114,7 @@ class Case:
             code = self._code_by_rule(status)
             by_rule = f"by a rule it is {code}, "
         info = public_request_info(self.url, self.method)
-        error = error_class(status)(info, status=status, code=code)
+        error = error_class(status)(info, status=status, code=code, throttled=throttled)
         return self._ask(retry, error, by_rule=by_rule, otherwise="not in retry.statuses")
 
     def after_error(self, error: Exception, *, never_sent: bool = False) -> FollowUp:

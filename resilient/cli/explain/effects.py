@@ -55,7 +55,7 @@ NO_EFFECTS: Final = Effects()
 def is_paced(policy: Policy, outcome: Outcome) -> bool:
     """Return whether a throttle says when the next attempt goes, so that the backoff does not."""
     throttle = policy.throttle
-    return throttle is not None and throttle.learn and outcome.status == 429
+    return throttle is not None and throttle.learn and outcome.is_throttled
 
 
 def effects_of(policy: Policy, outcome: Outcome, *, is_repeated: bool, at_once: bool) -> Effects:

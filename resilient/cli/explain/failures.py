@@ -30,6 +30,8 @@ __all__ = ["Failure", "Kind", "failures"]
 Kind = Literal[
     "status",
     "code",
+    "throttling_code",
+    "quota_code",
     "no_connection",
     "tls",
     "disconnected",
@@ -125,6 +127,13 @@ def _by_code(case: Case) -> Iterator[Failure]:
         # The circuit asks for the status, and this code may come with any.
         effects = evolve(follow_up.effects, circuit=None)
         yield _failure("code", code, evolve(follow_up, effects=effects), code=code)
+    what = 'a code that means "too many requests" (errors.throttling_codes)'
+    yield _failure("throttling_code", what, case.after_status(usual, "", throttled=True))
+    if case.is_raised(429):
+        what = "429 with a code of a quota that is used up (errors.quota_codes)"
+        follow_up = case.after_status(429, "", throttled=False)
+        reason = "no wait that a call can make mends it"
+        yield _failure("quota_code", what, evolve(follow_up, reason=reason))
 
 
 def _usual_status(case: Case, retry: RetryPolicy) -> int | None:

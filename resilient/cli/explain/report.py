@@ -144,7 +144,8 @@ def _summary(explanation: Explanation) -> RenderableType:
     for name, pattern in explanation.others:
         summary.add_row("not to", text(f"{name}: {pattern} covers it too, less specifically"))
     if explanation.facts:
-        summary.add_row("facts", text(f"{in_words(dict(explanation.facts))} (not acted on)"))
+        facts = [in_words({name: each}) for name, each in explanation.facts.items()]
+        summary.add_row("facts", text(*facts[:-1], f"{facts[-1]} (not acted on)"))
     return summary
 
 

@@ -12,16 +12,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-import click
 from attrs import frozen
 from multidict import CIMultiDict
 
-from resilient.cli.output import FAILED
+from resilient.cli.output import Unusable
 from resilient.envelopes.chain import parse_error
 from resilient.envelopes.envelope import Envelope
 from resilient.envelopes.middleware import error_kind
 from resilient.envelopes.policy import ErrorPolicy
-from resilient.envelopes.throttling import is_throttling_code
+from resilient.envelopes.throttling import is_throttled
 from resilient.errors import APIError, ConfigError
 from resilient.headers.retry_after import parse_retry_after
 
@@ -32,12 +31,6 @@ _STATUS: Final = 400
 _MOST: Final = 1_048_576
 _HEAD: Final = re.compile(rb"HTTP/[0-9](?:\.[0-9])? ([1-9][0-9]{2})[^\r\n]*\r?\n")
 _END: Final = re.compile(rb"\r?\n\r?\n")
-
-
-class Unusable(click.ClickException):
-    """There is nothing to read, or it is no answer."""
-
-    exit_code = FAILED
 
 
 @frozen
@@ -103,7 +96,12 @@ def read_answer(
         envelope,
         error_kind(status, envelope),
         max((wait for wait in waits if wait is not None), default=None),
-        status == 429 or is_throttling_code(envelope.code, envelope.format),
+        is_throttled(
+            status,
+            envelope,
+            throttling=policy.throttling_codes,
+            quota=policy.quota_codes,
+        ),
     )
 
 

@@ -8,12 +8,15 @@ For a program, on an answer:
 
 and on the formats:
 
-    {"formats": [{"name", "kind", "shape", "source", "throttling_codes": [CODE, ...]}, ...]}
+    {"formats": [{"name", "kind", "shape", "source",
+                  "throttling_codes": [CODE, ...], which mean "too many requests",
+                  "throttling_words": [WORDS, ...], which mean the same in a message,
+                  "quota_codes":      [CODE, ...], with which a 429 does not}, ...]}
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
@@ -22,7 +25,7 @@ from resilient.cli.parse.answer import Answer
 from resilient.cli.plain import number
 from resilient.cli.tables import grid, headed, text
 from resilient.envelopes.formats.table import FORMATS
-from resilient.envelopes.throttling import THROTTLING_CODES
+from resilient.envelopes.throttling import QUOTA_CODES, THROTTLING_CODES, KnownCodes
 
 __all__ = ["answer_as_json", "answer_shown", "formats_as_json", "formats_shown"]
 
@@ -72,6 +75,7 @@ def answer_shown(answer: Answer) -> Iterator[RenderableType]:
 
 def formats_as_json() -> dict[str, Any]:
     """Return the built-in formats, for a program."""
+    words = {name: row.words for name, row in THROTTLING_CODES.items()}
     return {
         "formats": [
             {
@@ -79,7 +83,9 @@ def formats_as_json() -> dict[str, Any]:
                 "kind": each.kind,
                 "shape": each.shape,
                 "source": each.source,
-                "throttling_codes": _codes(each.name),
+                "throttling_codes": _codes(THROTTLING_CODES, each.name),
+                "throttling_words": list(words.get(each.name, ())),
+                "quota_codes": _codes(QUOTA_CODES, each.name),
             }
             for each in FORMATS
         ]
@@ -94,6 +100,6 @@ def formats_shown() -> Iterator[RenderableType]:
     yield table
 
 
-def _codes(name: str) -> list[str]:
-    row = THROTTLING_CODES.get(name)
+def _codes(table: Mapping[str, KnownCodes], name: str) -> list[str]:
+    row = table.get(name)
     return [] if row is None else sorted(row.codes)

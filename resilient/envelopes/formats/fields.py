@@ -22,7 +22,9 @@ def read_fields(status: int, headers: Mapping[str, str], document: Members) -> E
     """Read {field: [message, ...], ...}; declines if anything else is in it."""
     if not 400 <= status <= 499:
         return None
-    details = bare_fields(document.raw)
+    error = document.get("error")
+    is_within = len(document.raw) == 1 and isinstance(error, dict)
+    details = bare_fields(error if is_within else document.raw)
     if not details:
         return None
     return envelope_of([NOTHING], status, message=details[0].message, details=details)

@@ -1,7 +1,7 @@
 """Read the format {statusCode, message, error, errors}.
 
 meetergo's, for it is what NestJS and Fastify send; and by the members it shares with them
-that of Spring, Laravel, GitHub, Twilio, HubSpot (`category`), PayPal (`name`), Okta
+that of Spring, Laravel, Twilio, HubSpot (`category`), PayPal (`name`), Okta
 (`errorCode`, `errorSummary`), Kubernetes (`reason`) and of all others who put the error into
 the document itself. `statusCode` is not read: where it contradicts the status line, the status
 line is right.

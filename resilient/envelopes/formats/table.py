@@ -23,6 +23,7 @@ from resilient.envelopes.formats.aws import aws_code, read_aws
 from resilient.envelopes.formats.discord import read_discord
 from resilient.envelopes.formats.fields import read_fields
 from resilient.envelopes.formats.flat import read_flat
+from resilient.envelopes.formats.github import read_github
 from resilient.envelopes.formats.google import read_google
 from resilient.envelopes.formats.graphql import read_graphql
 from resilient.envelopes.formats.jsonapi import read_jsonapi
@@ -157,6 +158,14 @@ FORMATS: Final = (
         frozenset(("errors", "global")),
     ),
     Format(
+        "github",
+        "object",
+        read_github,
+        '{"message", "errors", "documentation_url": "https://docs.github.com/..."}',
+        "https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
+        frozenset(("documentationurl",)),
+    ),
+    Format(
         "oauth",
         "object",
         read_oauth,
@@ -183,7 +192,7 @@ FORMATS: Final = (
         "flat",
         "object",
         read_flat,
-        '{"message", "error", "errors"}: meetergo, NestJS, Laravel, GitHub',
+        '{"message", "error", "errors"}: meetergo, NestJS, Laravel, Okta',
         "https://docs.nestjs.com/exception-filters",
     ),
     Format(

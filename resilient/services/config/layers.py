@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from itertools import dropwhile, islice
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,7 +15,17 @@ from attrs import define, field, frozen
 
 from resilient.services.config.problems import KeyPath, Problem, dotted, misfit, nearest
 
-__all__ = ["DEFAULT", "EXTENDS", "MATCH", "PRESETS", "SERVICES", "Layer", "layers", "preset_tables"]
+__all__ = [
+    "DEFAULT",
+    "EXTENDS",
+    "MATCH",
+    "PRESETS",
+    "SERVICES",
+    "Layer",
+    "layers",
+    "preset_names",
+    "preset_table",
+]
 
 DEFAULT: Final = "default"
 EXTENDS: Final = "extends"
@@ -110,14 +121,14 @@ class _Resolver:
     tables: dict[tuple[str, ...], Mapping[str, Any]]
     done: dict[tuple[str, ...], Layer] = field(factory=dict, init=False)
     problems: list[Problem] = field(factory=list, init=False)
-    # Every name that there is, as `extends` has it.
+    # Every name that the document has besides those of the package, as `extends` has it.
     names: list[str] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        presets = {path[-1] for path in self.tables if path[0] == PRESETS} | {*preset_tables()}
+        own = {path[-1] for path in self.tables if path[0] == PRESETS}
         others = {path[-1] for path in self.tables if path[0] != PRESETS}
-        both = {f"{SERVICES}.{name}" for name in others & presets}
-        self.names = sorted(presets | others | both)
+        both = {f"{SERVICES}.{name}" for name in others & (own | preset_names())}
+        self.names = sorted((own | others | both) - preset_names())
 
     def resolve(self, path: tuple[str, ...]) -> None:
         """Make the layer of a table, and before it those of all that it extends."""
@@ -144,7 +155,7 @@ class _Resolver:
         return layer
 
     def _own(self, path: tuple[str, ...]) -> Mapping[str, Any]:
-        return preset_tables()[path[1]] if path[0] == _SHIPPED else self.tables[path]
+        return preset_table(path[1]) if path[0] == _SHIPPED else self.tables[path]
 
     def _base(self, path: tuple[str, ...]) -> tuple[str, ...] | None:
         """Return the path of the table that a table extends, or None."""
@@ -173,22 +184,23 @@ class _Resolver:
                 candidates.append((DEFAULT,))
             candidates.append((SERVICES, name))
         for each in candidates:
-            exists = name in preset_tables() if each[0] == _SHIPPED else each in self.tables
+            exists = name in preset_names() if each[0] == _SHIPPED else each in self.tables
             if exists and each != path:
                 return each
         return None
 
     def _known(self, path: tuple[str, ...]) -> Iterator[str]:
-        """Return the names that a table may extend."""
+        """Return the names of the document that a table may extend."""
         return (name for name in self.names if self._find(path, name))
 
     def _complain_of_base(self, path: tuple[str, ...], name: object) -> None:
         meant = None
         if isinstance(name, str) and len(self.problems) < _MOST_NAMES:
-            meant = nearest(name, self._known(path))
+            meant = nearest(name, [*self._known(path), *preset_names()])
         known = [dotted((each,)) for each in islice(self._known(path), _MOST_NAMES + 1)]
         if len(known) > _MOST_NAMES:
             known[-1] = "..."
+        known += sorted(preset_names())
         group = "another preset" if path[0] == PRESETS else "a preset or of another service"
         hint = f" (did you mean {dotted((meant,))}?)" if meant else ""
         allowed = f"the name of {group}: {', '.join(known)}{hint}"
@@ -217,11 +229,30 @@ def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _folder() -> Traversable:
+    return files("resilient.services").joinpath("presets")
+
+
 @cache
-def preset_tables() -> Mapping[str, Mapping[str, Any]]:
-    """Return the presets of the package by name."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for file in files("resilient.services").joinpath("presets").iterdir():
-        if file.name.endswith(".toml"):
-            found |= tomllib.loads(file.read_text(encoding="utf-8"))["presets"]
-    return MappingProxyType(dict(sorted(found.items())))
+def preset_names() -> frozenset[str]:
+    """Return the names of the presets of the package, each of which has a file of its name."""
+    names = (file.name for file in _folder().iterdir())
+    return frozenset(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+
+
+@cache
+def preset_table(name: str) -> Mapping[str, Any]:
+    """Return the table of a preset of the package, which is read when it is first asked for.
+
+    Nothing in it can be changed, since all who extend it have the same.
+    """
+    text = _folder().joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    found: Mapping[str, Any] = _frozen(tomllib.loads(text)["presets"][name])
+    return found
+
+
+def _frozen(value: Any) -> Any:
+    """Return tables and arrays that cannot be changed; any other value as it is."""
+    if isinstance(value, dict):
+        return MappingProxyType({key: _frozen(each) for key, each in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

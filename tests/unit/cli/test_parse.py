@@ -120,5 +120,7 @@ def test_formats_lists_all_in_their_order() -> None:
     listed = facts_of("formats")["formats"]
     assert [each["name"] for each in listed] == [each.name for each in FORMATS]
     assert "ThrottlingException" in listed[0]["throttling_codes"]
+    quota = {each["name"]: each["quota_codes"] for each in listed if each["quota_codes"]}
+    assert "insufficient_quota" in quota["nested"]
     shown = run("formats").stdout
     assert all(each.name in shown for each in FORMATS)

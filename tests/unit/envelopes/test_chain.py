@@ -1,5 +1,6 @@
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -193,3 +194,46 @@ def test_more_than_an_envelope_is_kept() -> None:
     envelope = parse_error(404, {"CF-Ray": "r"}, b"", parsers=[parser], code_rules=rules)
     assert isinstance(envelope, Wider)
     assert (envelope.message, envelope.code, envelope.request_id) == ("Not Found", "d", "r")
+
+
+NOON = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+# Without a zone.
+MINUTE_LATER = datetime(2026, 11, 29, 12, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        ("2026-11-29T12:00:30Z", 30.0),
+        ("2026-11-29 12:00:30", 30.0),
+        ("2026-11-29T13:00:30.5+01:00", 30.5),
+        ("2026-11-29T11:59:00Z", 0.0),
+        ("9999-12-31T23:59:59Z", 2.0**31),
+        ("0001-01-01T00:00:00+23:59", 0.0),
+        ("2026-11-29", None),
+        ("tomorrow", None),
+        ("2026-13-29T12:00:30Z", None),
+        ("2026-11-29T12:00:30Z" + " " * 100_000, None),
+    ],
+)
+def test_a_moment_in_a_body_is_a_wait_from_the_time_of_the_response(
+    said: str, wait: float | None
+) -> None:
+    body = json.dumps({"message": "Too many.", "retryAfter": said}).encode()
+    assert parse_error(429, {}, body, now=NOON).retry_after == wait
+    later = {"Date": "Sun, 29 Nov 2026 12:00:10 GMT"}
+    expected = wait if wait is None or not 0 < wait < 100 else wait - 10
+    assert parse_error(429, later, body, now=NOON).retry_after == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "moment", "wait"),
+    [(None, NOON, 0.0), (5.0, NOON, 5.0), (5.0, MINUTE_LATER, 60.0), (5.0, "x", 5.0)],
+)
+def test_of_a_moment_and_seconds_in_ones_own_envelope_the_longer_wait_counts(
+    seconds: float | None, moment: Any, wait: float
+) -> None:
+    def read(status: int, headers: Mapping[str, str], body: bytes) -> Envelope:
+        return Envelope("m n", retry_after=seconds, retry_at=moment)
+
+    assert parse_error(429, {}, b"", parsers=[read], now=NOON).retry_after == wait

@@ -24,6 +24,7 @@ from resilient.headers.should_retry import should_retry
 )
 def test_it_says_true_or_false_or_nothing(value: str, expected: bool | None) -> None:
     assert should_retry(CIMultiDict({"X-Should-Retry": value})) is expected
+    assert should_retry(CIMultiDict({"Stripe-Should-Retry": value})) is expected
 
 
 def test_where_it_is_absent_nothing_is_said() -> None:

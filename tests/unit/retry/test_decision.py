@@ -31,8 +31,12 @@ KEY = ConnectionKey("a.example", 80, False, True, None, None, None)
 DEFAULT = RetryPolicy()
 
 
-def api(status: int, code: str | None = None) -> APIError:
-    return APIError(INFO, status=status, code=code)
+def api(status: int, code: str | None = None, *, throttled: bool | None = None) -> APIError:
+    return APIError(INFO, status=status, code=code, throttled=throttled)
+
+
+BUSY = api(400, "busy", throttled=True)
+USED_UP = api(429, "used_up", throttled=False)
 
 
 def malformed() -> aiohttp.ClientResponseError:
@@ -67,6 +71,11 @@ DROPPED = aiohttp.ServerDisconnectedError()
         (api(501), {}, False, "status 501 is not repeated"),
         (api(520), {}, True, "status 520"),
         (api(429), {}, True, "status 429"),
+        # A code may mean "too many requests", or that a 429 means something else.
+        (BUSY, {}, True, "status 400 busy"),
+        (BUSY, {"method": "POST"}, False, "may have been carried out"),
+        (USED_UP, {}, False, "status 429 used_up is not repeated"),
+        (USED_UP, {"hint": True}, True, "x-should-retry: true"),
         # Methods: may it have been carried out?
         (api(503), {"method": "PUT"}, True, "status 503"),
         (api(503), {"method": "DELETE"}, True, "status 503"),
@@ -135,6 +144,10 @@ def test_the_questions_are_asked_in_their_order(
     [
         (DEFAULT, api(503), {}, Reason.STATUS),
         (DEFAULT, api(429), {}, Reason.THROTTLED),
+        (DEFAULT, BUSY, {}, Reason.THROTTLED),
+        (RetryPolicy(fatal_codes={"busy"}), BUSY, {}, Reason.FATAL_CODE),
+        (DEFAULT, USED_UP, {}, Reason.FATAL_CODE),
+        (RetryPolicy(codes={"used_up"}), USED_UP, {}, Reason.STATUS),
         (RetryPolicy(codes={"busy"}), api(409, "busy"), {}, Reason.CODE),
         (RetryPolicy(exceptions=ValueError), ValueError(), {}, Reason.EXCEPTION),
         (DEFAULT, DROPPED, {}, Reason.TRANSPORT),
@@ -162,6 +175,8 @@ def test_each_decision_has_its_reason_for_a_program(
     [
         (RetryPolicy(statuses={404}), api(404), {}, True),
         (RetryPolicy(statuses={404}), api(503), {}, False),
+        (RetryPolicy(statuses={400}), BUSY, {}, True),
+        (RetryPolicy(statuses={503}), BUSY, {}, False),
         (RetryPolicy(statuses={425}), api(425), {"method": "POST"}, True),
         (RetryPolicy(methods={"post"}), api(503), {"method": "POST"}, True),
         (RetryPolicy(methods={"GET"}), api(503), {"method": "PUT"}, False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -11,9 +12,11 @@ from attrs import evolve
 from yarl import URL
 
 from resilient import APIError, ConfigError, Policy, ThrottlePolicy, load_services, parse_error
-from resilient.core.outcome import Outcome
+from resilient.core.outcome import IDEMPOTENT_METHODS, Outcome
+from resilient.envelopes import FORMATS
 from resilient.errors import public_request_info
 from resilient.retry.decision import Facts, decide, pace
+from resilient.services.config.layers import preset_names
 from tests.unit.envelopes.test_documented_formats import (
     JSON,
     MAVIO,
@@ -26,12 +29,12 @@ URL_OF = {"mavio": "https://api.mavio.example", "meetergo": "https://api.meeterg
 
 
 def policy_of(preset: str, **settings: Any) -> Policy:
-    table = {"extends": preset, "match": URL_OF[preset], **settings}
+    table = {"extends": preset, "match": "https://api.example", **settings}
     return load_services({"services": {preset: table}}).services[0].policy
 
 
 def facts_of(preset: str) -> dict[str, Any]:
-    table = {"extends": preset, "match": URL_OF[preset]}
+    table = {"extends": preset, "match": "https://api.example"}
     return dict(load_services({"services": {preset: table}}).services[0].facts)
 
 
@@ -276,7 +279,38 @@ def test_a_preset_gives_way_to_settings(preset: str) -> None:
 def test_a_name_that_is_no_preset_is_answered_with_those_there_are() -> None:
     with pytest.raises(ConfigError) as caught:
         load_services({"services": {"a": {"extends": "mavoi", "match": "https://a.example"}}})
-    assert "mavio, meetergo, standard" in str(caught.value)
+    assert "mavio, meetergo" in str(caught.value)
+    assert "(did you mean mavio?)" in str(caught.value)
+
+
+PUBLIC = sorted(preset_names() - {*URL_OF, "standard"})
+
+
+@pytest.mark.parametrize("preset", PUBLIC)
+def test_a_preset_of_a_public_service_says_where_it_is_from(preset: str) -> None:
+    facts = facts_of(preset)
+    assert facts["source"]
+    assert all(each.startswith("https://") for each in facts["source"])
+    assert date.fromisoformat(facts["checked"]).year >= 2026
+    errors = policy_of(preset).errors
+    assert errors is not None
+    assert errors.parsers == (facts["error_format"], "any")
+    assert facts["error_format"] in {each.name for each in FORMATS}
+
+
+@pytest.mark.parametrize("preset", PUBLIC)
+def test_a_limit_that_depends_on_the_account_is_a_fact_and_not_kept(preset: str) -> None:
+    throttle = policy_of(preset).throttle
+    assert throttle is not None
+    assert throttle.limit is None
+    assert facts_of(preset)["limits"]
+
+
+@pytest.mark.parametrize("preset", PUBLIC)
+def test_a_preset_makes_no_request_repeatable_that_may_have_been_carried_out(preset: str) -> None:
+    retry = policy_of(preset).retry
+    assert retry is not None
+    assert retry.methods == IDEMPOTENT_METHODS
 
 
 def evolve_status(error: APIError, status: int) -> APIError:

@@ -1,20 +1,23 @@
 """The table of formats: each has its document and an example, and can be asked alone."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 import pytest
+from attrs import evolve
 from multidict import CIMultiDict
 
 from resilient.envelopes import (
     FORMATS,
+    QUOTA_CODES,
     THROTTLING_CODES,
     Envelope,
     Format,
-    is_throttling_code,
+    KnownCodes,
     parse_any,
     parse_error,
 )
+from resilient.envelopes.throttling import is_throttled
 from resilient.errors import FieldError
 
 # An example of each, after the document that the table names.
@@ -43,6 +46,10 @@ EXAMPLES: dict[str, tuple[int, dict[str, str], str, Envelope]] = {
     "discord": (400, {}, '{"code": 50035, "message": "m n", "errors": {"a": {"_errors": [{"code": '
                 '"C", "message": "x y"}]}}}',
                 Envelope("m n", "50035", None, (FieldError("a", "x y"),))),
+    "github": (403, {}, '{"message": "You have exceeded a secondary rate limit.", '
+               '"documentation_url": "https://docs.github.com/rest#limits"}',
+               Envelope("You have exceeded a secondary rate limit.",
+                        docs="https://docs.github.com/rest#limits")),
     "oauth": (400, {}, '{"error": "access_denied", "error_description": "m n"}',
               Envelope("m n", "access_denied")),
     "problem": (400, {}, '{"type": "https://x.example/p", "title": "t", "detail": "m n"}',
@@ -105,18 +112,26 @@ def test_what_a_body_leaves_out_a_header_may_say() -> None:
     assert envelope.code == "own"
 
 
-@pytest.mark.parametrize("name", THROTTLING_CODES)
-def test_codes_that_mean_throttling_belong_to_a_format_and_have_a_source(name: str) -> None:
-    row = THROTTLING_CODES[name]
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [(table, name) for table in (THROTTLING_CODES, QUOTA_CODES) for name in table],
+)
+def test_codes_that_say_more_than_the_status_belong_to_a_format_and_have_a_source(
+    table: Mapping[str, KnownCodes], name: str
+) -> None:
+    row = table[name]
     assert name in {each.name for each in FORMATS}
     assert row.source.startswith("https://")
-    for code in row.codes:
-        assert is_throttling_code(code, name)
-        assert not is_throttling_code(code, "flat")
-        assert not is_throttling_code(code, None)
-
-
-def test_a_table_of_ones_own_takes_the_place_of_the_built_in_one() -> None:
-    own: Any = {"flat": THROTTLING_CODES["slack"]}
-    assert is_throttling_code("ratelimited", "flat", own)
-    assert not is_throttling_code("ratelimited", "slack", own)
+    status, meaning = (429, False) if table is QUOTA_CODES else (400, True)
+    asked = partial(is_throttled, status, throttling={}, quota={})
+    other = {name: frozenset(("other",))}
+    instead = partial(is_throttled, status, throttling=other, quota=other)
+    for envelope in (
+        *(Envelope("m n", code, format=name) for code in row.codes),
+        *(Envelope(f"You: {words.capitalize()}!", format=name) for words in row.words),
+    ):
+        assert asked(envelope) is meaning
+        assert asked(evolve(envelope, format="flat")) is not meaning
+        assert asked(evolve(envelope, format=None)) is not meaning
+        assert instead(envelope) is not meaning
+        assert instead(evolve(envelope, code="other")) is meaning

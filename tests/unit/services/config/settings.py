@@ -113,6 +113,9 @@ _COUNT: Final = Setting([(1, 1), (9, 9)], "integer")
 _SHARE: Final = Setting([(0.25, 0.25), (1, 1)])
 _FLAG: Final = Setting([(True, True), (False, False)], "true false")
 _TEXTS: Final = Setting([(["a", "b"], frozenset({"a", "b"})), ([], frozenset())], "array texts")
+_CODES: Final = Setting(
+    [({"aws": ["b", "a"], "flat": []}, {"aws": {"a", "b"}, "flat": frozenset()}), ({}, {})], "empty"
+)
 _STATUSES: Final = Setting(
     [
         ([503, 429], frozenset({429, 503})),
@@ -185,6 +188,8 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
         "code_rules": Setting(
             [([{"code": "a", "status": 400}], [CodeRule("a", status=400)]), ([], ())], "array"
         ),
+        "throttling_codes": _CODES,
+        "quota_codes": _CODES,
         "request_id_headers": Setting([(["X-B", "X-A"], ("X-B", "X-A"))], "array texts"),
         "ignore": Setting([([404, 410], {404, 410})], "array"),
         "max_body": Setting([(0, 0), (1_000_000, 1_000_000)], "integer zero"),

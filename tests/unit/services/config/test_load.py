@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from resilient import (
     Services,
     load_services,
 )
-from resilient.services.config.layers import preset_tables
+from resilient.services.config.layers import preset_names, preset_table
 from resilient.testing import EventLog, FakeClock, ScriptedHandler
 from tests.unit.services.config.problems import error, service
 
@@ -142,16 +143,18 @@ def test_nothing_is_warned_of(recwarn: pytest.WarningsRecorder) -> None:
     assert not [each for each in recwarn if each.category is PipelineWarning]
 
 
-def test_presets_cannot_be_changed() -> None:
-    presets: Any = preset_tables()
-    with pytest.raises(TypeError):
-        presets["mavio"] = {}
-    assert presets is preset_tables()
-    assert list(presets) == sorted(presets)
+@pytest.mark.parametrize("name", sorted(preset_names()))
+def test_presets_cannot_be_changed(name: str) -> None:
+    preset: Any = preset_table(name)
+    for table in (preset, *(each for each in preset.values() if isinstance(each, Mapping))):
+        with pytest.raises(TypeError):
+            table["x"] = {}
+    assert preset is preset_table(name)
+    assert not isinstance(preset.get("facts", {}).get("source"), list)
 
 
 def test_files_do_not_change_presets() -> None:
-    before = repr(preset_tables())
+    before = repr(preset_table("mavio"))
     error({"services": {"a": {"extends": "mavio", "retry": {"x": 1, "backoff": {"y": 1}}}}})
     load_services(service(extends="mavio", retry={"backoff": {"cap": 9}}, facts={"x": 1}))
-    assert repr(preset_tables()) == before
+    assert repr(preset_table("mavio")) == before
