@@ -401,15 +401,17 @@ class listens_to:  # noqa: N801 (used as a decorator)
         return _Selective(listener, self._kinds)
 
 
-@frozen(eq=False)
 class _Selective:
     """A listener with the kinds of events that it wants."""
 
-    listener: Callable[[Any], None]
-    kinds: frozenset[Kind]
+    __slots__ = ("_listener", "kinds")
+
+    def __init__(self, listener: Callable[[Any], None], kinds: frozenset[Kind]) -> None:
+        self._listener = listener
+        self.kinds = kinds
 
     def __call__(self, event: Event) -> None:
-        self.listener(event)
+        self._listener(event)
 
     def __repr__(self) -> str:
-        return repr(self.listener)
+        return repr(self._listener)
