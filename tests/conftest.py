@@ -46,6 +46,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     is_promise = "promise" in name or "telemetry" in name
     holds = folder == "property" or (folder == "integration" and is_promise)
     names = vars(metafunc.module)
+    if "way" in names:
+        return  # it says which
     if holds and not {"Pipeline", "Policy", "resilient", "wrap", "wrapped"}.isdisjoint(names):
         metafunc.parametrize("way", ["optimistic", "general"], indirect=True, scope="module")
 

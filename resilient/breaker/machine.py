@@ -119,6 +119,7 @@ class Machine(Watched):
         sent: The number of the last attempt that was let through.
         answered_at: When an attempt was last answered, well or not.
         good: Successes of a release, of which a few close it.
+        open_until: Until when it stays open, if it is; infinity if it was isolated.
         look_at: When to have the next `look` at a success while it is quiet.
     """
 
@@ -144,11 +145,11 @@ class Machine(Watched):
         "_streak",
         "_timeouts",
         "_trips",
-        "_until",
         "_usual",
         "answered_at",
         "good",
         "look_at",
+        "open_until",
         "sent",
         "series_began",
         "state",
@@ -176,7 +177,7 @@ class Machine(Watched):
         # How often it has opened since it was closed, and when it did so first.
         self._trips = 0
         self.series_began = -math.inf
-        self._until = 0.0
+        self.open_until = 0.0
         # Callers, each once, that asked since then, and how many were held or refused.
         self._asked = self._held = 0
         # Half-open: when the probes that are out were sent, the oldest first; then the release.
@@ -214,7 +215,7 @@ class Machine(Watched):
         now = self._forward(now)
         change = None
         if self.state is State.OPEN:
-            if now < self._until:
+            if now < self.open_until:
                 return 0, None
             change = self._half_open(now)
         if now >= self._presumed_until:
@@ -236,6 +237,10 @@ class Machine(Watched):
         self.sent += 1
         return self.sent, change
 
+    def stays_open(self, now: float) -> bool:
+        """Return whether it is open, and too early to ask whether the server is back."""
+        return self.state is State.OPEN and max(now, self._now) < self.open_until
+
     def ask(self, *, is_new: bool) -> None:
         """Count an attempt that may not pass at once.
 
@@ -254,7 +259,7 @@ class Machine(Watched):
         if self.state is State.CLOSED:
             return now
         if self.state is State.OPEN:
-            return self._until
+            return self.open_until
         if self._release is not None:
             return self._release.turn_at(waiting, now)
         if not self._out:
@@ -467,7 +472,7 @@ class Machine(Watched):
         if self.isolated:
             return None
         change = self._turn(State.OPEN, Reason.BY_HAND, "isolated by hand")
-        self._until = _FOR_GOOD
+        self.open_until = _FOR_GOOD
         return change
 
     def reset(self) -> Change | None:
@@ -488,13 +493,13 @@ class Machine(Watched):
         self._first = self.sent + 1
         for name in (
             "_now",
-            "_until",
             "_half_at",
             "_last_probe_at",
             "_floor",
             "_abandoned_at",
             "answered_at",
             "look_at",
+            "open_until",
             "series_began",
         ):
             setattr(self, name, getattr(self, name) + shift)
@@ -505,7 +510,7 @@ class Machine(Watched):
         if self.state is State.HALF_OPEN:
             # Those who would have told are gone.
             self.state = State.OPEN
-            self._until = self._now
+            self.open_until = self._now
             self._release, self._presumed_until = None, math.inf
 
     @property
@@ -518,7 +523,7 @@ class Machine(Watched):
     @property
     def isolated(self) -> bool:
         """True if it is open until somebody closes it."""
-        return self.state is State.OPEN and self._until == _FOR_GOOD
+        return self.state is State.OPEN and self.open_until == _FOR_GOOD
 
     @property
     def is_needed(self) -> bool:
@@ -576,7 +581,7 @@ class Machine(Watched):
         seconds = max(seconds, self._floor - now)
         self._trips += 1
         self._gap = seconds
-        self._until = now + seconds
+        self.open_until = now + seconds
         return self._turn(State.OPEN, code, reason, seconds)
 
     def _half_open(self, now: float) -> Change:
@@ -622,7 +627,7 @@ class Machine(Watched):
         self._streak = self.good = 0
         self._timeouts = 0.0
         self._trips = 0
-        self._until = 0.0
+        self.open_until = 0.0
         self._usual.pause()
         self._look_for_quiet()
         return change

@@ -144,6 +144,11 @@ class CircuitBreaker(Guard):
         machine = self._circuits.make(origin(request))
         return machine if machine.is_quiet else None
 
+    def may_refuse(self, request: ClientRequest) -> bool:
+        """Return whether the circuit of a request's origin is open."""
+        machine = self._circuits.machines.get(origin(request))
+        return machine is not None and machine.state is State.OPEN
+
     def permit(self, kept: Kept, number: int, started: float, call: Call) -> _Permit:
         """Return the permit of an attempt that passed without asking."""
         return kept, number, started, call
@@ -155,14 +160,22 @@ class CircuitBreaker(Guard):
         if machine.inside and any(outer in machine.inside for outer in call.around()):
             # Refused, it would end the attempt around it, and no probe would ever be answered.
             return None
+        observes = self.policy.observe
         queue = machine.queue
+        if machine.stays_open(now) and not observes:
+            until = self._may_wait_until(machine, call, now)
+            if machine.open_until > until or until - now <= _GRAIN:
+                # The shortest way for those who would wait in vain: there may be many.
+                if turn is None:
+                    machine.ask(is_new=not call.records)
+                return self.refuse(call, request, self._error(machine, call, now))
         number = 0
         if queue is None or queue.is_next(turn):
             number, change = machine.admit(now)
             self._circuits.told(machine, change)
         if number:
             machine.inside.add(call)
-        if number or self.policy.observe:
+        if number or observes:
             return machine, number, now, call
         if turn is None:
             machine.ask(is_new=not call.records)

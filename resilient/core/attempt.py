@@ -138,7 +138,10 @@ async def run_attempt(
         else:
             started = bound.time()
         if guard is not None and begun is None:
-            permit = guard.enter(call, request, started, None)
+            permit = call.decision
+            if permit is UNSET:
+                permit = guard.enter(call, request, started, None)
+            call.decision = UNSET
             kind = permit.__class__
             if kind is Refusal:
                 raise permit.error

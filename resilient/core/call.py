@@ -29,6 +29,7 @@ Who writes what, and who reads it:
     before             Retry                   run_attempt, for the facts of an outcome
     begun              pipeline.optimistic     Deadline, Retry, run_attempt: the first attempt
     lent               attach                  detach
+    decision           pipeline.optimistic     run_attempt: the first attempt
     outcome            run_attempt, Retry      normalisation, breaker, Retry
     failure            run_attempt, Retry      Deadline: the cause of its error
     guarded            run_attempt             Retry: when guards would let the next attempt go
@@ -127,6 +128,8 @@ class Call:
     _number = 0
     # The part of the first attempt that is over before the middlewares come to it.
     begun: Begun | None = None
+    # What guards have decided of the first attempt before the middlewares come to it.
+    decision: Any = UNSET
     # Whether it belongs to an attempt that began without it, further out, and ends with that.
     lent = False
 

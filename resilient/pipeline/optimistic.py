@@ -55,7 +55,7 @@ from resilient.breaker.middleware import CircuitBreaker
 from resilient.clock import LoopBound, TimerHandle
 from resilient.core.begun import Begun, Entry, Opened, under_way
 from resilient.core.call import Call, current, detach, hop_spans, is_spanned, make_call
-from resilient.core.guard import Guard
+from resilient.core.guard import Guard, GuardChain, Refusal
 from resilient.core.override import NO_OVERRIDE, scope
 from resilient.core.quiet import OVER, Spell
 from resilient.envelopes.middleware import NormalizeErrors
@@ -160,6 +160,7 @@ class UnderWay(LoopBound):
         entries: The attempts under way in the loop, also those of other pipelines.
         index: The spells by the origins without their schemes; of two the latest is here.
         guards: Those among the parts.
+        breaker: That among the parts, or None.
         retry: That among the parts, or None.
         telemetry: Makes spans and metrics; None if nobody wants that.
         timer: The armed timer; None if there is none, and none is needed.
@@ -167,9 +168,11 @@ class UnderWay(LoopBound):
 
     __slots__ = (
         "_deadline",
+        "_guard",
         "_parts",
         "_seconds",
         "_timeout",
+        "breaker",
         "entries",
         "general",
         "guards",
@@ -184,7 +187,11 @@ class UnderWay(LoopBound):
         self.general = general
         self.index: dict[str, Spell] = {}
         self.guards = tuple(part for part in parts if isinstance(part, Guard))
+        self._guard: Any = GuardChain(self.guards) if len(self.guards) > 1 else None
+        if len(self.guards) == 1:
+            (self._guard,) = self.guards
         self.retry = next((part for part in parts if isinstance(part, Retry)), None)
+        self.breaker = next((part for part in parts if isinstance(part, CircuitBreaker)), None)
         watch = next((part for part in parts if isinstance(part, CallTelemetry)), None)
         observer = next((part for part in parts if isinstance(part, AttemptTelemetry)), None)
         is_told = watch is not None or observer is not None
@@ -339,11 +346,7 @@ class UnderWay(LoopBound):
             assert found is not None, "it is one of the two"
             return found
 
-        token = current.set(call)
-        try:
-            return await self.general(request, replay)
-        finally:
-            detach(call, token)
+        return await self._within(call, request, replay)
 
     def give_up(
         self, request: ClientRequest, entry: Entry, left: GeneratorExit, told: Told | None
@@ -356,6 +359,34 @@ class UnderWay(LoopBound):
             pass
         finally:
             going.close()
+
+    # -- circuits that are open
+
+    def ask(self, request: ClientRequest, handler: ClientHandlerType) -> Awaitable[ClientResponse]:
+        """Ask the guards first; go on in the general way with what they say, if none refuses.
+
+        Raises:
+            ResilientError: A guard refused.
+        """
+        started = self.time()
+        call = make_call(request)
+        if self._deadline is not None:
+            self._deadline.note(call, started)
+        decision = self._guard.enter(call, request, started, None)
+        if decision.__class__ is Refusal:
+            raise decision.error
+        call.deadline = call.allowed = None
+        call.decision = decision
+        return self._within(call, request, handler)
+
+    async def _within(
+        self, call: Call, request: ClientRequest, handler: ClientHandlerType
+    ) -> ClientResponse:
+        token = current.set(call)
+        try:
+            return await self.general(request, handler)
+        finally:
+            detach(call, token)
 
     # -- quiet destinations
 
@@ -408,7 +439,7 @@ def _is_plain(request: Any) -> bool:
 
 def _quick_way(way: UnderWay) -> ClientMiddlewareType:
     """Return the function that runs requests; what it reads often are variables of this one."""
-    general, retry, index = way.general, way.retry, way.index
+    general, retry, breaker, index = way.general, way.retry, way.breaker, way.index
     find_spell, find_call, find_override = index.get, current.get, scope.get
     levels = _KNOWN_LEVELS
     methods: Any = _AllMethods() if retry is None else retry.policy.methods
@@ -417,6 +448,9 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
     is_told: Any
     owing, earned, is_told = _NOTHING, None, None
     telemetry = way.telemetry
+    if telemetry is not None:
+        # A call that is refused is told of too.
+        breaker = None
     if retry is not None:
         owing, earned, is_told = retry.owing, retry.earned, retry.emitter.wants
     spans = hop_spans
@@ -432,10 +466,23 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
         url = request.url
         spell = find_spell(url._netloc)
         if spell is None or spell.scheme != url._scheme:
+            if breaker is not None and breaker.may_refuse(request):
+                return ask(request, handler)
             spell = way.begin_spell(request)
             if spell is None:
                 return general(request, handler)
         return attempt(request, handler, spell)
+
+    async def ask(request: Any, handler: ClientHandlerType) -> ClientResponse:
+        if (
+            find_override() is not NO_OVERRIDE
+            or ((outer := find_call()) is not None and not outer.is_over)
+            or current_task() in entries
+            or (request._body is not None and not _is_plain(request))
+            or (spans and is_spanned(request))
+        ):
+            return await general(request, handler)
+        return await way.ask(request, handler)
 
     async def attempt(request: Any, handler: ClientHandlerType, spell: Any) -> ClientResponse:
         task: Any = current_task()
@@ -447,7 +494,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 or task in entries
                 or request.response is not None
                 or (request._body is not None and not _is_plain(request))
-                or (levels[DEBUG] and is_told and is_told("attempt"))
+                or (is_told and levels[DEBUG] and is_told("attempt"))
                 # As `is_full` and `is_spanned` have it.
                 or len((pool := request._session._connector)._acquired) >= (pool._limit or math.inf)
                 or (pool._limit_per_host and is_full(request))
