@@ -13,7 +13,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from resilient.attempts import Stop
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.attempt import run_attempt
-from resilient.core.call import Call, attach, detach, tell_attempts
+from resilient.core.call import UNSET, Call, attach, detach, tell_attempts
 from resilient.core.override import NO_OVERRIDE
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
 from resilient.reasons import Reason
@@ -92,7 +92,10 @@ class Deadline(LoopBound):
                 if due <= now:
                     raise self._exceeded(call, request)
                 limit = self._timers.set_at(due)
-            if span is not None and (token is not None or begun is not None):
+            # Nothing but what follows calls is outside.
+            is_outermost = token is not None or begun is not None or _is_only_watched(call)
+            call.is_limited = True
+            if span is not None and is_outermost:
                 # For the hops to come, and for another copy of this one.
                 span.deadline, span.allowed = call.deadline, call.allowed
             try:
@@ -132,6 +135,11 @@ class Deadline(LoopBound):
         call.stop = Stop(Reason.DEADLINE, "the deadline passed")
         tell_attempts(error, call)
         return error
+
+
+def _is_only_watched(call: Call) -> bool:
+    """Return whether no retry and no other deadline has met a call before, but who follows it."""
+    return bool(call.watched_by) and not call.is_limited and call.before is UNSET
 
 
 class _Watched:
