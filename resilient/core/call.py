@@ -319,7 +319,7 @@ def is_spanned(request: Any) -> bool:
     return bool(hop_spans) and id(request._timer) in hop_spans
 
 
-def _span_of(request: Any, elapsed: float) -> Span | None:
+def _span_of(request: Any, override: Override, elapsed: float) -> Span | None:
     """Return the span of a request that no session began; None if its session has none."""
     session: Any = request.session
     if not getattr(session, "_resilient_spans_redirects", False):
@@ -329,6 +329,8 @@ def _span_of(request: Any, elapsed: float) -> Span | None:
     if span is None:
         total = session.timeout.total
         span = Span(None, total, asyncio.get_running_loop().time() - elapsed, None)
+        # Of a coroutine that was made outside a block, and is awaited inside, the block is told.
+        span.override = override
         if timer is not None:
             _keep(span, request, request)
     return span
@@ -376,23 +378,24 @@ def attach(request: ClientRequest) -> Attached:
             if is_own:
                 call.lent = True
                 return call, current.set(call)
-    outer, call = call, make_call(request)
+    outer, call = call, make_call(request, scope.get())
     if outer is not None:
         call.outer = ref(outer)
-    if call.override is not NO_OVERRIDE and call.span is None:
+    if call.override is not NO_OVERRIDE and (call.span is None or call.span.session is None):
         call.override_token = take_over()
     return call, current.set(call)
 
 
-def make_call(request: ClientRequest, elapsed: float = 0.0) -> Call:
+def make_call(request: ClientRequest, override: Override, elapsed: float = 0.0) -> Call:
     """Return a new call for a request.
 
     Args:
         request: The request.
+        override: The settings that held when it began.
         elapsed: The seconds since it began.
     """
-    span = _span_of(request, elapsed)
-    return Call(request, scope.get()) if span is None else span.begin_hop(request)
+    span = _span_of(request, override, elapsed)
+    return Call(request, override) if span is None else span.begin_hop(request)
 
 
 def detach(call: Call, token: Token[Call | None]) -> None:

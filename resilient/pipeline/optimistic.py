@@ -271,7 +271,10 @@ class UnderWay(LoopBound):
     def opened(self, entry: Entry) -> Entry:
         """Return an entry with a call, as the middlewares would have begun it."""
         _, request, started, *_ = entry
-        call = make_call(request, self.time() - started)
+        # Nothing was overridden when it began, whatever is now, in a middleware further in.
+        call = make_call(request, NO_OVERRIDE, self.time() - started)
+        if self.retry is not None:
+            call.before = None
         if self._deadline is not None:
             self._deadline.note(call, started)
         if self._timeout is not None:
@@ -346,7 +349,7 @@ class UnderWay(LoopBound):
             ResilientError: A guard refused.
         """
         started = self.time()
-        call = make_call(request)
+        call = make_call(request, NO_OVERRIDE)
         if self._deadline is not None:
             self._deadline.note(call, started)
         decision = self._guard.enter(call, request, started, None)
