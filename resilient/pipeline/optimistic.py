@@ -194,7 +194,9 @@ class UnderWay(LoopBound):
         self.timer: TimerHandle | bool | None = None if limits else True
 
     def __del__(self) -> None:
-        """Leave no timer behind: the loop would keep it for as long as the limit is."""
+        """Leave no timer behind, which the loop would keep, nor spells that guards still count."""
+        for spell in list(getattr(self, "index", {}).values()):
+            spell.end()
         timer = getattr(self, "timer", None)
         if timer is not None and timer is not True:
             timer.cancel()
@@ -513,6 +515,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 and (ended < spell.edge or spell.look(ended - started, ended))
             ):
                 spell.good += 1
+                spell.answered_at = ended
                 try:  # noqa: SIM105 (every call pays for it)
                     # As `mark_used` does.
                     result._protocol._resilient_used = True
