@@ -458,7 +458,7 @@ def end(span: Span, token: Token[Call | None]) -> None:
 def remember(response: Any, call: Call) -> None:
     """Let `attempts_of` find the call of a response."""
     # aiohttp has no slot for it. (Of an attempt that simply went well, `pipeline.optimistic` puts
-    # the two times here. Not by way of `__dict__`: asking an instance for that makes
+    # the two times and the URL here. Not by way of `__dict__`: asking an instance for that makes
     # all of its attributes slower.)
     response._resilient_call = call
 
@@ -478,9 +478,9 @@ def tell_attempts(error: Exception, call: Call) -> None:
 
 def attempts_of(response: ClientResponse) -> tuple[Attempt, ...]:
     """Return the attempts for a response, oldest first; none if no `Retry` was in its way."""
-    call: Call | tuple[float, float] | None = getattr(response, "_resilient_call", None)
+    call: Call | tuple[float, float, URL] | None = getattr(response, "_resilient_call", None)
     if isinstance(call, tuple):
-        started, ended = call
-        record = (1, response.method, response.url, started, ended, response.status, 0.0)
+        started, ended, url = call
+        record = (1, response.method, url, started, ended, response.status, 0.0)
         return History((record,)).attempts()
     return () if call is None else call.history().attempts()

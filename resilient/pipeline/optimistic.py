@@ -85,7 +85,7 @@ _PLAIN_BODIES: Final = frozenset(
 )
 
 # What the logger remembers of its levels, which is quicker to ask than it is. Where that cannot
-# be seen all calls go the general way.
+# be seen it is asked.
 _KNOWN_LEVELS: Final[dict[int, bool]] = getattr(logging.getLogger("resilient"), "_cache", {})
 
 # The attributes of aiohttp and yarl that are read here and not published.
@@ -423,12 +423,12 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
     """Return the function that runs requests; what it reads often are variables of this one."""
     general, retry, breaker, index = way.general, way.retry, way.breaker, way.index
     find_spell, find_call, find_override = index.get, current.get, scope.get
-    levels = _KNOWN_LEVELS
+    find_level = _KNOWN_LEVELS.get
     methods: Any = _AllMethods() if retry is None else retry.policy.methods
     owing: Any
     earned: Any
     is_told: Any
-    owing, earned, is_told = _NOTHING, None, None
+    owing, earned, is_told, counts = _NOTHING, None, None, retry is not None
     if retry is not None:
         owing, earned, is_told = retry.owing, retry.earned, retry.emitter.wants
     spans = hop_spans
@@ -472,18 +472,15 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 or task in entries
                 or request.response is not None
                 or (request._body is not None and not _is_plain(request))
-                or (is_told and levels[DEBUG] and is_told("attempt"))
                 # As `is_full` and `is_spanned` have it.
                 or len((pool := request._session._connector)._acquired) >= (pool._limit or math.inf)
                 or (pool._limit_per_host and is_full(request))
                 or (spans and is_spanned(request))
             ):
                 spell = None  # it takes the general way
-        except (AttributeError, KeyError):
-            # A connector of another kind, or none any more; a level that nobody has asked for yet.
+        except AttributeError:
+            # A connector of another kind, or none any more.
             spell = None
-            if is_told is not None:
-                is_told("attempt")
         if spell is None:
             return await general(request, handler)
         if request.method not in methods:
@@ -512,6 +509,8 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
             if (
                 found is entry
                 and result.status < _UNUSUAL
+                # The level may have changed meanwhile. (A logger that is disabled remembers none.)
+                and not (is_told and find_level(DEBUG, True) and is_told("attempt"))
                 and (ended < spell.edge or spell.look(ended - started, ended))
             ):
                 spell.good += 1
@@ -521,8 +520,9 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                     result._protocol._resilient_used = True
                 except AttributeError:
                     pass  # it came over no connection
-                # For `attempts_of`.
-                result._resilient_call = started, ended
+                if counts:
+                    # For `attempts_of`.
+                    result._resilient_call = started, ended, request.url
                 if owing:
                     earned(request, None, ended)
                 return result  # type: ignore[no-any-return]  # a response
