@@ -13,7 +13,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from resilient.attempts import Stop
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.attempt import run_attempt
-from resilient.core.call import Call, attach, detach, tell_attempts
+from resilient.core.call import UNSET, Call, attach, detach, tell_attempts
 from resilient.core.override import NO_OVERRIDE
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
 from resilient.reasons import Reason
@@ -92,8 +92,10 @@ class Deadline(LoopBound):
                 if due <= now:
                     raise self._exceeded(call, request)
                 limit = self._timers.set_at(due)
-            if span is not None and (token is not None or begun is not None):
-                # For the hops to come, and for another copy of this one.
+            is_begun = begun is not None or call.decision is not UNSET
+            if span is not None and (is_begun or (token is not None and not call.lent)):
+                # For the hops to come, and for another copy of this one; not if another of our
+                # middlewares stands further out, whose call this is.
                 span.deadline, span.allowed = call.deadline, call.allowed
             try:
                 return await handler(request)
