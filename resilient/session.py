@@ -258,7 +258,7 @@ def _wrapped_class(kind: type[ClientSession], *, is_followed: bool) -> type[Clie
         if is_followed:
             if getattr(own, "_resilient_is_quick", False):
                 setattr(made, name, usual)
-        elif own is usual:
+        elif own is usual and kind._request is ClientSession._request:
             setattr(made, name, _quick_verb(name, method, kind))
     return made
 
@@ -285,28 +285,41 @@ _Returned: Any = getattr(client, "_RequestContextManager", None)
 if _Returned is None:
     _VERBS.clear()
 
+# aiohttp's own. Mocks and tools for tracing put others in their places, for a while or for good.
+_USUAL: Final = {name: getattr(ClientSession, name) for name in (*_VERBS, "_request")}
+
 
 def _quick_verb(name: str, verb: Any, kind: type[ClientSession]) -> Any:
     """Return a method that makes a call, which says nothing for itself as a rule.
 
     Then `_request` of the original's class is all there is to be done: it needs no span of ours,
-    nor another coroutine.
+    nor another coroutine. The class is asked each time: somebody may have replaced its methods.
     """
-    usual: Any = getattr(ClientSession, name)
+    usual: Any = _USUAL[name]
+    begin_request: Any = _USUAL["_request"]
 
     def call(self: Any, url: Any, **options: Any) -> Any:
-        if (options and not _SAID.isdisjoint(options)) or scope.get() is not NO_OVERRIDE:
-            return usual(self, url, **options)
-        # Looked up each time: test doubles put one of theirs there.
-        return _Returned(kind._request(self, verb, url, **options))
+        if (
+            getattr(kind, name) is not usual
+            or kind._request is not begin_request
+            or (options and not _SAID.isdisjoint(options))
+            or scope.get() is not NO_OVERRIDE
+        ):
+            return getattr(super(_Wrapped, self), name)(url, **options)
+        return _Returned(begin_request(self, verb, url, **options))
 
     def head(self: Any, url: Any, *, allow_redirects: bool = False, **options: Any) -> Any:
         return call(self, url, allow_redirects=allow_redirects, **options)
 
     def request(self: Any, method: str, url: Any, **options: Any) -> Any:
-        if (options and not _SAID.isdisjoint(options)) or scope.get() is not NO_OVERRIDE:
-            return usual(self, method, url, **options)
-        return _Returned(kind._request(self, method, url, **options))
+        if (
+            kind.request is not usual
+            or kind._request is not begin_request
+            or (options and not _SAID.isdisjoint(options))
+            or scope.get() is not NO_OVERRIDE
+        ):
+            return super(_Wrapped, self).request(method, url, **options)
+        return _Returned(begin_request(self, method, url, **options))
 
     made: Any = {"request": request, "head": head}.get(name, call)
     made._resilient_is_quick = True

@@ -92,11 +92,13 @@ class Deadline(LoopBound):
                 if due <= now:
                     raise self._exceeded(call, request)
                 limit = self._timers.set_at(due)
-            # Nothing but what follows calls is outside.
-            is_outermost = token is not None or begun is not None or _is_only_watched(call)
+            is_begun = begun is not None or call.decision is not UNSET
+            # Nothing but what follows calls is outside, or the attempt began before.
+            is_outermost = token is not None and not call.lent
             call.is_limited = True
-            if span is not None and is_outermost:
-                # For the hops to come, and for another copy of this one.
+            if span is not None and (is_begun or is_outermost or _is_only_watched(call)):
+                # For the hops to come, and for another copy of this one; not if another of our
+                # middlewares stands further out, whose call this is.
                 span.deadline, span.allowed = call.deadline, call.allowed
             try:
                 return await handler(request)

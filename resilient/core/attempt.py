@@ -161,8 +161,9 @@ async def run_attempt(
             if timeout is None:
                 response = await handler(request)
             else:
-                outer = call.attempt_deadline
+                outer = None
                 if begun is None:
+                    outer = call.attempt_deadline
                     limit = timeout.begin(call, request, started, pool_was_full)
                 else:
                     limit = begun.limit

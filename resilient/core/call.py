@@ -358,7 +358,7 @@ def is_spanned(request: Any) -> bool:
     return bool(hop_spans) and id(request._timer) in hop_spans
 
 
-def _span_of(request: Any, elapsed: float) -> Span | None:
+def _span_of(request: Any, override: Override, elapsed: float) -> Span | None:
     """Return the span of a request that no session began; None if its session has none."""
     session: Any = request.session
     if not getattr(session, "_resilient_spans_redirects", False):
@@ -368,6 +368,8 @@ def _span_of(request: Any, elapsed: float) -> Span | None:
     if span is None:
         total = session.timeout.total
         span = Span(None, total, asyncio.get_running_loop().time() - elapsed, None)
+        # Of a coroutine that was made outside a block, and is awaited inside, the block is told.
+        span.override = override
         if timer is not None:
             _keep(span, request, request)
     return span
@@ -415,23 +417,24 @@ def attach(request: ClientRequest) -> Attached:
             if is_own:
                 call.lent = True
                 return call, current.set(call)
-    outer, call = call, make_call(request)
+    outer, call = call, make_call(request, scope.get())
     if outer is not None:
         call.outer = ref(outer)
-    if call.override is not NO_OVERRIDE and call.span is None:
+    if call.override is not NO_OVERRIDE and (call.span is None or call.span.session is None):
         call.override_token = take_over()
     return call, current.set(call)
 
 
-def make_call(request: ClientRequest, elapsed: float = 0.0) -> Call:
+def make_call(request: ClientRequest, override: Override, elapsed: float = 0.0) -> Call:
     """Return a new call for a request.
 
     Args:
         request: The request.
+        override: The settings that held when it began.
         elapsed: The seconds since it began.
     """
-    span = _span_of(request, elapsed)
-    return Call(request, scope.get()) if span is None else span.begin_hop(request)
+    span = _span_of(request, override, elapsed)
+    return Call(request, override) if span is None else span.begin_hop(request)
 
 
 def detach(call: Call, token: Token[Call | None]) -> None:
@@ -496,7 +499,7 @@ def end(span: Span, token: Token[Call | None]) -> None:
 def remember(response: Any, call: Call) -> None:
     """Let `attempts_of` find the call of a response."""
     # aiohttp has no slot for it. (Of an attempt that simply went well, `pipeline.optimistic` puts
-    # the two times here. Not by way of `__dict__`: asking an instance for that makes
+    # the two times and the URL here. Not by way of `__dict__`: asking an instance for that makes
     # all of its attributes slower.)
     response._resilient_call = call
 
@@ -516,9 +519,9 @@ def tell_attempts(error: Exception, call: Call) -> None:
 
 def attempts_of(response: ClientResponse) -> tuple[Attempt, ...]:
     """Return the attempts for a response, oldest first; none if no `Retry` was in its way."""
-    call: Call | tuple[float, float] | None = getattr(response, "_resilient_call", None)
+    call: Call | tuple[float, float, URL] | None = getattr(response, "_resilient_call", None)
     if isinstance(call, tuple):
-        started, ended = call
-        record = (1, response.method, response.url, started, ended, response.status, 0.0)
+        started, ended, url = call
+        record = (1, response.method, url, started, ended, response.status, 0.0)
         return History((record,)).attempts()
     return () if call is None else call.history().attempts()

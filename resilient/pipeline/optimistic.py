@@ -92,7 +92,7 @@ _PLAIN_BODIES: Final = frozenset(
 )
 
 # What the logger remembers of its levels, which is quicker to ask than it is. Where that cannot
-# be seen all calls go the general way.
+# be seen it is asked.
 _KNOWN_LEVELS: Final[dict[int, bool]] = getattr(logging.getLogger("resilient"), "_cache", {})
 
 # The attributes of aiohttp and yarl that are read here and not published.
@@ -207,7 +207,9 @@ class UnderWay(LoopBound):
         self.timer: TimerHandle | bool | None = None if limits else True
 
     def __del__(self) -> None:
-        """Leave no timer behind: the loop would keep it for as long as the limit is."""
+        """Leave no timer behind, which the loop would keep, nor spells that guards still count."""
+        for spell in list(getattr(self, "index", {}).values()):
+            spell.end()
         timer = getattr(self, "timer", None)
         if timer is not None and timer is not True:
             timer.cancel()
@@ -284,7 +286,10 @@ class UnderWay(LoopBound):
     def opened(self, entry: Entry) -> Entry:
         """Return an entry with a call, as the middlewares would have begun it."""
         _, request, started, *_ = entry
-        call = make_call(request, self.time() - started)
+        # Nothing was overridden when it began, whatever is now, in a middleware further in.
+        call = make_call(request, NO_OVERRIDE, self.time() - started)
+        if self.retry is not None:
+            call.before = None
         if self._deadline is not None:
             self._deadline.note(call, started)
         if self._timeout is not None:
@@ -369,7 +374,7 @@ class UnderWay(LoopBound):
             ResilientError: A guard refused.
         """
         started = self.time()
-        call = make_call(request)
+        call = make_call(request, NO_OVERRIDE)
         if self._deadline is not None:
             self._deadline.note(call, started)
         decision = self._guard.enter(call, request, started, None)
@@ -442,12 +447,12 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
     """Return the function that runs requests; what it reads often are variables of this one."""
     general, retry, breaker, index = way.general, way.retry, way.breaker, way.index
     find_spell, find_call, find_override = index.get, current.get, scope.get
-    levels = _KNOWN_LEVELS
+    find_level = _KNOWN_LEVELS.get
     methods: Any = _AllMethods() if retry is None else retry.policy.methods
     owing: Any
     earned: Any
     is_told: Any
-    owing, earned, is_told = _NOTHING, None, None
+    owing, earned, is_told, counts = _NOTHING, None, None, retry is not None
     telemetry = way.telemetry
     if telemetry is not None:
         # A call that is refused is told of too.
@@ -495,19 +500,16 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 or task in entries
                 or request.response is not None
                 or (request._body is not None and not _is_plain(request))
-                or (is_told and levels[DEBUG] and is_told("attempt"))
                 # As `is_full` and `is_spanned` have it.
                 or len((pool := request._session._resilient_pool).taken) >= pool.places
                 or (pool.is_by_host and is_full(request))
                 or (spans and is_spanned(request))
             ):
                 spell = None  # it takes the general way
-        except (AttributeError, KeyError):
-            # A session that is new here; a level that nobody has asked for yet.
+        except AttributeError:
+            # A session that is new here, or a connector of another kind.
             spell = None
             look_at_pool(request)
-            if is_told is not None:
-                is_told("attempt")
         if spell is None:
             return await general(request, handler)
         if request.method not in methods:
@@ -537,16 +539,20 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
             if (
                 found is entry
                 and result.status < _UNUSUAL
+                # The level may have changed meanwhile. (A logger that is disabled remembers none.)
+                and not (is_told and find_level(DEBUG, True) and is_told("attempt"))
                 and (ended < spell.edge or spell.look(ended - started, ended))
             ):
                 spell.good += 1
+                spell.answered_at = ended
                 try:  # noqa: SIM105 (every call pays for it)
                     # As `mark_used` does.
                     result._protocol._resilient_used = True
                 except AttributeError:
                     pass  # it came over no connection
-                # For `attempts_of`.
-                result._resilient_call = started, ended
+                if counts:
+                    # For `attempts_of`.
+                    result._resilient_call = started, ended, request.url
                 if owing:
                     earned(request, None, ended)
                 if told is not None and telemetry is not None:

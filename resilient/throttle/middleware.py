@@ -220,7 +220,7 @@ class Throttle(Guard):
             if outcome is None:
                 grants = place.grants
                 if now >= grants.edge:
-                    grants.advance(now)
+                    place.advance(now)
                 grants.recent += 1
                 for each in place.gates.values():
                     each.granted(sent)
@@ -236,7 +236,7 @@ class Throttle(Guard):
                 gate = place.find(self._part(place, permit.request))
         now = self._at(now)
         if outcome is None:
-            place.grants.add(now)
+            place.add(now)
             if gate is not None:
                 gate.granted(sent)
             return
@@ -252,7 +252,7 @@ class Throttle(Guard):
             if gate is not None and (outcome.overdue or isinstance(outcome.error, Exception)):
                 gate.failed()
         else:
-            place.grants.add(now)
+            place.add(now)
             if gate is not None:
                 gate.granted(sent)
             if self.reads_headers:

@@ -248,3 +248,18 @@ async def test_a_pipeline_that_nobody_holds_is_gone_with_its_spells_without_the_
             assert (held(), spells()) == (None, before)
         finally:
             gc.enable()
+
+
+async def test_a_logger_that_is_disabled_leaves_it(made: list[object]) -> None:
+    # As `logging.config` does by default with the loggers that there are.
+    logger = logging.getLogger("resilient")
+    logger.setLevel(logging.WARNING)  # it remembers nothing any more
+    logger.disabled = True
+    try:
+        async with fault_server() as server, client(Pipeline()) as session:
+            await get(session, str(server.url))
+            made.clear()
+            await get(session, str(server.url))
+            assert made == []
+    finally:
+        logger.disabled = False
