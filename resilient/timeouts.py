@@ -93,7 +93,10 @@ class Deadline(LoopBound):
                     raise self._exceeded(call, request)
                 limit = self._timers.set_at(due)
             is_begun = begun is not None or call.decision is not UNSET
-            if span is not None and (is_begun or (token is not None and not call.lent)):
+            # Nothing but what follows calls is outside, or the attempt began before.
+            is_outermost = token is not None and not call.lent
+            call.is_limited = True
+            if span is not None and (is_begun or is_outermost or _is_only_watched(call)):
                 # For the hops to come, and for another copy of this one; not if another of our
                 # middlewares stands further out, whose call this is.
                 span.deadline, span.allowed = call.deadline, call.allowed
@@ -134,6 +137,11 @@ class Deadline(LoopBound):
         call.stop = Stop(Reason.DEADLINE, "the deadline passed")
         tell_attempts(error, call)
         return error
+
+
+def _is_only_watched(call: Call) -> bool:
+    """Return whether no retry and no other deadline has met a call before, but who follows it."""
+    return bool(call.watched_by) and not call.is_limited and call.before is UNSET
 
 
 class _Watched:

@@ -23,6 +23,7 @@ Who writes what, and who reads it:
     outer              attach, begin           around
     origin, origin_of  guards                  guards
     deadline, allowed  Deadline                Retry, normalisation, run_attempt
+    is_limited         Deadline                Deadline: whether it is the outermost
     attempt_deadline   AttemptTimeout          run_attempt
     read_until         AttemptTimeout          Retry: a body that belongs to the attempt
     before             Retry                   run_attempt, for the facts of an outcome
@@ -36,7 +37,11 @@ Who writes what, and who reads it:
     holds, waiting     admit                   Retry: an attempt's time in queues
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
-    stop               Retry, Deadline         errors
+    stop               Retry, Deadline         errors, CallWatch
+    watched_by         CallWatch               CallWatch
+    watched            CallWatch (a `Span`'s)  end
+    sent               AttemptTelemetry        CallTelemetry, AttemptTelemetry
+    traced             CallTelemetry           AttemptTelemetry
 """
 
 from __future__ import annotations
@@ -44,8 +49,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextvars import ContextVar, Token
+from types import MappingProxyType
 from typing import Any, Final
 from weakref import ReferenceType, ref
 
@@ -109,6 +115,14 @@ class Call:
     # The wait that followed a record, by the place of the record.
     waits: dict[int, Wait] | None = None
     stop: Stop | None = None
+    # Whether a deadline has met it.
+    is_limited = False
+    # The scopes of those who watch it.
+    watched_by: tuple[Hashable, ...] = ()
+    # Requests that were sent, over all hops, as far as telemetry counts them.
+    sent = 0
+    # What has made its span, and whether that is recorded.
+    traced: tuple[object, bool] | None = None
     # The call within which a middleware makes this one, for a token say; a weak reference.
     outer: ReferenceType[Call] | None = None
     _number = 0
@@ -265,6 +279,10 @@ class Span(Call):
             says that there is no limit; None if none was given.
     """
 
+    # What is known to those who watch the call, by their scopes; and whom to tell of its end.
+    watched: Mapping[Hashable, Any] = MappingProxyType({})
+    _told: tuple[tuple[Any, Callable[[Any, BaseException | None], None]], ...] = ()
+
     def __init__(
         self, session: ClientSession | None, total: float | None, began: float, given: float | None
     ) -> None:
@@ -280,6 +298,27 @@ class Span(Call):
     def is_over(self) -> bool:
         """True if it has ended."""
         return self.session is None
+
+    def watch(
+        self, scope: Hashable, watched: Any, over: Callable[[Any, BaseException | None], None]
+    ) -> None:
+        """Have somebody told when the call is over.
+
+        Args:
+            scope: The key by which the next hops find it.
+            watched: What is known of the call.
+            over: Called with that, and with what was raised in the place of a response or None.
+        """
+        self.watched = {**self.watched, scope: watched}
+        self._told = (*self._told, (watched, over))
+
+    def tell_over(self, error: BaseException | None) -> None:
+        """Tell those who watch it that the call is over, once."""
+        told, self._told = self._told, ()
+        # What is known refers to the call.
+        self.watched = MappingProxyType({})
+        for watched, over in told:
+            over(watched, error)
 
     def begin_hop(self, request: ClientRequest) -> Call:
         """Return the call of a hop that begins now."""
@@ -451,6 +490,8 @@ def begin(
 
 def end(span: Span, token: Token[Call | None]) -> None:
     """End the call of a session: nothing that it leaves behind refers to that."""
+    if span._told:
+        span.tell_over(None)
     span.session = None
     detach(span, token)
 
