@@ -141,7 +141,9 @@ async def run_attempt(
             permit = call.decision
             if permit is UNSET:
                 permit = guard.enter(call, request, started, None)
-            call.decision = UNSET
+            else:
+                # (Each attribute that calls store makes those that wait larger.)
+                call.decision = UNSET
             kind = permit.__class__
             if kind is Refusal:
                 raise permit.error
