@@ -35,8 +35,8 @@ myst_heading_anchors = 3
 # Single backticks in docstrings: a link if the name is known, code otherwise.
 default_role = "py:obj"
 autodoc_member_order = "bysource"
-autodoc_class_signature = "separated"
-# With the annotations of attrs' fields, which the docstring's "Attributes" describe already.
+autodoc_preserve_defaults = True
+# Types are in the code, and in the words of the docstrings.
 autodoc_typehints = "none"
 napoleon_use_ivar = True
 napoleon_google_docstring = True

@@ -16,10 +16,13 @@ from typing import Any, Final, cast
 import click
 from attrs import NOTHING, Factory
 
+import resilient
 from resilient import Policy, Reason, errors
 from resilient.cli.app import app
 from resilient.cli.plain import in_words, plain
 from resilient.cli.presets import read_presets
+from resilient.clock import LoopBound
+from resilient.core.guard import Guard
 from resilient.core.statuses import in_words as statuses_in_words
 from resilient.envelopes import FORMATS
 from resilient.pipeline.standard import STANDARD
@@ -27,6 +30,11 @@ from resilient.services.config.keys import fields_of, is_duration, nested_kind
 from resilient.telemetry.events import KINDS
 
 __all__ = ["PARTS", "replaced", "setup"]
+
+# Names of the protocols between our own parts.
+_INNER: Final = {
+    name for kind in (Guard, LoopBound) for name in vars(kind) if not name.startswith("_")
+} - {"describe", "snapshot", "policy"}
 
 _LINE: Final = re.compile(r"^% generated: ([\w-]+)(.*)$", re.M)
 
@@ -63,28 +71,30 @@ def names(package: str, *rooms: str) -> str:
 
     Args:
         package: The package that exports them.
-        *rooms: Modules; names from below these are taken. Without any, all.
+        *rooms: Modules; names from below these are taken. Without any, all that `resilient` has
+            not.
     """
+    elsewhere = () if package == "resilient" else resilient.__all__
     return "\n".join(
         _documented(package, name)
         for name in import_module(package).__all__
+        if name not in elsewhere
         if not rooms or any(_is_in(package, name, room) for room in rooms)
     )
 
 
 def _home(package: str, name: str) -> str:
     """Return the module that a public name comes from."""
-    for each in _imports(package):
-        if each[1] == name:
-            return each[0]
-    return str(getattr(getattr(import_module(package), name), "__module__", package))
-
-
-def _imports(package: str) -> Iterator[tuple[str, str]]:
+    thing = getattr(import_module(package), name)
+    home = str(getattr(thing, "__module__", ""))
+    if home.startswith("resilient."):
+        return home
+    # An alias of a type belongs to the module that the package imports it from.
     source = inspect.getsource(import_module(package))
     for module, block in re.findall(r"from (\S+) import (\([^)]*\)|.*)", source):
-        for name in re.findall(r"(\w+) as \w+", block):
-            yield module, name
+        if re.search(rf"\b{name}\b", block):
+            return str(module)
+    return package
 
 
 def _is_in(package: str, name: str, room: str) -> bool:
@@ -103,6 +113,8 @@ def _documented(package: str, name: str) -> str:
         options += ["   :show-inheritance:"]
     else:
         kind = "class"
+        # For those who write a guard or a middleware of ours, not for those who use one.
+        options += [f"   :exclude-members: {', '.join(sorted(_INNER))}"]
     directive = [f".. auto{kind}:: {package}.{name}", *options]
     return "\n".join(["```{eval-rst}", *directive, "```", ""])
 
@@ -134,13 +146,16 @@ def _tables(kind: type[Any], prefix: str, title: str) -> Iterator[str]:
 
 def _value(attribute: Any) -> Any:
     default = attribute.default
-    return cast("Any", default).factory() if isinstance(default, Factory) else default  # type: ignore[arg-type]  # a function to mypy
+    # attrs' Factory is a class, and a function to type checkers.
+    if isinstance(default, cast("type", Factory)):
+        return NOTHING if default.takes_self else default.factory()
+    return default
 
 
 def _default(attribute: Any) -> str:
     value = _value(attribute)
     if value is NOTHING:
-        return "required"
+        return "required" if attribute.default is NOTHING else "by the others"
     if value is None:
         return "`false`"
     if is_duration(attribute):
@@ -266,7 +281,31 @@ def _read(_: object, __: str, source: list[str]) -> None:
     source[0] = replaced(source[0])
 
 
+def _docstring(_: object, __: str, ___: str, ____: object, _____: object, lines: list[str]) -> None:
+    lines[:] = with_code(lines)
+
+
+def with_code(lines: list[str]) -> list[str]:
+    """Mark the indented blocks of a docstring as code; reStructuredText takes them for quotes."""
+    found: list[str] = []
+    in_code = False
+    before = ""  # the last line that is not empty
+    for line in lines:
+        indented = line.startswith("    ")
+        if line and not indented:
+            in_code = False
+        elif indented and not in_code and found and not found[-1] and not before.startswith(" "):
+            found += ["::", ""]
+            in_code = True
+        found.append(line)
+        before = line or before
+    return found
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Connect the extension."""
+    app.setup_extension("sphinx.ext.autodoc")
     app.connect("source-read", _read)
+    # Before napoleon, which makes the sections of a docstring into markup.
+    app.connect("autodoc-process-docstring", _docstring, priority=400)
     return {"parallel_read_safe": True}

@@ -32,7 +32,14 @@ def inventory_of(archive: Path, name: str, version: str) -> str:
         built = Path(work) / "built"
         # Without its own configuration, whose extensions are not installed here: the directives
         # of those are errors that do no harm to the names.
-        options = ["-C", "-Q", "-D", "extensions=sphinx.ext.autodoc,myst_parser", "-D", f"project={name}"]
+        options = [
+            "-C",
+            "-Q",
+            "-D",
+            "extensions=sphinx.ext.autodoc,myst_parser",
+            "-D",
+            f"project={name}",
+        ]
         command = [sys.executable, "-m", "sphinx", *options, str(root / "docs"), str(built)]
         subprocess.run(command, check=True)  # noqa: S603 (the command is ours)
         found = InventoryFile.loads((built / "objects.inv").read_bytes(), uri="").data

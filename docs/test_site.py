@@ -94,8 +94,14 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
 def test_every_public_name_is_in_the_reference(site: Path, package: object) -> None:
     data = InventoryFile.loads((site / "objects.inv").read_bytes(), uri="").data
     known = {name for kind, names in data.items() if kind.startswith("py:") for name in names}
-    wanted = [f"{package.__name__}.{name}" for name in package.__all__]  # type: ignore[attr-defined]  # a package
-    assert [name for name in wanted if name not in known] == []
+    # A name that `resilient` has too stands there.
+    homes = ("resilient", package.__name__)  # type: ignore[attr-defined]  # a package
+    missing = [
+        name
+        for name in package.__all__  # type: ignore[attr-defined]  # as above
+        if not any(f"{home}.{name}" in known for home in homes)
+    ]
+    assert missing == []
 
 
 def shown(site: Path, page: str) -> str:
