@@ -260,15 +260,14 @@ def _quick_verb(name: str, verb: Any, kind: type[ClientSession]) -> Any:
     """Return a method that makes a call, which says nothing for itself as a rule.
 
     Then `_request` of the original's class is all there is to be done: it needs no span of ours,
-    nor another coroutine.
+    nor another coroutine. It is looked up for each call, since mocks put their own in its place.
     """
     usual: Any = getattr(ClientSession, name)
-    begin_request = kind._request
 
     def call(self: Any, url: Any, **options: Any) -> Any:
         if (options and not _SAID.isdisjoint(options)) or scope.get() is not NO_OVERRIDE:
             return usual(self, url, **options)
-        return _Returned(begin_request(self, verb, url, **options))
+        return _Returned(kind._request(self, verb, url, **options))
 
     def head(self: Any, url: Any, *, allow_redirects: bool = False, **options: Any) -> Any:
         return call(self, url, allow_redirects=allow_redirects, **options)
@@ -276,7 +275,7 @@ def _quick_verb(name: str, verb: Any, kind: type[ClientSession]) -> Any:
     def request(self: Any, method: str, url: Any, **options: Any) -> Any:
         if (options and not _SAID.isdisjoint(options)) or scope.get() is not NO_OVERRIDE:
             return usual(self, method, url, **options)
-        return _Returned(begin_request(self, method, url, **options))
+        return _Returned(kind._request(self, method, url, **options))
 
     made: Any = {"request": request, "head": head}.get(name, call)
     return functools.update_wrapper(made, usual)
