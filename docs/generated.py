@@ -74,7 +74,7 @@ def names(package: str, *rooms: str) -> str:
         *rooms: Modules; names from below these are taken. Without any, all that `resilient` has
             not.
     """
-    elsewhere = () if package == "resilient" else resilient.__all__
+    elsewhere = () if package == "resilient" else dir(resilient)
     return "\n".join(
         _documented(package, name)
         for name in import_module(package).__all__
@@ -147,8 +147,9 @@ def _tables(kind: type[Any], prefix: str, title: str) -> Iterator[str]:
 def _value(attribute: Any) -> Any:
     default = attribute.default
     # attrs' Factory is a class, and a function to type checkers.
-    if isinstance(default, cast("type", Factory)):
-        return NOTHING if default.takes_self else default.factory()
+    if isinstance(default, cast("type[Any]", Factory)):
+        made: Any = default
+        return NOTHING if made.takes_self else made.factory()
     return default
 
 

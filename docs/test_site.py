@@ -11,12 +11,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from generated import PARTS
 from sphinx.util.inventory import InventoryFile
 
 import resilient
 import resilient.envelopes
 import resilient.testing
+from docs.generated import PARTS
 from resilient import Reason
 from resilient.envelopes import FORMATS
 from resilient.services.config.keys import dotted_keys

@@ -20,6 +20,7 @@ def examples_of(document: Path) -> list[Example]:
 def output_of(example: Example) -> str:
     """Run an example in a namespace of its own, and return what it prints."""
     example.namespace.clear()
+    example.namespace["__name__"] = "__main__"
     with contextlib.redirect_stdout(io.StringIO()) as said:
         example.evaluate()
     return said.getvalue()
