@@ -16,6 +16,7 @@ _EXTRAS = {
     "hyx",
     "jinja2",
     "matplotlib",
+    "opentelemetry",
     "purgatory",
     "rich",
     "stamina",

@@ -102,8 +102,10 @@ if TYPE_CHECKING or "__compiled__" in globals():
         pipeline_of as pipeline_of,
         wrap as wrap,
     )
+    from resilient.telemetry.calls import CallEvents as CallEvents
     from resilient.telemetry.events import (
         AttemptEvent as AttemptEvent,
+        CallEvent as CallEvent,
         Event as Event,
         HoldEvent as HoldEvent,
         Listener as Listener,
@@ -112,6 +114,16 @@ if TYPE_CHECKING or "__compiled__" in globals():
         TransitionEvent as TransitionEvent,
         TurnEvent as TurnEvent,
         WaitEvent as WaitEvent,
+        listens_to as listens_to,
+    )
+    from resilient.telemetry.middleware import (
+        AttemptTelemetry as AttemptTelemetry,
+        CallTelemetry as CallTelemetry,
+    )
+    from resilient.telemetry.policy import TelemetryPolicy as TelemetryPolicy
+    from resilient.telemetry.telemetry import (
+        Telemetry as Telemetry,
+        TelemetryWarning as TelemetryWarning,
     )
     from resilient.throttle import (
         GateView as GateView,

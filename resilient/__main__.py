@@ -8,7 +8,12 @@ from contextlib import suppress
 
 __all__ = ["main"]
 
-_EXTRA = {"cattrs", "click", "rich"}
+# Libraries, and what installs them.
+_EXTRAS = {
+    **dict.fromkeys(("cattrs", "click", "rich"), '"resilient-aiohttp[cli]"'),
+    # `demo --telemetry` shows what it keeps.
+    "opentelemetry": '"resilient-aiohttp[cli,otel]" opentelemetry-sdk',
+}
 
 
 def main() -> int:
@@ -23,11 +28,11 @@ def main() -> int:
         return run()
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing not in _EXTRA:
+        if missing not in _EXTRAS:
             raise
         sys.stderr.write(
             f"resilient: the command line needs {missing}; "
-            'install it with: pip install "resilient-aiohttp[cli]"\n'
+            f"install it with: pip install {_EXTRAS[missing]}\n"
         )
         return 2
 

@@ -25,11 +25,15 @@ from aiohttp import (
 
 from resilient.core.call import begin, end
 from resilient.core.override import NO_OVERRIDE, scope
+from resilient.core.watch import CallWatch
 from resilient.errors import ConfigError
 from resilient.pipeline.order import problems
 from resilient.pipeline.pipeline import Pipeline, flatten, warn
+from resilient.pipeline.search import is_one_of
 from resilient.retry.middleware import Retry
+from resilient.telemetry.middleware import AttemptTelemetry
 from resilient.wire.connections import session_closed
+from resilient.wire.tracing import is_instrumented, without_instrumentation
 
 __all__ = ["pipeline_of", "wrap"]
 
@@ -58,6 +62,9 @@ def wrap(
     of the deadline, and of the attempt's limit if that is shorter (`ClientTimeout(total=0)` and
     `timeout=None` are no limit; one that sets only other times leaves both as they are).
     `raise_for_status=False`, or a function, hands error responses over unread.
+
+    If the pipeline makes spans of attempts, or that of any service does, OpenTelemetry's own
+    instrumentation of aiohttp is taken off the session that is returned; it stays on the original.
 
     Closing the session that is returned leaves the original open, also at the end of an
     `async with`; close that too, or pass `close_original=True`:
@@ -93,12 +100,17 @@ def wrap(
     wrapped = copy.copy(session)
     # object's own: aiohttp warns about attributes that it does not know in debug mode.
     put = object.__setattr__
-    put(wrapped, "__class__", _wrapped_class(type(session)))  # type: ignore[arg-type]  # hashable
+    is_followed = is_one_of(CallWatch, (pipeline, *session._middlewares))
+    made = _wrapped_class(type(session), is_followed=is_followed)  # type: ignore[arg-type]  # hashable
+    put(wrapped, "__class__", made)
     put(wrapped, _PIPELINES, (pipeline, *getattr(session, _PIPELINES, ())))
     put(wrapped, "_resilient_original", session)
     put(wrapped, "_resilient_close_original", close_original)
     put(wrapped, "_connector_owner", False)
     put(wrapped, "_middlewares", (pipeline, *session._middlewares))
+    has_spans = is_one_of(AttemptTelemetry, pipeline, lambda part: part.policy.attempt_spans)
+    if has_spans and is_instrumented(session):
+        put(wrapped, "_trace_configs", without_instrumentation(session.trace_configs))
     if pipeline.find(Retry) is not None:
         # aiohttp would send again on its own what Retry counts.
         put(wrapped, "_retry_connection", False)
@@ -167,6 +179,9 @@ class _Wrapped(_Base):
             elif said is not True:
                 call.override = call.override._replace(raise_errors=False)
             return await super()._request(method, str_or_url, **options)
+        except BaseException as error:
+            call.tell_over(error)
+            raise
         finally:
             end(call, token)
 
@@ -220,15 +235,30 @@ def _total(timeout: ClientTimeout | float | None) -> float | None:
     return None if is_about_others else math.inf
 
 
+class _Followed(_Wrapped):
+    """A wrapped session of which somebody follows the calls: each of them says when it is over."""
+
+
 @cache
-def _wrapped_class(kind: type[ClientSession]) -> type[ClientSession]:
-    """Return a class for wrapped sessions of a kind, by the same name."""
-    if issubclass(kind, _Wrapped):
+def _wrapped_class(kind: type[ClientSession], *, is_followed: bool) -> type[ClientSession]:
+    """Return a class for wrapped sessions of a kind, by the same name.
+
+    Args:
+        kind: The class of the original.
+        is_followed: Whether somebody follows the calls. Then its verbs are aiohttp's own, which
+            ask `_request`.
+    """
+    mixin = _Followed if is_followed else _Wrapped
+    if issubclass(kind, mixin):
         return kind
-    made = _named_as(kind, _Wrapped)
+    made = _named_as(kind, mixin)
     # A subclass may have an idea of its own of some.
     for name, method in _VERBS.items():
-        if getattr(kind, name, None) is getattr(ClientSession, name):
+        own, usual = getattr(kind, name, None), getattr(ClientSession, name)
+        if is_followed:
+            if getattr(own, "_resilient_is_quick", False):
+                setattr(made, name, usual)
+        elif own is usual and kind._request is ClientSession._request:
             setattr(made, name, _quick_verb(name, method, kind))
     return made
 
@@ -255,27 +285,42 @@ _Returned: Any = getattr(client, "_RequestContextManager", None)
 if _Returned is None:
     _VERBS.clear()
 
+# aiohttp's own. Mocks and tools for tracing put others in their places, for a while or for good.
+_USUAL: Final = {name: getattr(ClientSession, name) for name in (*_VERBS, "_request")}
+
 
 def _quick_verb(name: str, verb: Any, kind: type[ClientSession]) -> Any:
     """Return a method that makes a call, which says nothing for itself as a rule.
 
     Then `_request` of the original's class is all there is to be done: it needs no span of ours,
-    nor another coroutine. It is looked up for each call, since mocks put their own in its place.
+    nor another coroutine. The class is asked each time: somebody may have replaced its methods.
     """
-    usual: Any = getattr(ClientSession, name)
+    usual: Any = _USUAL[name]
+    begin_request: Any = _USUAL["_request"]
 
     def call(self: Any, url: Any, **options: Any) -> Any:
-        if (options and not _SAID.isdisjoint(options)) or scope.get() is not NO_OVERRIDE:
-            return usual(self, url, **options)
-        return _Returned(kind._request(self, verb, url, **options))
+        if (
+            getattr(kind, name) is not usual
+            or kind._request is not begin_request
+            or (options and not _SAID.isdisjoint(options))
+            or scope.get() is not NO_OVERRIDE
+        ):
+            return getattr(super(_Wrapped, self), name)(url, **options)
+        return _Returned(begin_request(self, verb, url, **options))
 
     def head(self: Any, url: Any, *, allow_redirects: bool = False, **options: Any) -> Any:
         return call(self, url, allow_redirects=allow_redirects, **options)
 
     def request(self: Any, method: str, url: Any, **options: Any) -> Any:
-        if (options and not _SAID.isdisjoint(options)) or scope.get() is not NO_OVERRIDE:
-            return usual(self, method, url, **options)
-        return _Returned(kind._request(self, method, url, **options))
+        if (
+            kind.request is not usual
+            or kind._request is not begin_request
+            or (options and not _SAID.isdisjoint(options))
+            or scope.get() is not NO_OVERRIDE
+        ):
+            return super(_Wrapped, self).request(method, url, **options)
+        return _Returned(begin_request(self, method, url, **options))
 
     made: Any = {"request": request, "head": head}.get(name, call)
+    made._resilient_is_quick = True
     return functools.update_wrapper(made, usual)

@@ -13,7 +13,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from resilient.attempts import Stop
 from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.attempt import run_attempt
-from resilient.core.call import Call, attach, detach, tell_attempts
+from resilient.core.call import UNSET, Call, attach, detach, tell_attempts
 from resilient.core.override import NO_OVERRIDE
 from resilient.errors import AttemptTimeoutError, DeadlineExceededError
 from resilient.reasons import Reason
@@ -92,8 +92,13 @@ class Deadline(LoopBound):
                 if due <= now:
                     raise self._exceeded(call, request)
                 limit = self._timers.set_at(due)
-            if span is not None and (token is not None or begun is not None):
-                # For the hops to come, and for another copy of this one.
+            is_begun = begun is not None or call.decision is not UNSET
+            # Nothing but what follows calls is outside, or the attempt began before.
+            is_outermost = token is not None and not call.lent
+            call.is_limited = True
+            if span is not None and (is_begun or is_outermost or _is_only_watched(call)):
+                # For the hops to come, and for another copy of this one; not if another of our
+                # middlewares stands further out, whose call this is.
                 span.deadline, span.allowed = call.deadline, call.allowed
             try:
                 return await handler(request)
@@ -132,6 +137,11 @@ class Deadline(LoopBound):
         call.stop = Stop(Reason.DEADLINE, "the deadline passed")
         tell_attempts(error, call)
         return error
+
+
+def _is_only_watched(call: Call) -> bool:
+    """Return whether no retry and no other deadline has met a call before, but who follows it."""
+    return bool(call.watched_by) and not call.is_limited and call.before is UNSET
 
 
 class _Watched:

@@ -41,10 +41,13 @@ def _quiet_at_once(self: Throttle, request: ClientRequest) -> Destination | None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what holds promises and properties of pipelines both ways: nobody may tell which."""
+    """Run what holds promises, properties and telemetry both ways: nobody may tell which."""
     folder, _, name = metafunc.module.__name__.removeprefix("tests.").rpartition(".")
-    holds = folder == "property" or (folder == "integration" and "promise" in name)
+    is_promise = "promise" in name or "telemetry" in name
+    holds = folder == "property" or (folder == "integration" and is_promise)
     names = vars(metafunc.module)
+    if "way" in names:
+        return  # it says which
     if holds and not {"Pipeline", "Policy", "resilient", "wrap", "wrapped"}.isdisjoint(names):
         metafunc.parametrize("way", ["optimistic", "general"], indirect=True, scope="module")
 

@@ -22,7 +22,7 @@ def test_the_examples_of_the_readme_run(example: Example) -> None:
 
 
 def test_the_file_of_services_in_the_readme_is_right() -> None:
-    (block,) = README.read_text(encoding="utf-8").split("```toml\n")[1:]
+    block, *_ = README.read_text(encoding="utf-8").split("```toml\n")[1:]
     services = load_services(tomllib.loads(block.split("```")[0]))
     assert list(services) == ["mavio", "meetergo"]
     assert services.default_pipeline is not None

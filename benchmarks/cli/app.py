@@ -169,6 +169,29 @@ def storm(**given: Any) -> int:
 
 
 @app.command()
+@click.option(
+    "--into",
+    metavar="DIR",
+    default="docs/pictures",
+    show_default=True,
+    help="The directory of trace.png and outage.png.",
+)
+@click.option("--seconds", type=click.FloatRange(2), default=18.0, show_default=True)
+def pictures(into: str, seconds: float) -> None:
+    """Draw what an operator sees in an outage: the trace of a call, and the dashboard.
+
+    A real run on loopback, told to OpenTelemetry.
+    """
+    from pathlib import Path
+
+    from benchmarks.telemetry.outage import Plan
+    from benchmarks.telemetry.pictures import draw
+
+    for file in draw(Path(into), Plan().scaled(seconds)):
+        click.echo(file)
+
+
+@app.command()
 @click.argument("results", metavar="RESULTS.json")
 @renderings
 def report(results: str, **given: Any) -> int:

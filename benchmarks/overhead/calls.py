@@ -15,6 +15,7 @@ from benchmarks.overhead.run import (
     compare_with_peers,
     targets_of,
 )
+from benchmarks.overhead.traced import TRACED
 from benchmarks.overhead.wrapper import Wrapper
 from benchmarks.results import Figure, Table
 from benchmarks.targets import at_most
@@ -36,7 +37,9 @@ _SUSPENDING = ", suspending"
 def measure_calls(run: RunContext) -> PartResult:
     """Measure all wrappers around a handler that returns at once, and one that suspends once."""
     wrappers: dict[str, Wrapper] = {HAND_WRITTEN.label: HAND_WRITTEN}
-    wrappers |= run.chosen(PIPELINE, *services(run.fixture.url), *VARIANTS, *PARTS, with_peers=True)
+    wrappers |= run.chosen(
+        PIPELINE, *services(run.fixture.url), *VARIANTS, *TRACED, *PARTS, with_peers=True
+    )
     try:
         taken = run.measure_rounds("calls in process", _ROUNDS, _contenders(run, wrappers))
     finally:

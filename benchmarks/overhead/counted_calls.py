@@ -17,6 +17,7 @@ from benchmarks.overhead.in_process import Calls, call_fixture, session_calls
 from benchmarks.overhead.ours import PARTS, PIPELINE, VARIANTS, WRAPPED, services
 from benchmarks.overhead.references import HAND_WRITTEN, NOTHING
 from benchmarks.overhead.run import by_label
+from benchmarks.overhead.traced import TRACED
 from benchmarks.overhead.wrapper import Wrapper
 
 __all__ = ["FIRST", "HANDLER", "MOST", "SESSION", "counted_rows", "make_calls"]
@@ -34,7 +35,7 @@ def counted_rows(way: str, url: URL) -> dict[str, Wrapper]:
     """Return the wrappers that are counted in one of both ways, by label."""
     if way == SESSION:
         return by_label((NOTHING, HAND_WRITTEN, PIPELINE, WRAPPED))
-    return by_label((NOTHING, HAND_WRITTEN, PIPELINE, *services(url), *VARIANTS, *PARTS))
+    return by_label((NOTHING, HAND_WRITTEN, PIPELINE, *services(url), *VARIANTS, *TRACED, *PARTS))
 
 
 async def make_calls(way: str, row: str, number: int, url: URL) -> None:

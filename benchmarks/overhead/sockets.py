@@ -22,6 +22,7 @@ from benchmarks.overhead.run import (
     compare_with_peers,
     targets_of,
 )
+from benchmarks.overhead.traced import ON_SOCKETS, instrumented
 from benchmarks.overhead.wrapper import Fetch, Wrapper, fetch_with
 from benchmarks.results import Figure, Table
 from benchmarks.targets import at_least
@@ -71,9 +72,9 @@ def measure_sockets(run: RunContext) -> PartResult:
     """Measure all wrappers, over the connections of one session where they can use them."""
     wrappers: dict[str, Wrapper] = {HAND_WRITTEN.label: HAND_WRITTEN}
     url = run.fixture.url
-    wrappers |= run.chosen(
-        PIPELINE, WRAPPED, *services(url), wrapped_services(url), with_peers=True
-    )
+    usual = instrumented() if run.settings.peers else ()
+    ours = PIPELINE, WRAPPED, *services(url), wrapped_services(url), *ON_SOCKETS, *usual
+    wrappers |= run.chosen(*ours, with_peers=True)
     stack = AsyncExitStack()
     fetches = run.runner.run(_open(run, stack, wrappers))
     try:
@@ -102,10 +103,21 @@ def measure_sockets(run: RunContext) -> PartResult:
     _, piped, less_piped = rows.get(PIPELINE.label, (None, None, None))
     _, _, less_wrapped = rows.get(WRAPPED.label, (None, None, None))
     at = f"requests/s of CPU at {_MANY} callers, less hand-written"
+    traced = ON_SOCKETS[-1]
+    less_traced = None
+    if {traced.label, *(each.label for each in usual)} <= wrappers.keys() and usual:
+        less_traced = less(by_many, traced.label, usual[0].label, ALONE)
     wanted = targets_of(
         (
             (at_least, -0.02, f"{at}: {PIPELINE.name}", less_piped),
             (at_least, -0.03, f"{at}: {WRAPPED.name}", less_wrapped),
+            (
+                at_least,
+                0.0,
+                f"requests/s of CPU at {_MANY} callers, with telemetry, less the usual "
+                "instrumentation",
+                less_traced,
+            ),
         )
     )
     theirs = (HAND_WRITTEN, *run.peers.wrappers)

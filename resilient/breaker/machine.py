@@ -325,9 +325,17 @@ class Machine(Watched):
             self.look(now - sent, now)
         return None
 
+    def count(self, good: int, answered_at: float) -> None:
+        """Take in when the last of some attempts was answered that have not been told of yet."""
+        if answered_at > self.answered_at:
+            self.answered_at = answered_at
+
     def look(self, took: float, now: float) -> float:
         """Take in that an attempt went well now, and return when to be told again."""
         self.answered_at = now
+        if now < self.look_at:
+            # Another guard has asked to be told.
+            return self.look_at
         self._usual.took(took)
         if not self._failures.value:
             self._usual.count(self.sent, now)
@@ -450,6 +458,7 @@ class Machine(Watched):
         It does only if nothing at all has been answered since it was sent, and a crowd that gives
         up together counts as one: a process that ends cancels long polls on healthy servers.
         """
+        self.fold()
         if self.answered_at >= sent or now - self._abandoned_at < _ABANDONED_APART:
             return False
         self._abandoned_at = now
@@ -516,6 +525,7 @@ class Machine(Watched):
     @property
     def last_seen(self) -> float:
         """The last time that it was told, in seconds; minus infinity before the first."""
+        self.fold()
         return max(self._now, self.answered_at)
 
     # -- looking at it

@@ -333,6 +333,13 @@ class CircuitBreaker(Guard):
         """Every circuit that is kept."""
         return tuple(Circuit(key, self._circuits) for key in self._circuits.machines)
 
+    def tally(self) -> dict[str, int]:
+        """Count the circuits in each state, as last heard; another thread may ask."""
+        counts = dict.fromkeys((state.value for state in State), 0)
+        for machine in list(self._circuits.machines.values()):
+            counts[machine.state.value] += 1
+        return counts
+
     def snapshot(self) -> dict[str, Any]:
         """Return the circuits that are kept, as plain data; see `Pipeline.snapshot`."""
         return {

@@ -200,6 +200,14 @@ class Bulkhead(Guard):
             if not each.is_idle or each.limit != self.policy.initial
         )
 
+    def tally(self) -> dict[str, int]:
+        """Count places that are taken, and the limits where any is; another thread may ask."""
+        kept = list(self._destinations.values())
+        return {
+            "permits": sum(each.taken for each in kept),
+            "limit": sum(each.limit for each in kept),
+        }
+
     def snapshot(self) -> dict[str, Any]:
         """Return its places by destination, as plain data for a health endpoint."""
         return {

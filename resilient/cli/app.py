@@ -55,11 +55,12 @@ def app(context: click.Context) -> None:
 
 @app.command()
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the mixture of faults.")
-def demo(seed: int) -> None:
+@click.option("--telemetry", is_flag=True, help="Show what OpenTelemetry is told of a call.")
+def demo(seed: int, telemetry: bool) -> None:
     """Watch calls survive a real server on loopback that misbehaves to order."""
     from resilient.cli.demo.play import main
 
-    main(seed)
+    main(seed, telemetry=telemetry)
 
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for a program.")

@@ -1,12 +1,13 @@
-"""One attempt, and what may stand around it: a guard, error normalisation, a time-out.
+"""One attempt, and what may stand around it: guards, telemetry, error normalisation, a time-out.
 
 Each of these is a middleware that works alone. In the standard order they stand one in
 another with nothing between them, and three coroutines in a row cost more than what they do;
 so there is one, which runs any of them that it is given:
 
-    guard             a permit, or a wait, or a refusal
-      normalisation   an error response becomes an exception
-        time-out      a limit until the response is there
+    guard               a permit, or a wait, or a refusal
+      observer          a span
+        normalisation   an error response becomes an exception
+          time-out      a limit until the response is there
 """
 
 from __future__ import annotations
@@ -27,7 +28,32 @@ from resilient.wire.bodies import cancel_upload, prepare_upload, stop_upload
 from resilient.wire.connections import is_full, mark_used
 from resilient.wire.requests import session_ran_out
 
-__all__ = ["AttemptLimit", "Normalizer", "run_attempt"]
+__all__ = ["AttemptLimit", "Normalizer", "Observer", "run_attempt"]
+
+
+class Observer(Protocol):
+    """Is told when an attempt begins, once the guards have let it pass, and how it ends."""
+
+    def begin(self, call: Call, request: ClientRequest) -> Any:
+        """Be told that an attempt begins; what is returned comes back with `end`."""
+
+    def end(
+        self,
+        begun: Any,
+        call: Call,
+        request: ClientRequest,
+        result: ClientResponse | Outcome,
+        seconds: float,
+    ) -> None:
+        """Be told how it ended, in the same task.
+
+        Args:
+            begun: What `begin` returned.
+            call: Its call.
+            request: Its request.
+            result: The response that is handed over, or the outcome if an exception is raised.
+            seconds: How long it took.
+        """
 
 
 class Normalizer(Protocol):
@@ -71,18 +97,20 @@ async def run_attempt(
     timeout: AttemptLimit | None,
     reset_headers: tuple[ResetHeader, ...] = (),
     reads_headers: bool = False,
+    observer: Observer | None = None,
 ) -> ClientResponse:
-    """Run an attempt within those of the three that are given.
+    """Run an attempt within those of the four that are given.
 
     Args:
         request: The request.
         handler: Sends it.
-        bound: The outermost of the three, whose clock is asked.
+        bound: The outermost of the four, whose clock is asked.
         guard: Lets the attempt pass; or a chain of guards, or None. Its time is that of `bound`.
         errors: Makes typed errors, or None.
         timeout: Limits the attempt, or None.
         reset_headers: Headers in which the service says when its limit is over.
         reads_headers: Whether a guard has to have an outcome of good responses too.
+        observer: Told of the attempt, or None.
     """
     running = get_running_loop()
     if bound.loop is not running:
@@ -99,6 +127,7 @@ async def run_attempt(
     outcome: Outcome | None = None
     permit: Any = None
     begun = call.begun
+    observed: Any = None
     try:
         if begun is not None:
             # It has left already, and what came of it is to be handled.
@@ -125,13 +154,16 @@ async def run_attempt(
         before = request.response if begun is None else None
         pool_was_full = False
         try:
+            if observer is not None:
+                observed = observer.begin(call, request)
             if begun is None:
                 pool_was_full = is_full(request)
             if timeout is None:
                 response = await handler(request)
             else:
-                outer = call.attempt_deadline
+                outer = None
                 if begun is None:
+                    outer = call.attempt_deadline
                     limit = timeout.begin(call, request, started, pool_was_full)
                 else:
                     limit = begun.limit
@@ -179,6 +211,8 @@ async def run_attempt(
             )
             # An attempt that a limit further out cut off took too long, like any other.
             outcome.overdue = call.is_overdue(ended) or session_ran_out(request)
+            if observer is not None and observed is not None:
+                observer.end(observed, call, request, outcome, ended - started)
             if guard is not None:
                 call.guarded = outcome
                 if permit is not None:
@@ -192,6 +226,8 @@ async def run_attempt(
             if untyped is not None and errors is not None and errors.wants(call, request, untyped):
                 raise await errors.error_for(call, outcome) from error
             raise
+        if observer is not None:
+            observer.end(observed, call, request, response, ended - started)
         if permit is not None and guard is not None:
             try:
                 guard.leave(permit, outcome, ended)
@@ -201,6 +237,6 @@ async def run_attempt(
             call.guarded = outcome
         return response
     finally:
-        outcome = permit = None  # what is raised refers to this frame
+        outcome = permit = begun = observed = None  # what is raised refers to this frame
         if token is not None:
             detach(call, token)

@@ -53,12 +53,14 @@ class Begun(NamedTuple):
         permit: What the guards let it pass with; None without guards.
         deadline: The limit of the call, if that has a timer already.
         limit: The limit of the attempt, if that has a timer already.
+        told: The spans that were begun for it; None if there are none.
     """
 
     started: float
     permit: Any
     deadline: Any
     limit: Any
+    told: Any = None
 
 
 def under_way(loop: asyncio.AbstractEventLoop) -> dict[Task, Entry]:

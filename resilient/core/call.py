@@ -23,6 +23,7 @@ Who writes what, and who reads it:
     outer              attach, begin           around
     origin, origin_of  guards                  guards
     deadline, allowed  Deadline                Retry, normalisation, run_attempt
+    is_limited         Deadline                Deadline: whether it is the outermost
     attempt_deadline   AttemptTimeout          run_attempt
     read_until         AttemptTimeout          Retry: a body that belongs to the attempt
     before             Retry                   run_attempt, for the facts of an outcome
@@ -36,7 +37,11 @@ Who writes what, and who reads it:
     holds, waiting     admit                   Retry: an attempt's time in queues
     keys               Retry                   Retry: idempotency keys by origin
     records, waits     Retry                   errors, `attempts_of`
-    stop               Retry, Deadline         errors
+    stop               Retry, Deadline         errors, CallWatch
+    watched_by         CallWatch               CallWatch
+    watched            CallWatch (a `Span`'s)  end
+    sent               AttemptTelemetry        CallTelemetry, AttemptTelemetry
+    traced             CallTelemetry           AttemptTelemetry
 """
 
 from __future__ import annotations
@@ -44,8 +49,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextvars import ContextVar, Token
+from types import MappingProxyType
 from typing import Any, Final
 from weakref import ReferenceType, ref
 
@@ -109,6 +115,14 @@ class Call:
     # The wait that followed a record, by the place of the record.
     waits: dict[int, Wait] | None = None
     stop: Stop | None = None
+    # Whether a deadline has met it.
+    is_limited = False
+    # The scopes of those who watch it.
+    watched_by: tuple[Hashable, ...] = ()
+    # Requests that were sent, over all hops, as far as telemetry counts them.
+    sent = 0
+    # What has made its span, and whether that is recorded.
+    traced: tuple[object, bool] | None = None
     # The call within which a middleware makes this one, for a token say; a weak reference.
     outer: ReferenceType[Call] | None = None
     _number = 0
@@ -265,6 +279,10 @@ class Span(Call):
             says that there is no limit; None if none was given.
     """
 
+    # What is known to those who watch the call, by their scopes; and whom to tell of its end.
+    watched: Mapping[Hashable, Any] = MappingProxyType({})
+    _told: tuple[tuple[Any, Callable[[Any, BaseException | None], None]], ...] = ()
+
     def __init__(
         self, session: ClientSession | None, total: float | None, began: float, given: float | None
     ) -> None:
@@ -280,6 +298,27 @@ class Span(Call):
     def is_over(self) -> bool:
         """True if it has ended."""
         return self.session is None
+
+    def watch(
+        self, scope: Hashable, watched: Any, over: Callable[[Any, BaseException | None], None]
+    ) -> None:
+        """Have somebody told when the call is over.
+
+        Args:
+            scope: The key by which the next hops find it.
+            watched: What is known of the call.
+            over: Called with that, and with what was raised in the place of a response or None.
+        """
+        self.watched = {**self.watched, scope: watched}
+        self._told = (*self._told, (watched, over))
+
+    def tell_over(self, error: BaseException | None) -> None:
+        """Tell those who watch it that the call is over, once."""
+        told, self._told = self._told, ()
+        # What is known refers to the call.
+        self.watched = MappingProxyType({})
+        for watched, over in told:
+            over(watched, error)
 
     def begin_hop(self, request: ClientRequest) -> Call:
         """Return the call of a hop that begins now."""
@@ -319,7 +358,7 @@ def is_spanned(request: Any) -> bool:
     return bool(hop_spans) and id(request._timer) in hop_spans
 
 
-def _span_of(request: Any, elapsed: float) -> Span | None:
+def _span_of(request: Any, override: Override, elapsed: float) -> Span | None:
     """Return the span of a request that no session began; None if its session has none."""
     session: Any = request.session
     if not getattr(session, "_resilient_spans_redirects", False):
@@ -329,6 +368,8 @@ def _span_of(request: Any, elapsed: float) -> Span | None:
     if span is None:
         total = session.timeout.total
         span = Span(None, total, asyncio.get_running_loop().time() - elapsed, None)
+        # Of a coroutine that was made outside a block, and is awaited inside, the block is told.
+        span.override = override
         if timer is not None:
             _keep(span, request, request)
     return span
@@ -376,23 +417,24 @@ def attach(request: ClientRequest) -> Attached:
             if is_own:
                 call.lent = True
                 return call, current.set(call)
-    outer, call = call, make_call(request)
+    outer, call = call, make_call(request, scope.get())
     if outer is not None:
         call.outer = ref(outer)
-    if call.override is not NO_OVERRIDE and call.span is None:
+    if call.override is not NO_OVERRIDE and (call.span is None or call.span.session is None):
         call.override_token = take_over()
     return call, current.set(call)
 
 
-def make_call(request: ClientRequest, elapsed: float = 0.0) -> Call:
+def make_call(request: ClientRequest, override: Override, elapsed: float = 0.0) -> Call:
     """Return a new call for a request.
 
     Args:
         request: The request.
+        override: The settings that held when it began.
         elapsed: The seconds since it began.
     """
-    span = _span_of(request, elapsed)
-    return Call(request, scope.get()) if span is None else span.begin_hop(request)
+    span = _span_of(request, override, elapsed)
+    return Call(request, override) if span is None else span.begin_hop(request)
 
 
 def detach(call: Call, token: Token[Call | None]) -> None:
@@ -448,6 +490,8 @@ def begin(
 
 def end(span: Span, token: Token[Call | None]) -> None:
     """End the call of a session: nothing that it leaves behind refers to that."""
+    if span._told:
+        span.tell_over(None)
     span.session = None
     detach(span, token)
 
@@ -455,7 +499,7 @@ def end(span: Span, token: Token[Call | None]) -> None:
 def remember(response: Any, call: Call) -> None:
     """Let `attempts_of` find the call of a response."""
     # aiohttp has no slot for it. (Of an attempt that simply went well, `pipeline.optimistic` puts
-    # the two times here. Not by way of `__dict__`: asking an instance for that makes
+    # the two times and the URL here. Not by way of `__dict__`: asking an instance for that makes
     # all of its attributes slower.)
     response._resilient_call = call
 
@@ -475,9 +519,9 @@ def tell_attempts(error: Exception, call: Call) -> None:
 
 def attempts_of(response: ClientResponse) -> tuple[Attempt, ...]:
     """Return the attempts for a response, oldest first; none if no `Retry` was in its way."""
-    call: Call | tuple[float, float] | None = getattr(response, "_resilient_call", None)
+    call: Call | tuple[float, float, URL] | None = getattr(response, "_resilient_call", None)
     if isinstance(call, tuple):
-        started, ended = call
-        record = (1, response.method, response.url, started, ended, response.status, 0.0)
+        started, ended, url = call
+        record = (1, response.method, url, started, ended, response.status, 0.0)
         return History((record,)).attempts()
     return () if call is None else call.history().attempts()

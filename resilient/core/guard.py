@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from aiohttp import ClientRequest
@@ -203,6 +203,10 @@ class Guard(LoopBound):
                 "refusal", call, request, by=self.name, code=error.stop_code, reason=str(error)
             )
         return Refusal(error)
+
+    def tally(self) -> Mapping[str, int]:
+        """Count what it keeps, for metrics; a thread of theirs asks, so that nothing may change."""
+        return {}
 
     def crowded(self, call: Call, wait: Wait) -> RefusedError:
         """Make the error for an attempt that would have to wait where too many do already."""

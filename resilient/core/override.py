@@ -9,7 +9,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from contextvars import ContextVar, Token
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar, cast
 
-from resilient.support.validation import at_least, instance, optional, positive, validated
+from resilient.support.validation import (
+    at_least,
+    check,
+    instance,
+    optional,
+    positive,
+    validated,
+)
+from resilient.telemetry.templates import is_template
 
 __all__ = ["NO_OVERRIDE", "Override", "give_back", "override", "scope", "take_over"]
 
@@ -27,6 +35,7 @@ class Override(NamedTuple):
     idempotent: bool | None = None
     max_wait: float | None = None
     patience: float | None = None
+    url_template: str | None = None
 
     def check(self) -> None:
         """Raise `ConfigError` for a setting that makes no sense."""
@@ -38,6 +47,7 @@ class Override(NamedTuple):
             "idempotent": instance(bool, "True or False"),
             "max_wait": at_least(0.0, "seconds"),
             "patience": at_least(0.0, "seconds"),
+            "url_template": check('a path such as "/meetings/{id}"', is_template),
         }
         for name, value in self._asdict().items():
             no_limit = value == math.inf and name.endswith(("_timeout", "_wait", "patience"))
@@ -111,6 +121,8 @@ class override:  # noqa: N801 (used as `with resilient.override(...)`, and as a 
             place of their policies'; `float("inf")` for no limit but the deadline.
         patience: Seconds that a call may wait for an open circuit, in the place of the
             breaker's policy, however long the outage is already.
+        url_template: The path of the call's target with names in the place of values, such as
+            "/meetings/{id}", for its spans; metrics have it only if the policy's `templates` do.
 
     Raises:
         ConfigError: A value that makes no sense.
@@ -126,6 +138,7 @@ class override:  # noqa: N801 (used as `with resilient.override(...)`, and as a 
         idempotent: bool | None = None,
         max_wait: float | None = None,
         patience: float | None = None,
+        url_template: str | None = None,
     ) -> None:
         self._given = Override(
             max_attempts,
@@ -135,6 +148,7 @@ class override:  # noqa: N801 (used as `with resilient.override(...)`, and as a 
             idempotent,
             max_wait,
             patience,
+            url_template,
         )
         self._given.check()
         # A block may be entered again inside itself, or by several tasks.

@@ -60,8 +60,20 @@ class Watched:
             if spell is not None:
                 spell.end()
 
-    def count(self, good: int) -> None:
-        """Take in how many attempts went well that have not been told of yet."""
+    def fold(self) -> None:
+        """Have all spells tell how many attempts went well: before what that changes is used."""
+        for each in self.spells:
+            spell = each()
+            if spell is not None:
+                spell.fold()
+
+    def count(self, good: int, answered_at: float) -> None:
+        """Take in how many attempts went well that have not been told of yet.
+
+        Args:
+            good: Their number.
+            answered_at: When the last of them was answered.
+        """
 
     def look(self, took: float, now: float) -> float:
         """Take in that an attempt went well now, and return when to be told again.
@@ -88,10 +100,21 @@ class Spell:
         numbers: As given.
         scheme: As given.
         good: How many attempts went well since guards were told.
+        answered_at: When the last of them was answered.
         edge: When they are to be told again; `OVER` once it is.
     """
 
-    __slots__ = ("__weakref__", "_key", "_owner", "edge", "good", "kept", "numbers", "scheme")
+    __slots__ = (
+        "__weakref__",
+        "_key",
+        "_owner",
+        "answered_at",
+        "edge",
+        "good",
+        "kept",
+        "numbers",
+        "scheme",
+    )
 
     def __init__(
         self,
@@ -107,6 +130,7 @@ class Spell:
         self.numbers = numbers
         self.scheme = scheme
         self.good = 0
+        self.answered_at = -math.inf
         # Lower than any time, and higher than the end.
         self.edge = -sys.float_info.max
         before = owner.index.get(key)
@@ -120,10 +144,9 @@ class Spell:
         """Tell the guards of an attempt that went well now; return False if the spell is over."""
         if self.edge == OVER:
             return False
-        good, self.good = self.good, 0
+        self.fold()
         edge = math.inf
         for each in self.kept:
-            each.count(good)
             edge = min(edge, each.look(took, now))
         self.edge = edge
         return True
@@ -136,7 +159,13 @@ class Spell:
         owner = self._owner()
         if owner is not None and owner.index.get(self._key) is self:
             del owner.index[self._key]
-        good, self.good = self.good, 0
         for each in self.kept:
             each.spells = tuple(spell for spell in each.spells if spell() not in {self, None})
-            each.count(good)
+        self.fold()
+
+    def fold(self) -> None:
+        """Tell the guards how many attempts went well since they were told."""
+        good, self.good = self.good, 0
+        if good:
+            for each in self.kept:
+                each.count(good, self.answered_at)

@@ -18,14 +18,14 @@ from resilient.pipeline.standard import STANDARD
 __all__ = ["fuse"]
 
 _ROLES: Final = {part.kind: part.role for part in STANDARD if part.role is not None}
-# One coroutine runs guards, then one each of the two others, with nothing between them.
-_ORDER: Final = ("guard", "errors", "timeout")
+# One coroutine runs guards, then one each of the others, with nothing between them.
+_ORDER: Final = ("guard", "observer", "errors", "timeout")
 
 
 def fuse(middlewares: Iterable[ClientMiddlewareType]) -> list[ClientMiddlewareType]:
     """Return the callables to nest, outermost first, at least one.
 
-    Adjacent guards, normaliser and time-out become one.
+    Adjacent guards, telemetry, normaliser and time-out become one.
     """
     runs: list[list[Any]] = []
     last = -1
@@ -62,17 +62,19 @@ def _run(middlewares: list[Any]) -> ClientMiddlewareType:
     bound = middlewares[0]
     guards = by_role.get("guard", [])
     guard = GuardChain(guards) if len(guards) > 1 else next(iter(guards), None)
+    (observer,) = by_role.get("observer", (None,))
     (errors,) = by_role.get("errors", (None,))
     (timeout,) = by_role.get("timeout", (None,))
     asked = (getattr(each, "reset_headers", ()) for each in (*guards, errors))
     reset_headers = next(filter(None, asked), ())
     reads_headers = any(each.reads_headers for each in guards)
+    rest = bound, guard, errors, timeout, reset_headers, reads_headers
     if errors is not None and errors.policy.success_parsers:
         return lambda request, handler: run_attempt(
-            *(request, errors.reading(handler), bound, guard, errors, timeout),
-            reset_headers,
-            reads_headers,
+            request, errors.reading(handler), *rest, observer
         )
+    if observer is not None:
+        return lambda request, handler: run_attempt(request, handler, *rest, observer)
     return lambda request, handler: run_attempt(
         request, handler, bound, guard, errors, timeout, reset_headers, reads_headers
     )

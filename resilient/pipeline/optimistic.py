@@ -9,7 +9,8 @@ So behaviour is written there and nowhere else, and this is a shortcut to the sa
 
 It is for a pipeline of the standard parts in the standard order, with one clock, each of them as
 it has to be (`_is_quick`): nobody is told of attempts, no guard wants to see each of them, no
-body of a success is read, and no idempotency key is sent. It takes a request
+body of a success is read, and no idempotency key is sent. (Spans and metrics are made here too;
+the parts of telemetry take those over that were begun.) It takes a request
 
 - whose origin is quiet: then there is a spell in the index (`core.quiet`), which is the check of
   all guards;
@@ -61,9 +62,15 @@ from resilient.envelopes.middleware import NormalizeErrors
 from resilient.pipeline.standard import STANDARD
 from resilient.retry.middleware import Retry
 from resilient.support.timers import Task
+from resilient.telemetry.middleware import (
+    AttemptTelemetry,
+    CallTelemetry,
+    QuickTelemetry,
+    Told,
+)
 from resilient.throttle.middleware import Throttle
 from resilient.timeouts import AttemptTimeout, Deadline
-from resilient.wire.connections import is_full
+from resilient.wire.connections import is_full, look_at_pool
 from resilient.wire.requests import Sendings
 
 __all__ = ["optimistic"]
@@ -85,7 +92,7 @@ _PLAIN_BODIES: Final = frozenset(
 )
 
 # What the logger remembers of its levels, which is quicker to ask than it is. Where that cannot
-# be seen all calls go the general way.
+# be seen it is asked.
 _KNOWN_LEVELS: Final[dict[int, bool]] = getattr(logging.getLogger("resilient"), "_cache", {})
 
 # The attributes of aiohttp and yarl that are read here and not published.
@@ -128,7 +135,7 @@ def _has_nothing_to_do(part: Any) -> bool:
                 and policy.read_body_up_to is None
                 and policy.idempotency_header is None
                 and min(policy.statuses, default=_UNUSUAL) >= _UNUSUAL
-                and not part.emitter.listeners
+                and not part.emitter.has_listeners("attempt")
             )
         case Throttle():
             return not part.reads_headers
@@ -136,7 +143,7 @@ def _has_nothing_to_do(part: Any) -> bool:
             return min(policy.statuses, default=_UNUSUAL) >= _UNUSUAL
         case NormalizeErrors(policy=policy):
             return not policy.success_parsers
-        case Deadline() | AttemptTimeout():
+        case Deadline() | AttemptTimeout() | CallTelemetry() | AttemptTelemetry():
             return True
     return False
 
@@ -155,6 +162,7 @@ class UnderWay(LoopBound):
         guards: Those among the parts.
         breaker: That among the parts, or None.
         retry: That among the parts, or None.
+        telemetry: Makes spans and metrics; None if nobody wants that.
         timer: The armed timer; None if there is none, and none is needed.
     """
 
@@ -170,6 +178,7 @@ class UnderWay(LoopBound):
         "guards",
         "index",
         "retry",
+        "telemetry",
         "timer",
     )
 
@@ -183,6 +192,10 @@ class UnderWay(LoopBound):
             (self._guard,) = self.guards
         self.retry = next((part for part in parts if isinstance(part, Retry)), None)
         self.breaker = next((part for part in parts if isinstance(part, CircuitBreaker)), None)
+        watch = next((part for part in parts if isinstance(part, CallTelemetry)), None)
+        observer = next((part for part in parts if isinstance(part, AttemptTelemetry)), None)
+        is_told = watch is not None or observer is not None
+        self.telemetry = QuickTelemetry(watch, observer) if is_told else None
         self._parts = parts
         self._deadline = next((part for part in parts if isinstance(part, Deadline)), None)
         self._timeout = next((part for part in parts if isinstance(part, AttemptTimeout)), None)
@@ -194,7 +207,9 @@ class UnderWay(LoopBound):
         self.timer: TimerHandle | bool | None = None if limits else True
 
     def __del__(self) -> None:
-        """Leave no timer behind: the loop would keep it for as long as the limit is."""
+        """Leave no timer behind, which the loop would keep, nor spells that guards still count."""
+        for spell in list(getattr(self, "index", {}).values()):
+            spell.end()
         timer = getattr(self, "timer", None)
         if timer is not None and timer is not True:
             timer.cancel()
@@ -271,11 +286,16 @@ class UnderWay(LoopBound):
     def opened(self, entry: Entry) -> Entry:
         """Return an entry with a call, as the middlewares would have begun it."""
         _, request, started, *_ = entry
-        call = make_call(request, self.time() - started)
+        # Nothing was overridden when it began, whatever is now, in a middleware further in.
+        call = make_call(request, NO_OVERRIDE, self.time() - started)
+        if self.retry is not None:
+            call.before = None
         if self._deadline is not None:
             self._deadline.note(call, started)
         if self._timeout is not None:
             self._timeout.note(call, started)
+        if self.telemetry is not None:
+            call.watched_by = self.telemetry.scopes
         return (*entry, Opened(call))
 
     def begun(self, entry: Entry) -> Begun:
@@ -294,6 +314,7 @@ class UnderWay(LoopBound):
         handler: ClientHandlerType,
         entry: Entry,
         result: ClientResponse | BaseException | None,
+        told: Told | None = None,
     ) -> ClientResponse:
         """Go on in the general way with what came of an attempt.
 
@@ -302,15 +323,20 @@ class UnderWay(LoopBound):
             handler: Sends it, for the attempts to come.
             entry: The attempt.
             result: Its response or exception.
+            told: The spans that were begun for it, or None.
         """
         if len(entry) < _OPENED:
             entry = self.opened(entry)
         call: Call = entry[-1].call
         call.lent = False
         call.begun = self.begun(entry)
+        if told is not None and self.telemetry is not None:
+            self.telemetry.leave(told)
+            call.begun = call.begun._replace(told=told)
+            call.watched_by = ()
         came = [result]
         # What is raised refers to this frame.
-        entry, result = (), None
+        entry, result, told = (), None, None
 
         async def replay(request: ClientRequest) -> ClientResponse:
             if not came:
@@ -327,9 +353,11 @@ class UnderWay(LoopBound):
 
         return await self._within(call, request, replay)
 
-    def give_up(self, request: ClientRequest, entry: Entry, left: GeneratorExit) -> None:
+    def give_up(
+        self, request: ClientRequest, entry: Entry, left: GeneratorExit, told: Told | None
+    ) -> None:
         """Go on with an attempt whose coroutine is thrown away: nothing can be awaited."""
-        going = self.go_on(request, _never, entry, left)
+        going = self.go_on(request, _never, entry, left, told)
         try:
             going.send(None)
         except BaseException:  # noqa: S110 (as a rule the one that it was given)
@@ -346,7 +374,7 @@ class UnderWay(LoopBound):
             ResilientError: A guard refused.
         """
         started = self.time()
-        call = make_call(request)
+        call = make_call(request, NO_OVERRIDE)
         if self._deadline is not None:
             self._deadline.note(call, started)
         decision = self._guard.enter(call, request, started, None)
@@ -376,6 +404,7 @@ class UnderWay(LoopBound):
             return None
         if len(self.index) >= _MOST:
             next(iter(self.index.values())).end()
+        look_at_pool(request)
         numbers = next((each for each in found if isinstance(each, Machine)), _Numbers())
         return Spell(request.url._netloc, self, found, numbers, request.url._scheme)
 
@@ -418,12 +447,16 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
     """Return the function that runs requests; what it reads often are variables of this one."""
     general, retry, breaker, index = way.general, way.retry, way.breaker, way.index
     find_spell, find_call, find_override = index.get, current.get, scope.get
-    levels = _KNOWN_LEVELS
+    find_level = _KNOWN_LEVELS.get
     methods: Any = _AllMethods() if retry is None else retry.policy.methods
     owing: Any
     earned: Any
     is_told: Any
-    owing, earned, is_told = _NOTHING, None, None
+    owing, earned, is_told, counts = _NOTHING, None, None, retry is not None
+    telemetry = way.telemetry
+    if telemetry is not None:
+        # A call that is refused is told of too.
+        breaker = None
     if retry is not None:
         owing, earned, is_told = retry.owing, retry.earned, retry.emitter.wants
     spans = hop_spans
@@ -467,23 +500,22 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
                 or task in entries
                 or request.response is not None
                 or (request._body is not None and not _is_plain(request))
-                or (levels[DEBUG] and is_told and is_told("attempt"))
                 # As `is_full` and `is_spanned` have it.
-                or len((pool := request._session._connector)._acquired) >= (pool._limit or math.inf)
-                or (pool._limit_per_host and is_full(request))
+                or len((pool := request._session._resilient_pool).taken) >= pool.places
+                or (pool.is_by_host and is_full(request))
                 or (spans and is_spanned(request))
             ):
                 spell = None  # it takes the general way
-        except (AttributeError, KeyError):
-            # A connector of another kind, or none any more; a level that nobody has asked for yet.
+        except AttributeError:
+            # A session that is new here, or a connector of another kind.
             spell = None
-            if is_told is not None:
-                is_told("attempt")
+            look_at_pool(request)
         if spell is None:
             return await general(request, handler)
         if request.method not in methods:
             # Whether it was carried out will be the question.
             Sendings.begin(request)
+        told = None if telemetry is None else telemetry.begin(request)
         numbers = spell.numbers
         number = numbers.sent = numbers.sent + 1
         started = time()
@@ -496,7 +528,7 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
         try:
             result = await handler(request)
         except GeneratorExit as left:
-            way.give_up(request, entries.pop(task, entry), left)
+            way.give_up(request, entries.pop(task, entry), left, told)
             raise
         except BaseException as error:
             result = error
@@ -507,22 +539,28 @@ def _quick_way(way: UnderWay) -> ClientMiddlewareType:
             if (
                 found is entry
                 and result.status < _UNUSUAL
+                # The level may have changed meanwhile. (A logger that is disabled remembers none.)
+                and not (is_told and find_level(DEBUG, True) and is_told("attempt"))
                 and (ended < spell.edge or spell.look(ended - started, ended))
             ):
                 spell.good += 1
+                spell.answered_at = ended
                 try:  # noqa: SIM105 (every call pays for it)
                     # As `mark_used` does.
                     result._protocol._resilient_used = True
                 except AttributeError:
                     pass  # it came over no connection
-                # For `attempts_of`.
-                result._resilient_call = started, ended
+                if counts:
+                    # For `attempts_of`.
+                    result._resilient_call = started, ended, request.url
                 if owing:
                     earned(request, None, ended)
+                if told is not None and telemetry is not None:
+                    telemetry.end_well(told, request, result, ended - started)
                 return result  # type: ignore[no-any-return]  # a response
-        going = way.go_on(request, handler, found, result)
+        going = way.go_on(request, handler, found, result, told)
         # What is raised refers to this frame.
-        result = found = entry = task = None
+        result = found = entry = task = told = None
         return await going
 
     return run

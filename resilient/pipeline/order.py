@@ -29,8 +29,7 @@ def _found(kinds: list[object]) -> Iterator[str]:
         if part.twice is not None and kinds.count(part.kind) > 1:
             yield part.twice
     for part in STANDARD:
-        if part.outside is not None:
-            outer, problem = part.outside
+        for outer, problem in part.outside:
             both = outer in kinds and part.kind in kinds
             if both and kinds.index(outer) > kinds.index(part.kind):
                 yield problem

@@ -11,6 +11,7 @@ from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, Clie
 from resilient.breaker.middleware import CircuitBreaker
 from resilient.bulkhead.middleware import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.core.guard import Guard
 from resilient.core.queues import Room
 from resilient.errors import ConfigError
 from resilient.pipeline.branches import Branches
@@ -25,6 +26,8 @@ from resilient.retry.middleware import Retry
 from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.emitter import make_emitter
 from resilient.telemetry.events import Listener
+from resilient.telemetry.policy import TelemetryPolicy
+from resilient.telemetry.telemetry import Telemetry
 from resilient.throttle.middleware import Throttle
 
 __all__ = ["Pipeline", "PipelineWarning", "flatten", "warn"]
@@ -51,6 +54,8 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         budget: A retry budget to share with other pipelines; by default each has its own.
         throttle: A throttle to share with other pipelines, in the place of the policy's.
         bulkhead: A bulkhead to share with other pipelines, in the place of the policy's.
+        telemetry: What a policy with telemetry tells of its calls; by default OpenTelemetry's
+            global providers. Without a policy, the standard one with telemetry is made.
         clock: The source of time, sleep and randomness; by default the event loop's and the
             system's.
 
@@ -59,6 +64,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
     Raises:
         ConfigError: Something that is not a policy.
+        ModuleNotFoundError: The policy has telemetry, and OpenTelemetry is not installed.
     """
 
     # An instance is called through its own slot: a method would be another frame in each call.
@@ -79,9 +85,11 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         budget: RetryBudget | None = None,
         throttle: Throttle | None = None,
         bulkhead: Bulkhead | None = None,
+        telemetry: Telemetry | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        policy = Policy() if policy is None else policy
+        if policy is None:
+            policy = Policy(telemetry=None if telemetry is None else TelemetryPolicy())
         if not isinstance(policy, Policy):
             raise ConfigError.of(
                 "Pipeline.policy", policy, "a Policy (middlewares go into Pipeline.of)"
@@ -89,12 +97,23 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         validated(self, "budget", budget, optional(instance(RetryBudget, "a RetryBudget")))
         validated(self, "throttle", throttle, optional(instance(Throttle, "a Throttle")))
         validated(self, "bulkhead", bulkhead, optional(instance(Bulkhead, "a Bulkhead")))
+        validated(self, "telemetry", telemetry, optional(instance(Telemetry, "a Telemetry")))
         emitter = make_emitter(listeners, policy.name)
+        if policy.telemetry is None:
+            telemetry = None
+        else:
+            telemetry = Telemetry() if telemetry is None else telemetry
+            if policy.telemetry.metrics and telemetry not in emitter.listeners:
+                emitter = make_emitter((*emitter, telemetry), policy.name)
         room = Room(policy.max_waiting)
-        shared = Shared(clock, emitter, room, budget, throttle, bulkhead)
+        shared = Shared(clock, emitter, room, budget, throttle, bulkhead, telemetry)
         self.policy: Policy | None = policy
-        made = (part.made(policy, shared) for part in STANDARD)
+        made: list[Any] = [part.made(policy, shared) for part in STANDARD]
         self._compose([each for each in made if each is not None])
+        if telemetry is not None and policy.telemetry is not None and policy.telemetry.metrics:
+            for each in made:
+                if isinstance(each, Guard):
+                    telemetry.instruments.observed.add(policy.name, each)
 
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)

@@ -24,6 +24,7 @@ from resilient.support.validation import (
     optional,
     positive,
 )
+from resilient.telemetry.policy import TelemetryPolicy
 from resilient.throttle.policy import ThrottlePolicy
 
 __all__ = ["Policy"]
@@ -54,6 +55,7 @@ class Policy:
             together, for all destinations; beyond it they are refused at once. By default 10,000.
         reset_headers: Headers in which this service says when its limit is over, read where
             it sends no Retry-After; by default none.
+        telemetry: The spans and metrics that OpenTelemetry gets; by default None, for none.
     """
 
     name: str = field(default="default", validator=instance(str, "a name"))
@@ -79,6 +81,9 @@ class Policy:
     max_waiting: int = field(default=MAX_WAITING, validator=at_least(1))
     reset_headers: tuple[ResetHeader, ...] = field(
         default=(), converter=as_tuple, validator=each(ResetHeader, "ResetHeader values")
+    )
+    telemetry: TelemetryPolicy | None = field(
+        default=None, validator=optional(instance(TelemetryPolicy, "a TelemetryPolicy"))
     )
 
     def __attrs_post_init__(self) -> None:

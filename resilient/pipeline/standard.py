@@ -1,6 +1,7 @@
 """The standard order as a table: a row for each part, outermost first.
 
-A new part is a capability's folder, a field of `Policy`, and a row here. `Pipeline` makes its
+A new part is a capability's folder, a field of `Policy`, and a row here. (What is there for
+listeners has no field, and telemetry has two parts.) `Pipeline` makes its
 middlewares from the rows, `order` looks for orders that make no sense by their rules, and
 `fuse` runs neighbours in one coroutine by their roles.
 """
@@ -21,14 +22,17 @@ from resilient.pipeline.policy import Policy
 from resilient.retry.budget import RetryBudget
 from resilient.retry.middleware import Retry
 from resilient.retry.policy import RetryPolicy
+from resilient.telemetry.calls import CallEvents
 from resilient.telemetry.emitter import Emitter
+from resilient.telemetry.middleware import AttemptTelemetry, CallTelemetry
+from resilient.telemetry.telemetry import Telemetry
 from resilient.throttle.middleware import Throttle
 from resilient.timeouts import AttemptTimeout, Deadline
 
 __all__ = ["STANDARD", "Part", "Shared"]
 
 # A part that stands around an attempt, and what it does there.
-Role = Literal["guard", "errors", "timeout"]
+Role = Literal["guard", "observer", "errors", "timeout"]
 
 
 class Shared(NamedTuple):
@@ -41,6 +45,7 @@ class Shared(NamedTuple):
         budget: A retry budget to share with other pipelines, or None.
         throttle: A throttle to share with other pipelines, or None.
         bulkhead: A bulkhead to share with other pipelines, or None.
+        telemetry: What is told of calls and attempts; None if the policy has no telemetry.
     """
 
     clock: Clock
@@ -49,9 +54,10 @@ class Shared(NamedTuple):
     budget: RetryBudget | None
     throttle: Throttle | None
     bulkhead: Bulkhead | None
+    telemetry: Telemetry | None = None
 
 
-Make = Callable[[Policy, Shared], ClientMiddlewareType]
+Make = Callable[[Policy, Shared], ClientMiddlewareType | None]
 
 
 class Part(NamedTuple):
@@ -59,29 +65,53 @@ class Part(NamedTuple):
 
     Attributes:
         field: The field of `Policy`; None there leaves the part out, unless the field of this name
-            in `Shared` has it.
+            in `Shared` has it. None if it is `make` that decides.
         kind: The class of its middleware.
-        make: Makes the middleware.
+        make: Makes the middleware, or returns None to leave it out.
         reason: Why it stands here, and what changes if it and the next one change places.
         twice: What is wrong if there are two of it; None if nothing is.
-        outside: A part that has to stand outside this one, and what is wrong if it does not.
+        outside: Parts that have to stand outside this one, and what is wrong if they do not.
         role: What it does around an attempt; None if it has a coroutine of its own.
     """
 
-    field: str
+    field: str | None
     kind: type[Any]
     make: Make
     reason: str
     twice: str | None = None
-    outside: tuple[type[Any], str] | None = None
+    outside: tuple[tuple[type[Any], str], ...] = ()
     role: Role | None = None
 
     def made(self, policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
         """Return the middleware: one that is shared, or else one made from the policy; or None."""
+        if self.field is None:
+            return self.make(policy, shared)
         found: ClientMiddlewareType | None = getattr(shared, self.field, None)
         if found is None and getattr(policy, self.field) is not None:
             found = self.make(policy, shared)
         return found
+
+
+def _call_events(policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
+    if not shared.emitter.wants("call"):
+        return None
+    return CallEvents(shared.emitter, clock=shared.clock)
+
+
+def _call_telemetry(policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
+    told, chosen = shared.telemetry, policy.telemetry
+    if told is None or chosen is None or not (chosen.call_spans or chosen.metrics):
+        return None
+    return CallTelemetry(told, policy.name, chosen, clock=shared.clock)
+
+
+def _attempt_telemetry(policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
+    told, chosen = shared.telemetry, policy.telemetry
+    if told is None or chosen is None:
+        return None
+    if not (chosen.attempt_spans or chosen.metrics or chosen.propagate):
+        return None
+    return AttemptTelemetry(told, policy.name, chosen, clock=shared.clock)
 
 
 def _deadline(policy: Policy, shared: Shared) -> ClientMiddlewareType:
@@ -142,11 +172,29 @@ def _attempt_timeout(policy: Policy, shared: Shared) -> ClientMiddlewareType:
 
 STANDARD: Final = (
     Part(
+        None,
+        CallEvents,
+        _call_events,
+        "Tells listeners that a call is over. Inside the deadline or retry it would not know what "
+        "the caller got.",
+    ),
+    Part(
+        None,
+        CallTelemetry,
+        _call_telemetry,
+        "The span of the call. Inside the deadline it would end as cancelled when that passes; "
+        "inside retry there would be one for each attempt.",
+    ),
+    Part(
         "total_timeout",
         Deadline,
         _deadline,
         "One limit over everything inside. Inside retry each attempt would have the whole time, "
         "and the waits would not be limited at all.",
+        outside=(
+            (CallEvents, "CallEvents inside Deadline do not know what the caller got"),
+            (CallTelemetry, "a CallTelemetry inside Deadline takes it for a cancellation"),
+        ),
     ),
     Part(
         "retry",
@@ -156,8 +204,9 @@ STANDARD: Final = (
         "the breaker would learn of an outage later, and refuse whole calls only.",
         twice="a Retry inside a Retry multiplies the attempts: three by three are nine",
         outside=(
-            Deadline,
-            "a Deadline inside Retry limits no wait; AttemptTimeout limits attempts",
+            (Deadline, "a Deadline inside Retry limits no wait; AttemptTimeout limits attempts"),
+            (CallEvents, "CallEvents inside Retry tell of each attempt as a call"),
+            (CallTelemetry, "a CallTelemetry inside Retry makes a call of each attempt"),
         ),
     ),
     Part(
@@ -187,6 +236,25 @@ STANDARD: Final = (
         role="guard",
     ),
     Part(
+        None,
+        AttemptTelemetry,
+        _attempt_telemetry,
+        "The span of an attempt. Outside the guards it would make requests of what they refuse; "
+        "inside normalisation, the reading of an error's body would not be in it, and inside the "
+        "attempt's time-out that would look like a cancellation.",
+        twice="of two AttemptTelemetry each makes a span of the same request",
+        outside=(
+            (Retry, "an AttemptTelemetry outside Retry makes one span of all attempts"),
+            (Throttle, "an AttemptTelemetry outside Throttle makes requests of its refusals"),
+            (
+                CircuitBreaker,
+                "an AttemptTelemetry outside CircuitBreaker makes requests of its refusals",
+            ),
+            (Bulkhead, "an AttemptTelemetry outside Bulkhead makes requests of its refusals"),
+        ),
+        role="observer",
+    ),
+    Part(
         "errors",
         NormalizeErrors,
         _errors,
@@ -202,8 +270,11 @@ STANDARD: Final = (
         _attempt_timeout,
         "A limit on each attempt. Outside retry it would limit the waits too.",
         outside=(
-            Retry,
-            "an AttemptTimeout outside Retry cuts its waits off; Deadline does that",
+            (Retry, "an AttemptTimeout outside Retry cuts its waits off; Deadline does that"),
+            (
+                AttemptTelemetry,
+                "an AttemptTelemetry inside AttemptTimeout takes it for a cancellation",
+            ),
         ),
         role="timeout",
     ),

@@ -22,6 +22,7 @@ from resilient.services.router import Route, Router
 from resilient.services.service import Service, clashes
 from resilient.support.validation import instance, optional, validated
 from resilient.telemetry.events import Listener
+from resilient.telemetry.telemetry import Telemetry
 from resilient.throttle import Throttle
 
 __all__ = ["Services"]
@@ -33,6 +34,7 @@ _POLICY: Final = optional(instance(Policy, "a Policy"))
 _BUDGET: Final = optional(instance(RetryBudget, "a RetryBudget"))
 _THROTTLE: Final = optional(instance(Throttle, "a Throttle"))
 _BULKHEAD: Final = optional(instance(Bulkhead, "a Bulkhead"))
+_TELEMETRY: Final = optional(instance(Telemetry, "a Telemetry"))
 
 
 class Services(Branches, Mapping[str, Pipeline]):
@@ -61,6 +63,8 @@ class Services(Branches, Mapping[str, Pipeline]):
             each pipeline has the budget that its policy describes.
         throttle: A throttle that all pipelines share, in place of those of their policies.
         bulkhead: A bulkhead that all pipelines share, in place of those of their policies.
+        telemetry: What the policies that have telemetry tell of their calls; by default
+            OpenTelemetry's global providers.
         clock: The source of time, sleep and randomness.
 
     Attributes:
@@ -70,6 +74,7 @@ class Services(Branches, Mapping[str, Pipeline]):
     Raises:
         ConfigError: A value of the wrong type, two services of one name, or two that cover the
             same URLs.
+        ModuleNotFoundError: A policy has telemetry, and OpenTelemetry is not installed.
     """
 
     __slots__ = ("_pipelines", "_router", "_services", "default", "default_pipeline")
@@ -83,6 +88,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         budget: RetryBudget | None = None,
         throttle: Throttle | None = None,
         bulkhead: Bulkhead | None = None,
+        telemetry: Telemetry | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         services = _checked(services)
@@ -90,6 +96,10 @@ class Services(Branches, Mapping[str, Pipeline]):
         validated(self, "budget", budget, _BUDGET)
         validated(self, "throttle", throttle, _THROTTLE)
         validated(self, "bulkhead", bulkhead, _BULKHEAD)
+        validated(self, "telemetry", telemetry, _TELEMETRY)
+        policies = [each.policy for each in services] + ([] if default is None else [default])
+        if telemetry is None and any(each.telemetry is not None for each in policies):
+            telemetry = Telemetry()
         listeners = tuple(listeners)
 
         def pipeline(policy: Policy) -> Pipeline:
@@ -99,6 +109,7 @@ class Services(Branches, Mapping[str, Pipeline]):
                 budget=budget,
                 throttle=throttle,
                 bulkhead=bulkhead,
+                telemetry=telemetry,
                 clock=clock,
             )
 

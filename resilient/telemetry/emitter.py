@@ -1,8 +1,8 @@
 """Tell listeners, and the logger `resilient`, of what happens.
 
-Events are made only if somebody listens, or if the logger is on at their level; so a call
-that goes well costs nothing here. Each record of the logger carries the event's fields as
-`record.resilient`.
+Events are made only if a listener wants their kind, or if the logger is on at their level; so a
+call that goes well costs nothing here, unless somebody wants to hear of attempts. Each record of
+the logger carries the event's fields as `record.resilient`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 from aiohttp import ClientRequest
@@ -19,7 +19,7 @@ from resilient.errors import ConfigError
 from resilient.reasons import Reason
 from resilient.support.redact import public_url, without_secrets
 from resilient.support.validation import as_tuple, is_plain_function
-from resilient.telemetry.events import KINDS, Listener
+from resilient.telemetry.events import KINDS, Listener, kinds_of
 from resilient.telemetry.levels import LEVELS, Kind
 
 __all__ = ["Emitter", "make_emitter"]
@@ -55,25 +55,39 @@ class Emitter:
     their place and share it.
 
     Args:
-        listeners: Told of each event.
+        listeners: Told of each event of the kinds that they want.
         name: The name of the policy, for every event.
+
+    Attributes:
+        is_heard: Returns whether an event of an attempt would reach anyone; called with its
+            level. The same as `wants("attempt")`, for those who ask in every call.
     """
 
-    __slots__ = ("_complained", "is_heard", "listeners", "name")
+    __slots__ = ("_complained", "_listening", "is_heard", "listeners", "name")
 
     def __init__(self, listeners: Iterable[Listener] = (), name: str = "") -> None:
         self.listeners = _checked(as_tuple(listeners))
         self.name = name
         self._complained: set[int] = set()
-        # Returns whether an event of a level would reach anyone.
-        self.is_heard: Callable[[int], bool] = _always if self.listeners else logger.isEnabledFor
+        wanted = [(listener, kinds_of(listener)) for listener in self.listeners]
+        self._listening: Final = {
+            kind: tuple(listener for listener, kinds in wanted if kind in kinds) for kind in KINDS
+        }
+        self.is_heard: Callable[[int], bool] = (
+            _always if self._listening["attempt"] else logger.isEnabledFor
+        )
 
     def __iter__(self) -> Iterator[Listener]:
         return iter(self.listeners)
 
+    def has_listeners(self, kind: Kind) -> bool:
+        """Return whether a listener wants events of that kind, whatever the logger wants."""
+        return bool(self._listening[kind])
+
     def wants(self, kind: Kind) -> bool:
         """Return whether an event of that kind would reach anyone."""
-        return self.is_heard(LEVELS[kind])
+        level = LEVELS[kind]
+        return bool(self._listening[kind]) or (level is not None and logger.isEnabledFor(level))
 
     def tell(self, kind: Kind, call: Numbered, request: ClientRequest, **facts: Any) -> None:
         """Tell everyone of something about a request, if anyone is there."""
@@ -81,15 +95,15 @@ class Emitter:
             url = str(public_url(request.url))
             self.announce(kind, call=call.number, method=request.method, url=url, **facts)
 
-    def announce(self, kind: Kind | Literal["transition", "throttle"], **facts: Any) -> None:
-        """Make an event, and tell everyone."""
+    def announce(self, kind: Kind, **facts: Any) -> None:
+        """Make an event, and tell everyone who wants it."""
         event = KINDS[kind](name=self.name, **facts)
-        for listener in self.listeners:
+        for listener in self._listening[kind]:
             try:
                 listener(event)
             except Exception as error:
                 self.complain("listener", listener, error)
-        if logger.isEnabledFor(event.level):
+        if LEVELS[kind] is not None and logger.isEnabledFor(event.level):
             fields = attrs.asdict(event, value_serializer=_plain)
             logger.log(
                 event.level, "%s", event, extra={"resilient": {"event": event.kind, **fields}}

@@ -1,23 +1,28 @@
 """Events: what happened, told to whoever listens.
 
-A listener is a callable that takes one event. Who is told, and when, is in `emitter`.
+A listener is a callable that takes one event. It hears of all kinds, or of those that it
+declares: in its attribute `kinds`, a set of their names, or by `listens_to`. An event that
+nobody wants is not made. Who is told, and when, is in `emitter`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from attrs import frozen
 
+from resilient.errors import ConfigError
 from resilient.reasons import Reason
+from resilient.support.validation import is_plain_function
 from resilient.support.words import brief
-from resilient.telemetry.levels import LEVELS
+from resilient.telemetry.levels import Kind
 
 __all__ = [
     "KINDS",
     "AttemptEvent",
+    "CallEvent",
     "Event",
     "HoldEvent",
     "Listener",
@@ -26,6 +31,8 @@ __all__ = [
     "TransitionEvent",
     "TurnEvent",
     "WaitEvent",
+    "kinds_of",
+    "listens_to",
 ]
 
 
@@ -46,7 +53,7 @@ class AttemptEvent:
     """
 
     kind: ClassVar[Literal["attempt"]] = "attempt"
-    level: ClassVar[int] = LEVELS["attempt"]
+    level: ClassVar[int] = logging.DEBUG
 
     name: str
     call: int
@@ -80,7 +87,7 @@ class WaitEvent:
     """
 
     kind: ClassVar[Literal["wait"]] = "wait"
-    level: ClassVar[int] = LEVELS["wait"]
+    level: ClassVar[int] = logging.DEBUG
 
     name: str
     call: int
@@ -112,7 +119,7 @@ class HoldEvent:
     """
 
     kind: ClassVar[Literal["hold"]] = "hold"
-    level: ClassVar[int] = LEVELS["hold"]
+    level: ClassVar[int] = logging.DEBUG
 
     name: str
     call: int
@@ -139,7 +146,7 @@ class TurnEvent:
     """
 
     kind: ClassVar[Literal["turn"]] = "turn"
-    level: ClassVar[int] = LEVELS["turn"]
+    level: ClassVar[int] = logging.DEBUG
 
     name: str
     call: int
@@ -164,7 +171,7 @@ class RefusalEvent:
     """
 
     kind: ClassVar[Literal["refusal"]] = "refusal"
-    level: ClassVar[int] = LEVELS["refusal"]
+    level: ClassVar[int] = logging.DEBUG
 
     name: str
     call: int
@@ -264,6 +271,51 @@ class ThrottleEvent:
         return f"{what} is closed for {brief(self.seconds)} s{pace} ({self.reason}{wait})"
 
 
+@frozen(kw_only=True)
+class CallEvent:
+    """A call is over. Only listeners are told of it, not the log.
+
+    Under `wrap` a call spans its redirects; elsewhere each hop is a call.
+
+    Attributes:
+        name: As for `AttemptEvent`, and so are `call`, `method` and `url`: those of the first
+            hop.
+        attempts: How many attempts were made, in all hops; 0 if none left, or if there is no
+            `Retry` that counts them.
+        duration: Seconds from its beginning to its end, waits included.
+        waited: Seconds between attempts; by default 0.
+        queued: Seconds that guards held it back; by default 0.
+        status: The status of the response that was handed over; None if an exception was raised.
+        error: What was raised in the place of a response, in a few words; None if nothing was.
+        code: Why no more was tried, for a program; None for a call that went well, or where
+            nothing decided that.
+    """
+
+    kind: ClassVar[Literal["call"]] = "call"
+    level: ClassVar[int] = logging.DEBUG
+
+    name: str
+    call: int
+    method: str
+    url: str
+    attempts: int
+    duration: float
+    waited: float = 0.0
+    queued: float = 0.0
+    status: int | None = None
+    error: str | None = None
+    code: Reason | None = None
+
+    def __str__(self) -> str:
+        outcome = self.error if self.status is None else self.status
+        count = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        why = "" if self.code is None else f" ({self.code.value})"
+        return (
+            f"{self.method} {self.url}: the call came to {outcome} "
+            f"in {self.duration:.3f} s, with {count}{why}"
+        )
+
+
 def _held(count: int) -> str:
     return f"{count} calls were held or refused" if count != 1 else "1 call was held or refused"
 
@@ -276,11 +328,12 @@ Event = (
     | RefusalEvent
     | TransitionEvent
     | ThrottleEvent
+    | CallEvent
 )
 # Returns None, so that type checkers refuse a coroutine function, which nobody would await.
 Listener = Callable[[Event], None]
 
-KINDS = {
+KINDS: dict[Kind, Callable[..., Event]] = {
     "attempt": AttemptEvent,
     "wait": WaitEvent,
     "hold": HoldEvent,
@@ -288,4 +341,77 @@ KINDS = {
     "refusal": RefusalEvent,
     "transition": TransitionEvent,
     "throttle": ThrottleEvent,
+    "call": CallEvent,
 }
+
+_ALL: frozenset[Kind] = frozenset(get_args(Kind))
+
+
+def kinds_of(listener: Listener) -> frozenset[Kind]:
+    """Return the kinds of events that a listener wants to hear.
+
+    All of them, unless it has an attribute `kinds` that is a set. (Anything else by that name is
+    the listener's own business: mocks have every attribute, and a log may list the kinds that it
+    has seen.)
+
+    Raises:
+        ConfigError: There is no such kind.
+    """
+    declared = getattr(listener, "kinds", None)
+    if not isinstance(declared, set | frozenset):
+        return _ALL
+    return _known(declared)
+
+
+def _known(kinds: set[Any] | frozenset[Any]) -> frozenset[Kind]:
+    for kind in sorted(kinds - _ALL, key=str):
+        raise ConfigError.of("listener.kinds", kind, f"kinds of events: {', '.join(sorted(_ALL))}")
+    return frozenset(kinds)
+
+
+class listens_to:  # noqa: N801 (used as a decorator)
+    """Make a listener hear of some kinds of events only.
+
+        @resilient.listens_to("transition", "throttle")
+        def page(event: resilient.TransitionEvent | resilient.ThrottleEvent) -> None: ...
+
+        Pipeline(listeners=[page, resilient.listens_to("call")(statistics.add)])
+
+    A listener that does not want attempts costs nothing while calls go well.
+
+    Args:
+        *kinds: Their names: "attempt", "wait", "hold", "turn", "refusal", "transition",
+            "throttle" and "call".
+
+    Raises:
+        ConfigError: There is no such kind.
+    """
+
+    def __init__(self, *kinds: Kind) -> None:
+        self._kinds = _known(frozenset(kinds))
+
+    def __call__(self, listener: Callable[[Any], None]) -> Listener:
+        """Return a listener that is called with events of these kinds.
+
+        Raises:
+            ConfigError: It is no plain function.
+        """
+        if not is_plain_function(listener):
+            raise ConfigError.of("listens_to", listener, "given a plain (not async) function")
+        return _Selective(listener, self._kinds)
+
+
+class _Selective:
+    """A listener with the kinds of events that it wants."""
+
+    __slots__ = ("_listener", "kinds")
+
+    def __init__(self, listener: Callable[[Any], None], kinds: frozenset[Kind]) -> None:
+        self._listener = listener
+        self.kinds = kinds
+
+    def __call__(self, event: Event) -> None:
+        self._listener(event)
+
+    def __repr__(self) -> str:
+        return repr(self._listener)

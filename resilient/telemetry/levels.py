@@ -7,14 +7,19 @@ from typing import Final, Literal
 
 __all__ = ["LEVELS", "Kind"]
 
-Kind = Literal["attempt", "wait", "hold", "turn", "refusal"]
+Kind = Literal["attempt", "wait", "hold", "turn", "refusal", "transition", "throttle", "call"]
 
-# The level of a transition or a gate depends on where it leads; the event says which.
-LEVELS: Final[dict[Kind, int]] = {
+LEVELS: Final[dict[Kind, int | None]] = {
     "attempt": logging.DEBUG,
     # There may be thousands of these, and a gate or a circuit says once that it holds them.
     "wait": logging.DEBUG,
     "hold": logging.DEBUG,
     "turn": logging.DEBUG,
     "refusal": logging.DEBUG,
+    # The least: where it leads decides, and the event says which level it is.
+    "transition": logging.DEBUG,
+    "throttle": logging.DEBUG,
+    # Never: it says again what its attempts and refusals have said, and to notice the end of a
+    # call takes a part of the pipeline that is there only for listeners.
+    "call": None,
 }

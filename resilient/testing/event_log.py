@@ -19,6 +19,7 @@ from attrs import define, field
 
 from resilient.telemetry.events import (
     AttemptEvent,
+    CallEvent,
     Event,
     HoldEvent,
     RefusalEvent,
@@ -42,6 +43,7 @@ _E = TypeVar(
     RefusalEvent,
     TransitionEvent,
     ThrottleEvent,
+    CallEvent,
 )
 
 _ByOne = Sequence[RefusalEvent] | Sequence[HoldEvent]
@@ -92,6 +94,11 @@ class EventLog:
     def attempts(self) -> list[AttemptEvent]:
         """Return the attempts that ended."""
         return self._of(AttemptEvent)
+
+    @property
+    def calls(self) -> list[CallEvent]:
+        """Return the calls that ended."""
+        return self._of(CallEvent)
 
     @property
     def waits(self) -> list[WaitEvent]:

@@ -184,15 +184,26 @@ class Destination(Watched):
         # There is neither a gate nor a limit, nor anything to find out.
         self.is_quiet = self.is_known and self.meter is None and not self.gates
 
-    def count(self, good: int) -> None:
+    def count(self, good: int, answered_at: float) -> None:
         """Take in how many attempts were let through that have not been told of yet."""
         self.grants.recent += good
 
     def look(self, took: float, now: float) -> float:
         """Take in that an attempt went well now, and return when to be told again."""
         if now >= self.grants.edge:
-            self.grants.advance(now)
+            self.advance(now)
         return self.grants.edge
+
+    def advance(self, now: float) -> None:
+        """Go on to the second that `now` is in, with all counted that belongs to those before."""
+        self.fold()
+        self.grants.advance(now)
+
+    def add(self, now: float) -> None:
+        """Count an attempt that was let through."""
+        if now >= self.grants.edge:
+            self.fold()
+        self.grants.add(now)
 
     def ended(self, now: float) -> Iterator[Gate]:
         """Forget the gates that are over, and return them; it looks once a second."""

@@ -24,7 +24,6 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from copy import copy
-from logging import DEBUG
 from typing import Any, Final, NamedTuple
 from weakref import WeakMethod
 
@@ -221,7 +220,7 @@ class Throttle(Guard):
             if outcome is None:
                 grants = place.grants
                 if now >= grants.edge:
-                    grants.advance(now)
+                    place.advance(now)
                 grants.recent += 1
                 for each in place.gates.values():
                     each.granted(sent)
@@ -237,7 +236,7 @@ class Throttle(Guard):
                 gate = place.find(self._part(place, permit.request))
         now = self._at(now)
         if outcome is None:
-            place.grants.add(now)
+            place.add(now)
             if gate is not None:
                 gate.granted(sent)
             return
@@ -253,7 +252,7 @@ class Throttle(Guard):
             if gate is not None and (outcome.overdue or isinstance(outcome.error, Exception)):
                 gate.failed()
         else:
-            place.grants.add(now)
+            place.add(now)
             if gate is not None:
                 gate.granted(sent)
             if self.reads_headers:
@@ -386,7 +385,7 @@ class Throttle(Guard):
             error = outcome.error
             # Without its traceback, which refers to all that the call has.
             gate.cause = copy(error) if isinstance(error, APIError) else None
-            if is_news or self.emitter.is_heard(DEBUG):
+            if is_news or self.emitter.wants("throttle"):
                 self._tell(place, gate, now, code, asked, str(outcome), is_news=is_news)
         if is_news:
             self._watch()
@@ -483,6 +482,10 @@ class Throttle(Guard):
     def gates(self) -> tuple[GateView, ...]:
         """The gates that are in force, and the declared limits that somebody waits for."""
         return tuple(self._places.views(max(self.clock.time(), self._seen)))
+
+    def tally(self) -> dict[str, int]:
+        """Count the gates that are in force; another thread may ask."""
+        return {"gates": sum(len(each.gates) for each in list(self._places.by_key.values()))}
 
     def snapshot(self) -> dict[str, Any]:
         """Return the gates by key, as plain data; see `Pipeline.snapshot`."""

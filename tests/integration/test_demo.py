@@ -17,6 +17,8 @@ from resilient.cli.demo.facts import DemoFacts
 from resilient.cli.demo.play import play
 from resilient.cli.demo.run import make_call, run_mixture, set_up
 from resilient.cli.demo.scenario import CALLS, POLICY, ScriptedCall, in_words
+from resilient.cli.demo.show import Show
+from resilient.cli.demo.tracing import run_traced
 from resilient.pipeline.pipeline import Pipeline
 from resilient.session import wrap
 
@@ -113,6 +115,39 @@ sys.exit(main())
     (line,) = done.stderr.splitlines()
     assert 'pip install "resilient-aiohttp[cli]"' in line
     assert library in line
+
+
+@pytest.mark.slow
+def test_telemetry_without_its_libraries(tmp_path: Path) -> None:
+    script = """
+import sys
+sys.modules["opentelemetry"] = None
+sys.argv = ["resilient", "demo", "--telemetry"]
+from resilient.__main__ import main
+sys.exit(main())
+"""
+    done = python("-c", script, directory=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith('pip install "resilient-aiohttp[cli,otel]" opentelemetry-sdk')
+
+
+async def test_telemetry_is_a_tree_of_spans_and_the_metrics_that_moved() -> None:
+    shown = StringIO()
+    async with set_up() as stage:
+        facts = await run_traced(stage)
+    Show(Console(file=shown, width=80)).telemetry(facts)
+    call = facts.call
+    assert (call.name, call.kind, call.failed) == ("call demo", "INTERNAL", False)
+    assert [each.attributes["http.response.status_code"] for each in call.inside] == [503, 429, 200]
+    assert [each.failed for each in call.inside] == [True, True, False]
+    assert all(each.seconds <= call.seconds for each in call.inside)
+    moved = {each.name for each in facts.metrics}
+    assert {"http.client.request.duration", "resilient.call.retries"} <= moved
+    assert "resilient.refusals" not in moved
+    lines = shown.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("GET /mavio/meetings/{id}" in line for line in lines) == 3
 
 
 # What it has counted.

@@ -244,3 +244,24 @@ async def test_an_error_of_another_request_keeps_its_own_url() -> None:
             with pytest.raises(RateLimitError) as caught:
                 await made.post(server.url)
     assert str(url) in str(caught.value)
+
+
+@pytest.mark.parametrize("under", [client, wrapped])
+async def test_settings_around_a_middlewares_own_request_are_not_those_of_the_call(
+    under: Any,
+) -> None:
+    async def asking(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        if request.url.path == "/":
+            with override(max_attempts=1):
+                async with request.session.get(request.url / "token"):
+                    pass
+        return await handler(request)
+
+    async with (
+        fault_server(Reply(200), Reply(503), Reply(503)) as server,
+        under(Pipeline(policy()), asking) as session,
+    ):
+        server.route("/token", then=Reply(200))
+        for _ in range(2):
+            async with session.get(server.url) as response:
+                assert response.status == 200

@@ -11,6 +11,7 @@ from resilient import (
     AttemptTimeout,
     AttemptTimeoutError,
     Backoff,
+    BreakerPolicy,
     Deadline,
     DeadlineExceededError,
     ErrorPolicy,
@@ -19,6 +20,7 @@ from resilient import (
     Retry,
     ServiceUnavailableError,
     override,
+    wrap,
 )
 from resilient.testing import FaultServer, Hang, Received, Reply
 from resilient.testing.time.clocks import FakeClock, FakeTimer
@@ -53,6 +55,35 @@ async def test_under_wrap_one_deadline_spans_the_redirects() -> None:
         assert server.hits == 3
     assert [attempt.url.rpartition("/")[2] for attempt in caught.value.attempts] == ["1", "2", "3"]
     assert caught.value.timeout == 10
+
+
+async def test_under_wrap_it_spans_the_redirects_of_a_probe_too() -> None:
+    clock = FakeClock()
+    touchy = BreakerPolicy(consecutive_failures=1, patience=0)
+    given = policy(total_timeout=10, retry=None, breaker=touchy)
+    async with fault_server() as server:
+        server.route("/0", then=Reply(503))
+        hops(server, clock, each=4)
+        async with wrapped(Pipeline(given, clock=clock)) as session:
+            with pytest.raises(ServiceUnavailableError):
+                await status_of(session, server.url / "0")
+            clock.advance(1)
+            with pytest.raises(DeadlineExceededError):
+                await status_of(session, server.url / "1")
+
+
+async def test_one_within_another_pipeline_gives_each_hop_the_whole_time() -> None:
+    clock = FakeClock()
+    outer = Pipeline(policy(total_timeout=None), clock=clock)
+    async with fault_server() as server:
+        hops(server, clock, each=4)
+        inner = [Deadline(10, clock=clock)]
+        async with (
+            aiohttp.ClientSession(middlewares=inner) as plain,
+            wrap(plain, outer) as session,
+        ):
+            for _ in range(2):
+                assert await status_of(session, server.url / "1") == 200
 
 
 async def test_a_plain_middleware_gives_each_hop_the_whole_time() -> None:

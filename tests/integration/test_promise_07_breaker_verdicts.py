@@ -306,3 +306,43 @@ async def test_a_deadline_whose_timer_is_early_by_its_grain_is_a_failure_all_the
         clock.advance(9.9996)
         assert isinstance(await call, DeadlineExceededError)
         assert breaker.circuit(server.url).counts == FAILURE
+
+
+async def test_a_retry_that_is_given_up_is_not_late_by_the_limit_of_the_attempt_before() -> None:
+    clock = FakeClock()
+
+    async def slow(_: Received) -> Reply:
+        clock.advance(29.5)
+        return Reply(503)
+
+    pipeline = Pipeline(policy(), clock=clock)
+    async with FaultServer(Reply(200), slow, then=Hang()) as server, client(pipeline) as session:
+        async with session.get(server.url):
+            pass
+        task = asyncio.ensure_future(session.get(server.url))
+        await server.wait_for(hits=3)
+        clock.advance(1)
+        await cancelled(task)
+        assert pipeline.breaker.circuit(server.url).counts == AS_BEFORE
+
+
+async def test_one_that_is_given_up_while_others_are_answered_says_nothing() -> None:
+    clock = FakeClock()
+    pipeline = Pipeline(policy(), clock=clock)
+    async with FaultServer() as server, client(pipeline) as session:
+        server.route("/silent", then=Hang())
+
+        async def get() -> None:
+            async with session.get(server.url):
+                pass
+
+        await get()
+        await get()
+        clock.advance(0.3)
+        task = asyncio.ensure_future(session.get(server.url / "silent"))
+        await server.wait_for(hits=3)
+        clock.advance(0.2)
+        await get()
+        clock.advance(25)
+        await cancelled(task)
+        assert pipeline.breaker.circuit(server.url).counts == NEITHER

@@ -38,7 +38,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         return type(name, (real,), {"__init__": init})
 
     for kind in ("attempt", "wait", "refusal"):
-        monkeypatch.setitem(KINDS, kind, counting(KINDS[kind]))
+        monkeypatch.setitem(KINDS, kind, counting(KINDS[kind]))  # type: ignore[arg-type]  # a class, by a name
     monkeypatch.setattr(resilient.attempts, "Attempt", counting(Attempt))
     return counts
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aiohttp import ServerDisconnectedError
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ServerDisconnectedError
 
 from resilient import (
     APIError,
@@ -269,3 +269,22 @@ async def test_the_error_of_one_attempt_under_an_override_says_so() -> None:
         with override(max_attempts=1), pytest.raises(ServiceUnavailableError) as caught:
             await status_of(session, server.url)
     assert caught.value.stop_reason == "no attempt is left of 1"
+
+
+async def test_without_a_retry_a_response_tells_of_no_attempts() -> None:
+    async with fault_server() as server, client(Pipeline(policy(retry=None))) as session:
+        for _ in range(2):
+            async with session.get(server.url) as response:
+                assert attempts_of(response) == ()
+
+
+async def test_an_attempt_is_told_with_the_url_that_a_middleware_sent_it_to() -> None:
+    async def moving(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        request.url = request.url.with_path("/moved")
+        return await handler(request)
+
+    async with fault_server() as server, client(Pipeline(policy()), moving) as session:
+        for _ in range(2):
+            async with session.get(server.url) as response:
+                (attempt,) = attempts_of(response)
+                assert attempt.url == str(server.url / "moved")

@@ -16,6 +16,7 @@ from resilient import (
     Backoff,
     BreakerPolicy,
     BudgetPolicy,
+    CallEvent,
     CircuitOpenError,
     ErrorPolicy,
     Event,
@@ -58,12 +59,15 @@ async def test_events_come_in_the_order_of_what_happens() -> None:
         "transition",
         "attempt",
         "refusal",
+        "call",
         "refusal",
-        *("transition", "transition", "attempt"),
-        *("attempt",) * 3,
-        *("transition", "attempt"),
+        "call",
+        *("transition", "transition", "attempt", "call"),
+        *("attempt", "call") * 3,
+        *("transition", "attempt", "call"),
     ]
-    attempt, wait, opened, failed, by_retry, by_breaker, half, *_, closed, _ = events.events
+    attempt, wait, opened, failed, by_retry, over, by_breaker, *_ = events.events
+    half, *_, closed = events.transitions[1:]
     url = str(server.url)
     assert isinstance(attempt, AttemptEvent)
     assert attempt == AttemptEvent(
@@ -83,10 +87,12 @@ async def test_events_come_in_the_order_of_what_happens() -> None:
     assert by_retry.code is Reason.CIRCUIT_OPEN
     assert isinstance(by_breaker, RefusalEvent)
     assert (by_breaker.by, by_breaker.code) == ("breaker", Reason.CIRCUIT_OPEN)
+    assert over == CallEvent(
+        name="mavio", call=attempt.call, method="GET", url=url, attempts=2, duration=1.0,
+        waited=1.0, error="InternalServerError", code=Reason.CIRCUIT_OPEN,
+    )  # fmt: skip
     # Another call.
     assert by_breaker.call != attempt.call
-    assert isinstance(half, TransitionEvent)
-    assert isinstance(closed, TransitionEvent)
     assert (half.after, closed.after) == ("half_open", "closed")
     for event in events.events:
         assert url in str(event)
@@ -103,7 +109,7 @@ async def test_an_outcome_that_is_final_by_nature_is_no_refusal() -> None:
         with pytest.raises(APIError):
             await status_of(session, server.url)
         assert await status_of(session, server.url) == 200
-    assert events.kinds == ["attempt", "attempt"]
+    assert events.kinds == ["attempt", "call"] * 2
 
 
 async def test_operating_a_breaker_by_hand_is_told() -> None:
@@ -267,7 +273,7 @@ async def test_one_listener_that_raises_does_not_keep_the_others_from_hearing() 
         listeners: list[Listener] = [before, broken, after]
         async with client(Pipeline(policy(), listeners=listeners)) as session:
             assert await status_of(session, server.url) == 200
-    assert before.kinds == after.kinds == ["attempt"]
+    assert before.kinds == after.kinds == ["attempt", "call"]
 
 
 async def test_a_listener_may_call_through_the_same_pipeline() -> None:

@@ -164,3 +164,18 @@ def test_the_end_of_a_gate_is_told_in_the_next_event_loop(
 
     asyncio.run(later())
     assert [level for level, _ in said(caplog)] == ["WARNING", "INFO"]
+
+
+async def test_an_attempt_is_logged_by_the_level_at_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "resilient")
+
+    async def answer(_: object) -> Reply:
+        caplog.set_level(logging.DEBUG, "resilient")
+        return OK
+
+    async with FaultServer(OK, OK, answer) as server, wrapped(Pipeline(policy())) as session:
+        for _ in range(3):
+            await status_of(session, server.url)
+    assert [record.resilient["event"] for record in caplog.records] == ["attempt"]  # type: ignore[attr-defined]  # ours

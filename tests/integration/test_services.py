@@ -136,7 +136,8 @@ async def test_a_websocket_goes_through_the_pipeline_of_its_service(
         ):
             await socket.send_str("one")
             assert await socket.receive_str() == "echo one"
-    assert [(event.name, event.kind) for event in told.events] == [("live", "attempt")]
+    told_of = [(event.name, event.kind) for event in told.events]
+    assert told_of == [("live", "attempt"), ("live", "call")]
     async with fault_server(then=Reply(503)) as server:
         services = Services([Service("live", str(server.url), attempts(2))])
         async with under(services) as session:

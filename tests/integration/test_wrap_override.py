@@ -220,3 +220,16 @@ async def test_after_an_exception_the_settings_are_as_before() -> None:
 def test_settings_that_make_no_sense_are_named(given: dict[str, Any], allowed: str) -> None:
     with pytest.raises(ConfigError, match=rf"{allowed} must be None or .*, not"):
         override(**given).__enter__()
+
+
+@UNDER
+async def test_a_call_that_is_made_before_the_block_and_awaited_in_it(under: Any) -> None:
+    async with (
+        fault_server(Reply(200), then=Reply(503)) as server,
+        under(Pipeline(policy())) as session,
+    ):
+        await status_of(session, server.url)
+        call = session.get(server.url)
+        with override(max_attempts=1), pytest.raises(ServiceUnavailableError):
+            await call
+        assert server.hits == 2

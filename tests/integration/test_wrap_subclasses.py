@@ -114,3 +114,43 @@ async def aiohttp_pass_through(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
     return await handler(request)
+
+
+@pytest.mark.parametrize("verb", ["get", "head", "post", "request"])
+@pytest.mark.parametrize("name", ["_request", "verb"])
+async def test_methods_that_are_replaced_for_a_while_are_replaced_here_too(
+    name: str, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def mocked(*_: Any, **__: Any) -> str:
+        return "mocked"
+
+    url = ("GET", "http://127.0.0.1:9/") if verb == "request" else ("http://127.0.0.1:9/",)
+    async with fault_server() as server, ClientSession() as original:
+        before = wrap(original, Pipeline(policy()))
+        with monkeypatch.context() as patch:
+            patch.setattr(ClientSession, verb if name == "verb" else name, mocked)
+            assert await getattr(before, verb)(*url) == "mocked"
+            meanwhile = wrap(original, Pipeline(policy()))
+            assert await getattr(meanwhile, verb)(*url) == "mocked"
+        for session in (before, meanwhile):
+            url = ("GET", str(server.url)) if verb == "request" else (str(server.url),)
+            async with getattr(session, verb)(*url) as response:
+                assert response.status == 200
+
+
+async def test_a_request_of_their_own_is_told_what_aiohttp_tells_it() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+
+        class Curious(ClientSession):
+            async def _request(self, *args: Any, **options: Any) -> Any:
+                told.append((*args, options))
+                return await super()._request(*args, **options)
+
+    told: list[Any] = []
+    async with fault_server() as server, Curious() as original:
+        for session in (original, wrap(original, Pipeline(policy()))):
+            for verb in ("get", "options", "head", "post", "put", "patch", "delete"):
+                async with getattr(session, verb)(str(server.url)):
+                    pass
+    assert told[:7] == told[7:]

@@ -10,14 +10,33 @@ import aiohttp
 import pytest
 from hypothesis import given, strategies as st
 
-from resilient import BreakerPolicy, Pipeline, Policy, RetryPolicy, ThrottlePolicy, TurnEvent
+from resilient import (
+    BreakerPolicy,
+    Pipeline,
+    Policy,
+    RetryPolicy,
+    TelemetryPolicy,
+    ThrottlePolicy,
+    TurnEvent,
+)
 from resilient.testing import FaultServer, LoopClock, Step, run_in_virtual_time
 from resilient.testing.event_log import EventLog
+from tests.integration.telemetry_support import Recorder, of
 from tests.property.test_any_order_any_faults import steps
 
 pytestmark = pytest.mark.slow
 
 Middlewares = Callable[[Pipeline], Sequence[Any]]
+
+# What spans say that no clock has a part in.
+SAID = (
+    "error.type",
+    "http.response.status_code",
+    "http.request.resend_count",
+    "network.protocol.version",
+    "resilient.call.attempts",
+    "resilient.call.stop_reason",
+)
 
 # One guard at a time: two that wait do so together only in one coroutine.
 guards = st.sampled_from(
@@ -33,6 +52,7 @@ policies = st.builds(
     errors=st.sampled_from([Policy().errors, None]),
     total_timeout=st.sampled_from([40.0, None]),
     retry=st.sampled_from([RetryPolicy(budget=None, read_body_up_to=100), None]),
+    telemetry=st.sampled_from([TelemetryPolicy(), TelemetryPolicy(call_spans=False), None]),
     attempt_timeout=st.sampled_from([8.0, None]),
 )
 
@@ -54,7 +74,9 @@ async def play(
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda *_: None)
     events = EventLog()
-    pipeline = Pipeline(policy, clock=LoopClock(draw=0.5), listeners=[events])
+    to = Recorder()
+    clock = LoopClock(draw=0.5)
+    pipeline = Pipeline(policy, clock=clock, listeners=[events], telemetry=to.telemetry)
     story: list[object] = []
     async with FaultServer(*script) as server:
         session = aiohttp.ClientSession(
@@ -76,5 +98,6 @@ async def play(
                     circuit = pipeline.breaker.circuit(server.url)
                     story += [circuit.state, circuit.counts]
                 await asyncio.sleep(1)
+    spans = [(each.name, each.status.status_code, *map(of(each).get, SAID)) for each in to.spans]
     # Guards in one coroutine tell of a turn once, when all of them let the attempt pass.
-    return [*story, *(type(event) for event in events if not isinstance(event, TurnEvent))]
+    return [*story, *spans, *(type(event) for event in events if not isinstance(event, TurnEvent))]

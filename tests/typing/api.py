@@ -373,6 +373,24 @@ def circuits(breaker: resilient.CircuitBreaker) -> None:
     circuit.reset()
 
 
+def telemetry(policy: resilient.Policy) -> None:
+    told = resilient.Telemetry(tracer_provider=None, meter_provider=None)
+    chosen = resilient.TelemetryPolicy(templates=["/meetings/{id}"], call_spans=False)
+    assert_type(chosen.templates, tuple[str, ...])
+    assert_type(chosen.max_servers, int)
+    resilient.Policy(telemetry=chosen)
+    resilient.Pipeline(policy, telemetry=told)
+    resilient.Services([], telemetry=told)
+    resilient.load_services("resilient.toml", telemetry=told)
+    call = resilient.CallTelemetry(told, "mavio", chosen, clock=SlowClock())
+    attempt = resilient.AttemptTelemetry(told, "mavio", chosen, clock=SlowClock())
+    resilient.Pipeline.of(call, resilient.Retry(listeners=[told]), attempt)
+    assert_type(call.policy, resilient.TelemetryPolicy)
+    assert_type(attempt.service, str)
+    warnings.simplefilter("ignore", resilient.TelemetryWarning)
+    resilient.override(url_template="/meetings/{id}")
+
+
 def services(policy: resilient.Policy, clock: resilient.Clock) -> None:
     service = resilient.Service("mavio", ["https://*.mavio.example"], policy, facts={"limit": 5})
     assert_type(service.match, tuple[str, ...])
@@ -512,6 +530,11 @@ def listener(event: resilient.Event) -> None:
         assert_type((event.before, event.after), tuple[str, str])
         assert_type((event.code, event.reason), tuple[resilient.Reason, str])
         assert_type((event.seconds, event.held), tuple[float | None, int])
+    elif isinstance(event, resilient.CallEvent):
+        assert_type((event.attempts, event.duration), tuple[int, float])
+        assert_type((event.waited, event.queued), tuple[float, float])
+        assert_type((event.status, event.error), tuple[int | None, str | None])
+        assert_type(event.code, resilient.Reason | None)
     else:
         assert_never(event)
 
@@ -530,13 +553,24 @@ def by_kind(event: resilient.Event) -> None:
         assert_type(event, resilient.TurnEvent)
     elif event.kind == "throttle":
         assert_type(event, resilient.ThrottleEvent)
+    elif event.kind == "call":
+        assert_type(event, resilient.CallEvent)
     else:
         assert_type(event.kind, Literal["transition"])
         assert_type(event, resilient.TransitionEvent)
 
 
+@resilient.listens_to("transition", "throttle")
+def page(event: resilient.TransitionEvent | resilient.ThrottleEvent) -> None: ...
+
+
+def add(event: resilient.CallEvent) -> None: ...
+
+
 def listeners(seen: list[resilient.Event]) -> list[resilient.Listener]:
-    return [listener, by_kind, print, seen.append, lambda event: None]
+    calls = resilient.listens_to("call")(add)
+    resilient.Pipeline.of(resilient.CallEvents([calls], clock=SlowClock()), resilient.Retry())
+    return [listener, by_kind, print, seen.append, lambda event: None, page, calls]
 
 
 def reasons(reason: resilient.Reason) -> bool:

@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 import resilient
+import resilient.telemetry
 import resilient.testing
 
 ROOT = Path(resilient.__file__).parent
@@ -25,6 +26,7 @@ FLOORS = [
     ["headers", "telemetry", "wire"],
     ["core"],
     ["timeouts", "retry", "throttle", "breaker", "bulkhead", "envelopes"],
+    ["telemetry.calls", "telemetry.middleware"],
     ["pipeline"],
     ["services", "session"],
     ["testing", "cli", "__main__"],
@@ -48,7 +50,7 @@ def name(path: Path) -> str:
 
 
 MODULES = {name(path): path for path in sorted(ROOT.rglob("*.py"))}
-FACES = ("resilient", "resilient.testing")
+FACES = ("resilient", "resilient.testing", "resilient.telemetry")
 
 
 def parsed(module: str) -> ast.Module:
@@ -124,6 +126,8 @@ LATE = {
     "resilient.envelopes.markup": {"html", "xml.parsers.expat"},
     # `import resilient` imports nothing.
     "resilient.support.lazy": {"dis"},
+    # An extra: who has no telemetry need not have OpenTelemetry.
+    "resilient.telemetry.telemetry": {"resilient.telemetry.instruments"},
     # Of a form that is seldom met; if it cannot be imported, nothing was said.
     "resilient.headers.retry_after": {"http_sf"},
 }
@@ -147,7 +151,9 @@ def test_only_the_schedule_imports_backoff() -> None:
     assert importers == ["resilient.retry.schedule"]
 
 
-@pytest.mark.parametrize("package", [resilient, resilient.testing], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "package", [resilient, resilient.testing, resilient.telemetry], ids=lambda each: each.__name__
+)
 def test_a_face_has_the_names_that_type_checkers_see(package: ModuleType) -> None:
     seen = {
         str(alias.asname): str(node.module)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
 from resilient.attempts import Attempt
 
-__all__ = ["CallFacts", "Comparison", "DemoFacts", "ErrorFacts", "OutageFacts", "Side", "Spell"]
+__all__ = [
+    "CallFacts",
+    "Comparison",
+    "DemoFacts",
+    "ErrorFacts",
+    "MetricFacts",
+    "OutageFacts",
+    "Side",
+    "SpanFacts",
+    "Spell",
+    "TelemetryFacts",
+]
 
 
 @frozen(kw_only=True)
@@ -127,6 +140,46 @@ class OutageFacts:
 
 
 @frozen(kw_only=True)
+class SpanFacts:
+    """A span, and those in it.
+
+    Attributes:
+        name: Its name.
+        kind: Its kind, such as "CLIENT".
+        began: Its beginning, in seconds since that of the first.
+        seconds: How long it took.
+        failed: True if its status is an error.
+        attributes: Its attributes.
+        inside: The spans in it, in the order in which they began.
+    """
+
+    name: str
+    kind: str
+    began: float
+    seconds: float
+    failed: bool
+    attributes: Mapping[str, object]
+    inside: tuple[SpanFacts, ...]
+
+
+@frozen
+class MetricFacts:
+    """A series of a metric, and its value in words."""
+
+    name: str
+    attributes: Mapping[str, object]
+    value: str
+
+
+@frozen
+class TelemetryFacts:
+    """The spans of one call as a tree, and the metrics that moved."""
+
+    call: SpanFacts
+    metrics: tuple[MetricFacts, ...]
+
+
+@frozen(kw_only=True)
 class DemoFacts:
     """Everything that the demo has counted."""
 
@@ -135,3 +188,4 @@ class DemoFacts:
     outage: OutageFacts
     crowd: Comparison
     mixture: Comparison
+    telemetry: TelemetryFacts | None = None

@@ -6,12 +6,20 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 from aiohttp import ClientSession
 from rich.console import Console
 
 from resilient.cli.demo.documented import FLAT, NESTED
-from resilient.cli.demo.facts import CallFacts, Comparison, DemoFacts, ErrorFacts, OutageFacts
+from resilient.cli.demo.facts import (
+    CallFacts,
+    Comparison,
+    DemoFacts,
+    ErrorFacts,
+    OutageFacts,
+    TelemetryFacts,
+)
 from resilient.cli.demo.outage import run_outage
 from resilient.cli.demo.run import (
     Stage,
@@ -39,19 +47,23 @@ from resilient.session import wrap
 __all__ = ["main", "play"]
 
 
-def main(seed: int) -> None:
-    """Play the demo on standard output."""
+def main(seed: int, *, telemetry: bool = False) -> None:
+    """Play the demo on standard output, with or without its part about telemetry."""
+    if telemetry:
+        # Before anything is played: it may not be installed.
+        import_module("resilient.cli.demo.tracing")
     # Windows has another loop by default, on which the server cannot run.
     with _quiet(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(play(seed, Console()))
+        runner.run(play(seed, Console(), telemetry=telemetry))
 
 
-async def play(seed: int, console: Console) -> DemoFacts:
+async def play(seed: int, console: Console, *, telemetry: bool = False) -> DemoFacts:
     """Play the demo, and return what was counted.
 
     Args:
         seed: Of the mixture of faults.
         console: Where to print.
+        telemetry: Whether to show what OpenTelemetry is told.
     """
     show = Show(console)
     async with set_up() as stage:
@@ -64,6 +76,7 @@ async def play(seed: int, console: Console) -> DemoFacts:
             outage=await _outage(show, stage),
             crowd=await _crowd(show, stage),
             mixture=await _mixture(show, stage, seed),
+            telemetry=await _telemetry(show, stage) if telemetry else None,
         )
 
 
@@ -121,6 +134,15 @@ async def _mixture(show: Show, stage: Stage, seed: int) -> Comparison:
     with show.progress(2 * MIXED_CALLS, "alone") as advance:
         facts = await run_mixture(stage, seed=seed, progress=advance)
     show.comparison(facts)
+    return facts
+
+
+async def _telemetry(show: Show, stage: Stage) -> TelemetryFacts:
+    from resilient.cli.demo.tracing import run_traced
+
+    show.heading("6. Telemetry", "the spans of one call, and the metrics that it moved")
+    facts = await run_traced(stage)
+    show.telemetry(facts)
     return facts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from rich.table import Table
@@ -12,7 +12,15 @@ from resilient.attempts import Attempt
 from resilient.cli.demo.facts import CallFacts, Side, Spell
 from resilient.cli.tables import grid
 
-__all__ = ["COUNTS", "STATES", "afterwards", "outcome", "side_rows", "timeline"]
+__all__ = [
+    "COUNTS",
+    "STATES",
+    "afterwards",
+    "attributes_in_words",
+    "outcome",
+    "side_rows",
+    "timeline",
+]
 
 STATES: Final = {"closed": "green", "half_open": "yellow", "open": "red"}
 
@@ -46,6 +54,14 @@ def afterwards(attempt: Attempt, facts: CallFacts) -> Text:
         keys = f"; {facts.requests} requests, {facts.keys} key" if facts.keyed else ""
         return Text(f"{held}returned{keys}", "green")
     return Text.assemble(held, (f"raised {facts.raised}", "bold red"), f": {facts.stop_reason}")
+
+
+def attributes_in_words(attributes: Mapping[str, object]) -> str:
+    """Put attributes of a span or a metric into a line; durations to the millisecond."""
+    return ", ".join(
+        f"{name}={value:.3f}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in attributes.items()
+    )
 
 
 def side_rows(side: Side) -> list[tuple[str, str]]:

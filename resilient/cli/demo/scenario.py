@@ -24,6 +24,7 @@ __all__ = [
     "OUTAGE",
     "PACE",
     "POLICY",
+    "TRACED",
     "Limited",
     "Outage",
     "ScriptedCall",
@@ -72,6 +73,10 @@ CALLS: Final = (
     ),
     ScriptedCall("GET", "/meetergo/users", (flat(429, "Rate limit", retry_after=60), _OK)),
 )
+
+
+# The call of which spans are shown.
+TRACED: Final = ScriptedCall("GET", "/mavio/meetings/7", (_DOWN, _BUSY, _OK))
 
 
 def in_words(steps: Iterable[Step]) -> str:

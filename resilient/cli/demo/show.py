@@ -12,12 +12,21 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
-from resilient.cli.demo.facts import CallFacts, Comparison, ErrorFacts, OutageFacts
+from resilient.cli.demo.facts import (
+    CallFacts,
+    Comparison,
+    ErrorFacts,
+    OutageFacts,
+    SpanFacts,
+    TelemetryFacts,
+)
 from resilient.cli.demo.rows import (
     COUNTS,
     STATES,
     afterwards,
+    attributes_in_words,
     outcome,
     side_rows,
     timeline,
@@ -182,5 +191,34 @@ class Show:
 
             yield advance
 
-    def _indented(self, table: Table) -> None:
+    # Telemetry.
+
+    def telemetry(self, facts: TelemetryFacts) -> None:
+        """Print the spans of a call as a tree, and the metrics that moved."""
+        self._indented(_tree(facts.call, None))
+        self._console.print()
+        table = grid(32, 24, None)
+        for metric in facts.metrics:
+            table.add_row(
+                Text(metric.name, "bold"),
+                Text(metric.value),
+                Text(attributes_in_words(metric.attributes), "dim"),
+            )
+        self._indented(table)
+
+    def _indented(self, table: Table | Tree) -> None:
         self._console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _tree(span: SpanFacts, above: Tree | None) -> Tree:
+    """Return a span with those in it."""
+    when = f"+{span.began:.3f} s, {span.seconds:.3f} s"
+    line = Text.assemble(
+        (span.name, "bold red" if span.failed else "bold green"),
+        f"  {span.kind}  {when}\n",
+        (attributes_in_words(span.attributes), "dim"),
+    )
+    tree = Tree(line) if above is None else above.add(line)
+    for each in span.inside:
+        _tree(each, tree)
+    return tree

@@ -14,6 +14,8 @@ from resilient.cli.plain import number
 from resilient.core.keys import key_text
 from resilient.reasons import Reason
 from resilient.retry import RetryPolicy
+from resilient.telemetry.facts import attempt_span_name
+from resilient.telemetry.templates import Templates
 from resilient.throttle.destination import WIDENS_AT, part_of
 
 __all__ = ["notes"]
@@ -41,6 +43,11 @@ def notes(case: Case, failures: tuple[Failure, ...], times: Times) -> Iterator[s
     elif policy.errors is not None and policy.errors.ignore:
         ignored = ", ".join(map(str, sorted(policy.errors.ignore)))
         yield f"{ignored}: handed over as responses, unread; other errors are raised"
+    if policy.telemetry is not None and policy.telemetry.attempt_spans:
+        template = Templates(policy.telemetry.templates).find(case.url.raw_path)
+        name = attempt_span_name(case.method, template)
+        within = f', in one named "call {policy.name}"' if policy.telemetry.call_spans else ""
+        yield f'each attempt has a span named "{name}"{within}'
     yield "a redirect is another hop, with attempts of its own, by the policy of its own service"
     if times.worst > _SESSION_TOTAL:
         yield (

@@ -11,6 +11,7 @@ from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.retry import RetryBudget
 from resilient.services.middleware import Services
 from resilient.telemetry.events import Listener
+from resilient.telemetry.telemetry import Telemetry
 from resilient.throttle import Throttle
 
 __all__ = ["load_services"]
@@ -24,6 +25,7 @@ def load_services(
     budget: RetryBudget | None = None,
     throttle: Throttle | None = None,
     bulkhead: Bulkhead | None = None,
+    telemetry: Telemetry | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Services:
     """Load the services that a TOML file describes.
@@ -64,11 +66,14 @@ def load_services(
         budget: A retry budget that all services share, in place of one for each.
         throttle: A throttle that all services share, in place of those of their policies.
         bulkhead: A bulkhead that all services share, in place of those of their policies.
+        telemetry: What the services with a table `telemetry` tell of their calls; by default
+            OpenTelemetry's global providers.
         clock: The source of time, sleep and randomness.
 
     Raises:
         ConfigError: Everything that is wrong with the file; its `problems` are each by itself.
-        ModuleNotFoundError: The extra `config` is not installed.
+        ModuleNotFoundError: The extra `config` is not installed, or a service has telemetry, and
+            the extra `otel` is not.
     """
     try:
         import cattrs  # noqa: F401 (only to say what is missing)
@@ -87,5 +92,6 @@ def load_services(
         budget=budget,
         throttle=throttle,
         bulkhead=bulkhead,
+        telemetry=telemetry,
         clock=clock,
     )

@@ -111,16 +111,24 @@ def test_what_it_does_not_know(
 
 def test_the_seed_reaches_the_demo(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seeds: list[int] = []
-    monkeypatch.setattr(play, "main", seeds.append)
+    told: list[bool] = []
+
+    def noted(seed: int, *, telemetry: bool) -> None:
+        seeds.append(seed)
+        told.append(telemetry)
+
+    monkeypatch.setattr(play, "main", noted)
     arguments += ["demo", "--seed", "7"]
     assert main() == 0
-    assert seeds == [7]
+    arguments += ["--telemetry"]
+    assert main() == 0
+    assert (seeds, told) == ([7, 7], [False, True])
 
 
 def test_an_interrupt_is_quiet(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    def interrupted(seed: int) -> None:
+    def interrupted(seed: int, **_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(play, "main", interrupted)
@@ -152,7 +160,7 @@ def test_another_command_line_runs_in_the_same_way(
 def test_any_other_missing_module_is_an_error(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(seed: int) -> None:
+    def broken(seed: int, **_: object) -> None:
         raise ModuleNotFoundError("No module named 'elsewhere'", name="elsewhere")
 
     monkeypatch.setattr(play, "main", broken)
@@ -166,7 +174,7 @@ def test_log_lines_do_not_break_the_display(
 ) -> None:
     logger = logging.getLogger("resilient")
 
-    async def noisy(seed: int, console: object) -> None:
+    async def noisy(seed: int, console: object, **_: object) -> None:
         logger.warning("the circuit is open")
 
     monkeypatch.setattr(play, "play", noisy)

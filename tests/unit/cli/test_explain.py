@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,36 @@ def test_what_is_missing_is_named(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert "Missing argument" in result.stderr
+
+
+TRACED = """
+[services.mavio]
+match = "https://api.mavio.example"
+
+[services.mavio.telemetry]
+templates = ["/meetings/{id}"]
+"""
+
+
+def test_it_names_the_spans(tmp_path: Path) -> None:
+    path = written(tmp_path, TRACED)
+    told = facts_of("explain", path, "https://api.mavio.example/meetings/7")
+    assert (
+        'each attempt has a span named "GET /meetings/{id}", in one named "call mavio"'
+        in told["notes"]
+    )
+    order = [line.partition(":")[0] for line in told["order"]]
+    assert (order[0], order[5]) == ("CallTelemetry", "AttemptTelemetry")
+    elsewhere = facts_of("explain", path, "https://api.mavio.example/other")
+    assert any('a span named "GET", in' in note for note in elsewhere["notes"])
+
+
+def test_it_explains_without_opentelemetry_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "resilient.telemetry.instruments", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    path = written(tmp_path, TRACED)
+    told = facts_of("explain", path, "https://api.mavio.example/meetings/7")
+    assert any("pip install 'resilient-aiohttp[otel]'" in note for note in told["notes"])
+    assert told["order"][0].startswith("Deadline")

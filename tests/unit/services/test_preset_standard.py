@@ -19,6 +19,7 @@ from resilient import (
     ErrorPolicy,
     Policy,
     RetryPolicy,
+    TelemetryPolicy,
     ThrottlePolicy,
 )
 from resilient.services import load_services
@@ -67,6 +68,7 @@ POLICIES: dict[tuple[str, ...], type] = {
 SWITCHED_ON: dict[tuple[str, ...], type] = {
     ("bulkhead",): BulkheadPolicy,
     ("bulkhead", "adaptive"): Aimd,
+    ("telemetry",): TelemetryPolicy,
 }
 
 EVERY_KEY = {
@@ -111,7 +113,8 @@ def test_a_part_that_has_to_be_switched_on_has_its_own_defaults_in_it() -> None:
     assert {each: there[each] for each in off} == dict.fromkeys(off, False)
     assert BulkheadPolicy().adaptive is None
     adaptive = off["bulkhead"].pop("adaptive")
-    assert policy_of(off) == policy_of({"bulkhead": {}}) == Policy(bulkhead=BulkheadPolicy())
+    on = Policy(bulkhead=BulkheadPolicy(), telemetry=TelemetryPolicy())
+    assert policy_of(off) == policy_of({"bulkhead": {}, "telemetry": {}}) == on
     on = policy_of({"bulkhead": {"adaptive": adaptive}})
     assert on == Policy(bulkhead=BulkheadPolicy(adaptive=Aimd()))
 

@@ -56,6 +56,7 @@ def test_the_figures_to_be_reached_are_all_there_and_stand_by_themselves(
         "at most 4x",
         "at least -0.02",
         "at least -0.03",
+        "at least 0",
         "at most 110 bytes",
         "at most 220 bytes",
         "at most 2 ms",

@@ -14,6 +14,7 @@ import resilient
 from benchmarks.overhead.common_settings import COMMON, WITHOUT_WAITS
 from benchmarks.overhead.ours import VARIANTS, WRAPPED, policy, services, wrapped_services
 from benchmarks.overhead.references import PassThrough
+from benchmarks.overhead.traced import TRACED
 from benchmarks.overhead.wrapper import Wrapper
 from resilient.testing import FaultServer, Reply, make_response, run_in_virtual_time
 from tests.unit.benchmarks.overhead.support import (
@@ -141,7 +142,7 @@ async def test_circuits_open_each_by_itself(wrapper: Wrapper) -> None:
     await wrapper.close()
 
 
-@pytest.mark.parametrize("wrapper", VARIANTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("wrapper", [*VARIANTS, *TRACED], ids=lambda each: each.name)
 def test_a_pipeline_that_does_more_does_it(wrapper: Wrapper) -> None:
     """Each has what its name says: a row that measured something else would go unnoticed."""
 
@@ -165,6 +166,9 @@ def test_a_pipeline_that_does_more_does_it(wrapper: Wrapper) -> None:
     made = wrapper.middleware(COMMON)  # type: ignore[attr-defined]  # of a middleware
     assert isinstance(made, resilient.Pipeline)
     assert made.policy is not None
+    assert (made.policy.telemetry is not None) == ("telemetry" in wrapper.name)
+    spans = "spans" in wrapper.name or "all of it" in wrapper.name
+    assert ("traceparent" in request.headers) == spans
     assert made.policy.throttle is not None
     assert (made.policy.throttle.limit is not None) == ("limit" in wrapper.name)
     assert bool(made.policy.throttle.headers) == ("headers" in wrapper.name)

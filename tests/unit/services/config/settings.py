@@ -22,6 +22,7 @@ from resilient import (
     Policy,
     ResetHeader,
     RetryPolicy,
+    TelemetryPolicy,
     ThrottlePolicy,
 )
 
@@ -151,6 +152,16 @@ SETTINGS: Final[Mapping[type[Any], Mapping[str, Setting]]] = {
             ],
             "array",
         ),
+        "telemetry": Setting([({}, TelemetryPolicy()), (False, None)], "empty false"),
+    },
+    TelemetryPolicy: {
+        "templates": Setting([(["/a/{id}", "/a"], ("/a/{id}", "/a")), ([], ())], "array"),
+        "call_spans": _FLAG,
+        "attempt_spans": _FLAG,
+        "metrics": _FLAG,
+        "propagate": _FLAG,
+        "show_query": _FLAG,
+        "max_servers": _COUNT,
     },
     ThrottlePolicy: {
         "limit": Setting([("300/min", "300/min"), ("10/s", "10/s"), (False, None)], "false"),
@@ -312,6 +323,7 @@ PLACES: Final[Mapping[type[Any], tuple[str | int, ...]]] = {
     BreakerPolicy: ("breaker",),
     BulkheadPolicy: ("bulkhead",),
     Aimd: ("bulkhead", "adaptive"),
+    TelemetryPolicy: ("telemetry",),
 }
 
 _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
@@ -325,6 +337,7 @@ _AROUND: Final[Mapping[type[Any], Callable[[Any], Policy]]] = {
     ResetHeader: lambda it: Policy(reset_headers=[it]),
     BreakerPolicy: lambda it: Policy(breaker=it),
     BulkheadPolicy: lambda it: Policy(bulkhead=it),
+    TelemetryPolicy: lambda it: Policy(telemetry=it),
     Aimd: lambda it: Policy(bulkhead=BulkheadPolicy(adaptive=it)),
 }
 
