@@ -4,7 +4,7 @@ A page is run from top to bottom in an empty folder, block by block:
 
 - `python`: runs as it stands. A first line `# NAME.py` makes it a file of the folder instead, for a
   command that follows.
-- `toml`: has such a first line too, and is written to the folder.
+- `toml`: a first line of that form makes it a file too; without, it is a file of services.
 - `console`: each `$ COMMAND` runs in the folder; the lines after it are its output.
 - `text` right after a block of Python is what that prints. Ports, times and other numbers with a
   point differ from run to run and are not compared; a line `...` stands for any lines.
@@ -17,10 +17,12 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from resilient import load_services
 from tests.examples import examples_of, output_of
 
 HERE = Path(__file__).parent
@@ -75,6 +77,8 @@ def test_what_a_page_shows_is_so(
             Path(named[1]).write_text(block, encoding="utf-8")
         elif kind == "python":
             said = output_of(examples[block])
+        elif kind == "toml":
+            load_services(tomllib.loads(block))
         elif kind == "console":
             for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.M):
                 assert_said(run(command, tmp_path), shown)
