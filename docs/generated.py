@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 from typing import Any, Final, cast
 
 import click
-from attrs import NOTHING, Factory
+from attrs import NOTHING, Factory, fields, has
 
 import resilient
 from resilient import Policy, Reason, errors
@@ -105,9 +105,12 @@ def _is_in(package: str, name: str, room: str) -> bool:
 def _documented(package: str, name: str) -> str:
     thing = getattr(import_module(package), name)
     options = ["   :members:"]
-    if not inspect.isclass(thing):
-        kind = "function" if inspect.isroutine(thing) else "data"
-        options = [] if kind == "function" else ["   :no-value:"]
+    if inspect.isroutine(thing):
+        kind, options = "function", []
+    elif not inspect.isclass(thing):
+        return "\n".join(
+            ["```{eval-rst}", f".. py:data:: {package}.{name}", "", f"   {said(thing)}", "```", ""]
+        )
     elif issubclass(thing, Exception):
         kind = "exception"
         options += ["   :show-inheritance:"]
@@ -117,6 +120,43 @@ def _documented(package: str, name: str) -> str:
         options += [f"   :exclude-members: {', '.join(sorted(_INNER))}"]
     directive = [f".. auto{kind}:: {package}.{name}", *options]
     return "\n".join(["```{eval-rst}", *directive, "```", ""])
+
+
+def said(thing: Any) -> str:
+    """Say of a type or a constant what it is."""
+    if not isinstance(thing, Collection):
+        return f"The type ``{re.sub(r'[a-z_.]+[.](?=[A-Z])', '', str(thing))}``."
+    if all(isinstance(each, str) for each in thing) and len(thing) <= 1:
+        return f"``{thing!r}``"
+    items = ", ".join(str(getattr(each, "name", each)) for each in thing)
+    return f"{type(thing).__name__.capitalize()} of {len(thing)}: {items}."
+
+
+def signature(_: object, what: str, __: str, thing: Any, *___: object) -> tuple[str, str] | None:
+    """Return the signature of a class of attrs, whose own hides the defaults of its fields."""
+    if what not in ("class", "exception") or not has(thing):
+        return None
+    known = {each.alias: each for each in fields(thing)}
+    parameters = []
+    for each in inspect.signature(thing).parameters.values():
+        # Not the signature's own, which Sphinx has replaced by the words of generated code.
+        default = each.default
+        if default is not each.empty and each.name in known:
+            default = _value(known[each.name])
+            if default is NOTHING or len(repr(default)) > 40:
+                default = _ELLIPSIS
+        parameters.append(each.replace(default=default, annotation=each.empty))
+    return str(inspect.Signature(parameters)), ""
+
+
+class _Ellipsis:
+    """Stands for a default that its description tells better."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+_ELLIPSIS: Final = _Ellipsis()
 
 
 # Keys.
@@ -307,6 +347,7 @@ def setup(app: Any) -> dict[str, bool]:
     """Connect the extension."""
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("source-read", _read)
+    app.connect("autodoc-process-signature", signature)
     # Before napoleon, which makes the sections of a docstring into markup.
     app.connect("autodoc-process-docstring", _docstring, priority=400)
     return {"parallel_read_safe": True}

@@ -12,17 +12,23 @@ A page is run from top to bottom in an empty folder, block by block:
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import inspect
 import os
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import resilient
 from resilient import load_services
+from resilient.services.config.keys import dotted_keys
 from tests.examples import examples_of, output_of
 
 HERE = Path(__file__).parent
@@ -56,6 +62,40 @@ def run(command: str, folder: Path) -> str:
         check=False,
     )
     return done.stdout
+
+
+def calls_in(text: str) -> Iterator[ast.Call]:
+    """The calls that a page shows in the midst of its words, such as `Backoff(cap=...)`."""
+    for code in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", FENCE.sub("", text)):
+        with contextlib.suppress(SyntaxError):
+            tree = ast.parse(code.removeprefix("with ").removesuffix(":"))
+            yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(HERE).as_posix())
+def test_the_arguments_that_a_page_names_are_there(page: Path) -> None:
+    unknown = []
+    for call in calls_in(page.read_text(encoding="utf-8")):
+        name = ast.unparse(call.func).removeprefix("resilient.")
+        # Names that others have too are those of the page's other library.
+        kind = getattr(resilient, name, None) if name not in ("Retry",) else None
+        if kind is not None:
+            known = inspect.signature(kind).parameters
+            unknown += [f"{name}({each.arg}=)" for each in call.keywords if each.arg not in known]
+    assert unknown == []
+
+
+def test_the_keys_that_the_pages_name_are_there() -> None:
+    keys = {key for paths in dotted_keys().values() for key in paths.split(" or ")}
+    parts = "|".join(sorted({key.partition(".")[0] for key in keys if "." in key}))
+    unknown = [
+        f"{page.name}: {key}"
+        for page in PAGES
+        for key in re.findall(rf"`((?:{parts})\.[a-z_.]+)`", page.read_text(encoding="utf-8"))
+        # tenacity's, of a function that it decorates.
+        if key not in {*keys, "retry.statistics"}
+    ]
+    assert unknown == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(HERE).as_posix())
