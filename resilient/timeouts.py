@@ -94,9 +94,9 @@ class Deadline(LoopBound):
                 limit = self._timers.set_at(due)
             is_begun = begun is not None or call.decision is not UNSET
             # Nothing but what follows calls is outside, or the attempt began before.
-            is_outermost = token is not None and not call.lent
+            is_outermost = (token is not None and not call.lent) or _is_only_watched(call)
             call.is_limited = True
-            if span is not None and (is_begun or is_outermost or _is_only_watched(call)):
+            if span is not None and (is_begun or is_outermost):
                 # For the hops to come, and for another copy of this one; not if another of our
                 # middlewares stands further out, whose call this is.
                 span.deadline, span.allowed = call.deadline, call.allowed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Hashable
+from typing import Final
 
 from resilient.breaker.machine import Change, Machine, State
 from resilient.breaker.policy import BreakerPolicy
@@ -17,6 +18,10 @@ __all__ = ["Circuits", "Kept"]
 logger = logging.getLogger("resilient")
 
 Tell = Callable[[Hashable, Change], object]
+
+
+# Shared by all circuits that were never half-open, so that nobody adds to it.
+_NOBODY: Final[set[Call]] = set()
 
 
 class Kept(Machine):
@@ -34,7 +39,13 @@ class Kept(Machine):
         super().__init__(policy)
         self.key = key
         self.queue: Queue | None = None
-        self.inside: set[Call] = set()
+        self.inside = _NOBODY
+
+    def let_in(self, call: Call) -> None:
+        """Note the call of an attempt that passes while it is half-open."""
+        if self.inside is _NOBODY:
+            self.inside = set()
+        self.inside.add(call)
 
     @property
     def waiting(self) -> int:

@@ -174,7 +174,7 @@ class CircuitBreaker(Guard):
             number, change = machine.admit(now)
             self._circuits.told(machine, change)
         if number:
-            machine.inside.add(call)
+            machine.let_in(call)
         if number or observes:
             return machine, number, now, call
         if turn is None:

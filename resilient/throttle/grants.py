@@ -32,8 +32,9 @@ class Grants:
         self.recent = 0
         self.edge = now + 1.0
         self._begun = now
-        # The seconds that are over, in a ring; `_place` is that of the oldest.
-        self._past = array("I", bytes(array("I").itemsize * (_SECONDS - 1)))
+        # The seconds that are over, in a ring; `_place` is that of the oldest. None before the
+        # first is over.
+        self._past: array[int] | None = None
         self._place = 0
 
     def add(self, now: float) -> None:
@@ -46,6 +47,8 @@ class Grants:
         """Go on to the second that `now` is in. To be called when `now` is past `edge`."""
         steps = math.floor(now - self.edge) + 1
         self.edge += steps
+        if self._past is None:
+            self._past = array("I", bytes(array("I").itemsize * (_SECONDS - 1)))
         for _ in range(min(steps, _SECONDS)):
             self._past[self._place] = self.recent
             self._place = (self._place + 1) % (_SECONDS - 1)
@@ -61,7 +64,8 @@ class Grants:
         if now >= self.edge:
             self.advance(now)
         under_way = 1.0 - (self.edge - now)
-        newest = [*self._past[self._place :], *self._past[: self._place]][::-1]
+        past = self._past or ()
+        newest = [*past[self._place :], *past[: self._place]][::-1]
         age = now - self._begun
         return [(self.recent, 0.0)] + [
             (self.recent + sum(newest[: span - 1]), max(0.0, min(span - 1 + under_way, age)))
