@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 import click
 from attrs import NOTHING, Factory, fields, has
+from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider
 
 import resilient
 from resilient import Policy, Reason, errors
@@ -230,6 +231,35 @@ def events() -> str:
     return table(("kind", "class", "told when"), *rows)
 
 
+def metrics() -> str:
+    """List the metrics, as they are made."""
+    rows: list[tuple[str, str, str, str]] = [("metric", "kind", "unit", "meaning")]
+
+    class Listing(NoOpMeter):
+        """Notes what is made."""
+
+        def __getattribute__(self, name: str) -> Any:
+            kind = name.removeprefix("create_").replace("_", " ")
+            if kind == name.replace("_", " "):
+                return super().__getattribute__(name)
+
+            def create(*given: Any, **_: Any) -> None:
+                # Observable ones are given their callbacks before the unit.
+                words = [each for each in given if isinstance(each, str)]
+                rows.append((f"`{words[0]}`", kind, f"`{words[1]}`", words[2]))
+
+            return create
+
+    class Provider(NoOpMeterProvider):
+        """Hands out the list."""
+
+        def get_meter(self, *_: Any, **__: Any) -> Any:
+            return Listing("resilient")
+
+    resilient.Telemetry(meter_provider=Provider())
+    return table(*rows)
+
+
 def error_tree() -> str:
     """Draw the tree of exceptions."""
     tree = re.findall(r"^    (.*)$", inspect.cleandoc(errors.__doc__ or ""), re.M)
@@ -304,6 +334,7 @@ PARTS: Final[dict[str, Callable[..., str]]] = {
     "keys": keys,
     "reasons": reasons,
     "events": events,
+    "metrics": metrics,
     "error-tree": error_tree,
     "formats": formats,
     "presets": presets,

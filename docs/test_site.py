@@ -116,9 +116,12 @@ def test_every_key_of_the_file_is_in_the_reference(site: Path) -> None:
     assert [key for key in keys if key not in text] == []
 
 
-def test_events_reasons_presets_and_formats_are_in_the_reference(site: Path) -> None:
+def test_events_reasons_metrics_presets_and_formats_are_in_the_reference(site: Path) -> None:
     events, presets, formats = (shown(site, page) for page in ("events", "presets", "formats"))
     assert [kind for kind in KINDS if kind not in events] == []
+    metrics = re.findall(r"^\| `([a-z_.]+)` \|", PARTS["metrics"](), re.M)
+    assert len(metrics) > 10
+    assert [name for name in metrics if name not in events] == []
     assert [reason.name for reason in Reason if reason.name not in events] == []
     assert [name for name in preset_names() if name not in presets] == []
     assert [each.name for each in FORMATS if each.name not in formats] == []
