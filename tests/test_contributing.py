@@ -17,3 +17,11 @@ def test_the_map_names_every_room() -> None:
     rooms = {f"{path.parent.name}/" for path in ROOT.glob("*/__init__.py")}
     files = {path.name for path in ROOT.glob("*.py") if path.name != "__init__.py"}
     assert sorted(named) == sorted(rooms | files)
+
+
+def test_the_folders_at_the_top_are_named() -> None:
+    top = CONTRIBUTING.parent
+    folders = {path.parent.name for path in top.glob("[a-z]*/*.py")} - {"build"}
+    assert {"tests", "benchmarks"} <= folders
+    text = CONTRIBUTING.read_text(encoding="utf-8")
+    assert [name for name in sorted(folders) if f"`{name}/" not in text] == []

@@ -1,10 +1,12 @@
-"""Every block of Python in the documents runs as it stands there, and every file there is right."""
+"""What the documents say of telemetry is so: the log, the file, the dashboard and the alerts.
+
+(That the code of all pages runs is tested in `docs/`.)
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import json
 import re
 import tomllib
@@ -16,8 +18,6 @@ import pytest
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import CollectorRegistry
-from sybil import Example, Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
 
 import resilient
 from resilient import (
@@ -31,38 +31,17 @@ from resilient import (
     load_services,
 )
 from resilient.testing import Reply
+from tests.examples import examples_of, output_of
 from tests.integration.support import client, fault_server, retry_policy, status_of
 from tests.integration.telemetry_support import Recorder, traced_policy
 
 DOCS = Path(__file__).parent.parent / "docs"
-EXAMPLES = [
-    example
-    for document in sorted(DOCS.glob("*.md"))
-    for example in Sybil([PythonCodeBlockParser()]).parse(document).examples()
-]
-
-
-@pytest.mark.parametrize(
-    "example", EXAMPLES, ids=lambda each: f"{Path(each.path).name} line {each.line}"
-)
-def test_the_examples_of_the_documents_run(example: Example) -> None:
-    example.namespace.clear()
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        example.evaluate()
-    assert said.getvalue()
-    # It prints what stands below it, but for numbers.
-    text = (DOCS / Path(example.path).name).read_text(encoding="utf-8")
-    below = text.split("```\n", 1 + text[: example.start].count("```\n"))[-1]
-    promised = next(line for line in below.splitlines() if line.startswith("    "))
-    assert said.getvalue().split()[0] == promised.split()[0]
 
 
 def test_the_log_of_structlog_has_the_fields_and_the_trace() -> None:
-    (example,) = (each for each in EXAMPLES if "structlog" in each.parsed)
-    example.namespace.clear()
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        example.evaluate()
-    (line,) = said.getvalue().splitlines()
+    examples = examples_of(DOCS / "telemetry.md")
+    (example,) = (each for each in examples if "structlog" in each.parsed)
+    (line,) = output_of(example).splitlines()
     record = json.loads(line)
     assert record["level"] == "warning"
     assert record["resilient"]["event"] == "transition"

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import tomllib
 from pathlib import Path
 
 import pytest
-from sybil import Example, Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil import Example
 
 from resilient import load_services
 from resilient.envelopes import FORMATS
 from resilient.services.config.layers import preset_names
+from tests.examples import examples_of, output_of
 
 README = Path(__file__).parent.parent / "README.md"
-EXAMPLES = list(Sybil([PythonCodeBlockParser()]).parse(README).examples())
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line}")
+@pytest.mark.parametrize("example", examples_of(README), ids=lambda example: f"line {example.line}")
 def test_the_examples_of_the_readme_run(example: Example) -> None:
-    example.namespace.clear()
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        example.evaluate()
-    assert said.getvalue()
+    assert output_of(example)
 
 
 def test_the_file_of_services_in_the_readme_is_right() -> None:

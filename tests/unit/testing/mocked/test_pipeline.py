@@ -263,3 +263,12 @@ async def test_middlewares_of_a_call_are_inside_those_of_wrap(clock: FakeClock) 
             m.get(API)
             await original.get(API)
             assert runs[5:] == ["session's"]
+
+
+async def test_a_second_mock_answers_a_session_that_is_wrapped_too(clock: FakeClock) -> None:
+    # The class of wrapped sessions is made once, perhaps under another mock.
+    for status in (204, 205):
+        with aioresponses() as m:
+            m.get(API, status=status)
+            async with piped(clock) as session, session.get(API) as response:
+                assert response.status == status
