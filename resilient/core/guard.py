@@ -32,7 +32,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from aiohttp import ClientRequest
 
@@ -213,6 +213,10 @@ class Guard(LoopBound):
         return RefusedError(wait.key, queued=call.queued)
 
 
+# Shared by all who wait, so that nobody adds to it.
+_NO_PERMITS: Final[list[Any]] = []
+
+
 class Held(NamedTuple):
     """An attempt has to wait at one guard of a chain.
 
@@ -327,6 +331,8 @@ async def admit(
         while wait is not None:
             place = len(permits)
             give_all_back(guards, permits, refused=False)
+            # Thousands may wait, and an empty list for each would count.
+            permits = _NO_PERMITS
             if last is not guards[place] or code is not wait.code:
                 last, code = guards[place], wait.code
                 _tell_hold(last, call, request, wait, began)
