@@ -58,6 +58,7 @@ __all__ = [
     "Turn",
     "Wait",
     "admit",
+    "as_one",
     "guards_of",
 ]
 
@@ -280,6 +281,11 @@ class GuardChain:
                     [each for _, each in rest], outcome, now
                 )
             raise
+
+
+def as_one(guards: Sequence[Guard]) -> Guard | GuardChain | None:
+    """Return guards as one: a chain of several, a single guard, or None for none."""
+    return GuardChain(guards) if len(guards) > 1 else next(iter(guards), None)
 
 
 def guards_of(guard: Guard | GuardChain | None) -> tuple[Guard, ...]:

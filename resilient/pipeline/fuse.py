@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
 from resilient.core.attempt import run_attempt
-from resilient.core.guard import GuardChain
+from resilient.core.guard import as_one
 from resilient.pipeline.standard import STANDARD
 
 __all__ = ["fuse"]
@@ -61,7 +61,7 @@ def _run(middlewares: list[Any]) -> ClientMiddlewareType:
         by_role.setdefault(_ROLES[type(each)], []).append(each)
     bound = middlewares[0]
     guards = by_role.get("guard", [])
-    guard = GuardChain(guards) if len(guards) > 1 else next(iter(guards), None)
+    guard = as_one(guards)
     (observer,) = by_role.get("observer", (None,))
     (errors,) = by_role.get("errors", (None,))
     (timeout,) = by_role.get("timeout", (None,))

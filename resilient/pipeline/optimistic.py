@@ -19,12 +19,14 @@ the parts of telemetry take those over that were begun.) It takes a request
 - that is sent for the first time, without a body or with one of bytes, text or JSON;
 - while the pool has a place, or else the time of the attempt would begin later.
 
-An origin gets its spell after a call in the general way, if all guards find nothing wrong there.
+An origin gets its spell when a call asks for it, if all guards find nothing wrong there. (Of a new
+one the throttle has something to learn from a call in the general way.) A circuit that is open is
+asked before anything else, for its refusals are as many as the calls (`UnderWay.ask`).
 
 What can happen to an attempt on the way, and where that is handled:
 
-    it fails, is cancelled, or its answer is 300 or more    `_go_on`, with what came of it
-    its time runs out                                       `UnderWay.fire`: the limits get timers
+    it fails, is cancelled, or its answer is 300 or more    `UnderWay.go_on`, with what came of it
+    its time runs out                                       `UnderWay._fire`: the limits get timers
                                                             of their own, which cancel it, or not
     a middleware of ours further in meets its request       `UnderWay.open`: they share a call
     a middleware makes a request of its own meanwhile       the same: that has a call further out
@@ -38,8 +40,7 @@ import math
 from asyncio import current_task, get_running_loop
 from collections.abc import Awaitable, Iterable
 from logging import DEBUG
-from typing import Any, Final
-from weakref import WeakMethod
+from typing import Any, Final, TypeVar
 
 from aiohttp import (
     ClientHandlerType,
@@ -55,13 +56,13 @@ from resilient.breaker.middleware import CircuitBreaker
 from resilient.clock import LoopBound, TimerHandle
 from resilient.core.begun import Begun, Entry, Opened, under_way
 from resilient.core.call import Call, current, detach, hop_spans, is_spanned, make_call
-from resilient.core.guard import Guard, GuardChain, Refusal
+from resilient.core.guard import Guard, GuardChain, Refusal, as_one
 from resilient.core.override import NO_OVERRIDE, scope
 from resilient.core.quiet import OVER, Spell
 from resilient.envelopes.middleware import NormalizeErrors
 from resilient.pipeline.standard import STANDARD
 from resilient.retry.middleware import Retry
-from resilient.support.timers import Task
+from resilient.support.timers import Task, weakly
 from resilient.telemetry.middleware import (
     AttemptTelemetry,
     CallTelemetry,
@@ -74,6 +75,8 @@ from resilient.wire.connections import is_full, look_at_pool
 from resilient.wire.requests import Sendings
 
 __all__ = ["optimistic"]
+
+_K = TypeVar("_K")
 
 # Statuses from here on go the general way: redirects too, whose next hop has to find its call.
 _UNUSUAL: Final = 300
@@ -148,6 +151,10 @@ def _has_nothing_to_do(part: Any) -> bool:
     return False
 
 
+def _first(parts: Iterable[object], kind: type[_K]) -> _K | None:
+    return next((part for part in parts if isinstance(part, kind)), None)
+
+
 class UnderWay(LoopBound):
     """The attempts of one pipeline that are under way, with one timer for the limits of all.
 
@@ -187,18 +194,14 @@ class UnderWay(LoopBound):
         self.general = general
         self.index: dict[str, Spell] = {}
         self.guards = tuple(part for part in parts if isinstance(part, Guard))
-        self._guard: Any = GuardChain(self.guards) if len(self.guards) > 1 else None
-        if len(self.guards) == 1:
-            (self._guard,) = self.guards
-        self.retry = next((part for part in parts if isinstance(part, Retry)), None)
-        self.breaker = next((part for part in parts if isinstance(part, CircuitBreaker)), None)
-        watch = next((part for part in parts if isinstance(part, CallTelemetry)), None)
-        observer = next((part for part in parts if isinstance(part, AttemptTelemetry)), None)
+        self._guard: Any = as_one(self.guards)
+        self.retry = _first(parts, Retry)
+        self.breaker = _first(parts, CircuitBreaker)
+        watch, observer = _first(parts, CallTelemetry), _first(parts, AttemptTelemetry)
         is_told = watch is not None or observer is not None
         self.telemetry = QuickTelemetry(watch, observer) if is_told else None
         self._parts = parts
-        self._deadline = next((part for part in parts if isinstance(part, Deadline)), None)
-        self._timeout = next((part for part in parts if isinstance(part, AttemptTimeout)), None)
+        self._deadline, self._timeout = _first(parts, Deadline), _first(parts, AttemptTimeout)
         limits = [each.seconds for each in (self._deadline, self._timeout) if each is not None]
         # The limit that comes first is looked at first.
         self._seconds = min(limits, default=math.inf)
@@ -236,14 +239,7 @@ class UnderWay(LoopBound):
 
     def arm(self, started: float) -> None:
         """Arm the timer for an attempt that began then, which is the oldest."""
-        fire = WeakMethod(self._fire)
-
-        def fire_if_there() -> None:
-            found = fire()
-            if found is not None:
-                found()
-
-        self.timer = self.clock.call_at(started + self._seconds, fire_if_there)
+        self.timer = self.clock.call_at(started + self._seconds, weakly(self._fire))
 
     def _fire(self) -> None:
         """Give those attempts timers of their own whose time may have come."""
@@ -303,9 +299,7 @@ class UnderWay(LoopBound):
         _, _, started, spell, number, _, opened = entry
         guards = zip(self.guards, spell.kept, strict=True)
         permits = [guard.permit(kept, number, started, opened.call) for guard, kept in guards]
-        permit: Any = permits
-        if len(permits) < 2:
-            permit = permits[0] if permits else None
+        permit = permits if isinstance(self._guard, GuardChain) else next(iter(permits), None)
         return Begun(started, permit, opened.deadline, opened.limit)
 
     async def go_on(
@@ -400,12 +394,12 @@ class UnderWay(LoopBound):
         kept = [guard.quiet(request) for guard in self.guards]
         found = tuple(each for each in kept if each is not None)
         if len(found) < len(kept) or self.loop is not get_running_loop():
-            # (Before the first call in the general way nobody has claimed the loop.)
+            # (A session outside of its loop: the general way says what is wrong.)
             return None
         if len(self.index) >= _MOST:
             next(iter(self.index.values())).end()
         look_at_pool(request)
-        numbers = next((each for each in found if isinstance(each, Machine)), _Numbers())
+        numbers = _first(found, Machine) or _Numbers()
         return Spell(request.url._netloc, self, found, numbers, request.url._scheme)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from resilient.clock import Clock, TimerHandle
 
-__all__ = ["Limit", "Serial", "Task", "TimerQueue", "limit_at"]
+__all__ = ["Limit", "Serial", "Task", "TimerQueue", "limit_at", "weakly"]
 
 Task = asyncio.Task[Any]
 
@@ -216,7 +216,7 @@ class TimerQueue:
 
     def _arm(self, when: float) -> None:
         # The timer holds no more than a weak reference: a queue that nobody else holds goes.
-        self._handle = self._clock.call_at(when, _Fire(weakref.ref(self)))
+        self._handle = self._clock.call_at(when, weakly(self.fire))
 
     def fire(self) -> None:
         """Let the limits run out whose time has come, and arm the timer for the next."""
@@ -232,18 +232,16 @@ class TimerQueue:
             self._promote(serial).expire()
 
 
-class _Fire:
-    """Fires a queue, if it is still there."""
+def weakly(method: Callable[[], object]) -> Callable[[], None]:
+    """Return a function that calls a method and does not keep its object alive, for a timer."""
+    method_ref = weakref.WeakMethod(method)
 
-    __slots__ = ("_queue",)
+    def call() -> None:
+        found = method_ref()
+        if found is not None:
+            found()
 
-    def __init__(self, queue: weakref.ref[TimerQueue]) -> None:
-        self._queue = queue
-
-    def __call__(self) -> None:
-        queue = self._queue()
-        if queue is not None:
-            queue.fire()
+    return call
 
 
 @contextmanager

@@ -22,10 +22,9 @@ the breaker's.)
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from copy import copy
 from typing import Any, Final, NamedTuple
-from weakref import WeakMethod
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
@@ -40,6 +39,7 @@ from resilient.errors import APIError, ThrottledError
 from resilient.headers.rate_limit import used_up_for
 from resilient.headers.retry_after import ResetHeader
 from resilient.reasons import Reason
+from resilient.support.timers import weakly
 from resilient.support.validation import at_least, instance, validated
 from resilient.support.words import brief
 from resilient.telemetry.events import Listener
@@ -441,7 +441,7 @@ class Throttle(Guard):
         if ends:
             # One that somebody waits at is looked at again in a while.
             when = max(min(ends), self._seen + _WATCHES_EVERY)
-            self._timer = self.clock.call_at(when, _weakly(self._end_all))
+            self._timer = self.clock.call_at(when, weakly(self._end_all))
 
     def _end_all(self) -> None:
         """End the gates that are over, and tell of it."""
@@ -501,15 +501,3 @@ class Throttle(Guard):
                 }
             )
         return {"gates": found}
-
-
-def _weakly(method: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that calls a method and does not keep its object alive."""
-    method_ref = WeakMethod(method)
-
-    def call() -> None:
-        found = method_ref()
-        if found is not None:
-            found()
-
-    return call
