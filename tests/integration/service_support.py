@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from yarl import URL
 
 from resilient import Policy, Service, Services
 from resilient.testing import FaultServer
-from tests.integration.support import client, policy, retry_policy, wrapped
+from tests.integration.support import policy, retry_policy
 
-__all__ = ["UNDER", "attempts", "localhost", "two"]
-
-# `Services` as a middleware of the session, or put under it.
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
+__all__ = ["attempts", "localhost", "two"]
 
 
 def attempts(most: int, **changes: Any) -> Policy:

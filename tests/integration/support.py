@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
 
 import resilient
@@ -17,6 +18,7 @@ from resilient.testing.script.script import OK
 from resilient.testing.time.clocks import FakeClock
 
 __all__ = [
+    "UNDER",
     "Doorman",
     "Hedge",
     "Teller",
@@ -200,3 +202,7 @@ def after(clock: FakeClock, seconds: float, reply: Reply) -> Any:
         return reply
 
     return answer
+
+
+# A test of what holds for middlewares of a session, and for those that `wrap` puts there.
+UNDER = pytest.mark.parametrize("under", [client, wrapped])

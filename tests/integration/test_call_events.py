@@ -24,6 +24,7 @@ from resilient import (
 )
 from resilient.testing import Reply
 from tests.integration.support import (
+    UNDER,
     Hedge,
     client,
     fault_server,
@@ -33,8 +34,6 @@ from tests.integration.support import (
     status_of,
     wrapped,
 )
-
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
 
 
 class Calls:

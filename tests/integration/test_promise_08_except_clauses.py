@@ -26,6 +26,7 @@ from resilient import (
 from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Reply, Reset, Step
 from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import (
+    UNDER,
     client,
     fault_server,
     passing,
@@ -34,8 +35,6 @@ from tests.integration.support import (
     status_of,
     wrapped,
 )
-
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
 
 # What a server does, and the clause that a user of aiohttp has for it.
 CLAUSES: dict[str, tuple[Step, type[Exception], type[ResilientError]]] = {

@@ -27,9 +27,7 @@ from resilient import (
     ValidationError,
 )
 from resilient.testing import Reply
-from tests.integration.support import client, fault_server, policy, status_of, wrapped
-
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
+from tests.integration.support import UNDER, client, fault_server, policy, status_of
 
 NESTED = [
     (400, "bad_request", BadRequestError),

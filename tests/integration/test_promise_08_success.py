@@ -9,9 +9,8 @@ import pytest
 
 from resilient import APIError, ErrorPolicy, NormalizeErrors, Pipeline, RetryPolicy, override
 from resilient.testing import Reply
-from tests.integration.support import client, fault_server, policy, status_of, wrapped
+from tests.integration.support import UNDER, client, fault_server, policy, status_of
 
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
 GRAPHQL = ErrorPolicy(success_parsers=["graphql"])
 DENIED = {
     "data": {"user": None},

@@ -26,8 +26,9 @@ from resilient import (
     wrap,
 )
 from resilient.testing import Disconnect, EventLog, Hang, Reply
-from tests.integration.service_support import UNDER, attempts, localhost, two
+from tests.integration.service_support import attempts, localhost, two
 from tests.integration.support import (
+    UNDER,
     Teller,
     client,
     fault_server,

@@ -20,8 +20,9 @@ from resilient import (
     override,
 )
 from resilient.testing import Disconnect, EventLog, FakeClock, Reply
-from tests.integration.service_support import UNDER, attempts, localhost, two
+from tests.integration.service_support import attempts, localhost, two
 from tests.integration.support import (
+    UNDER,
     after,
     fault_server,
     policy,

@@ -15,8 +15,9 @@ from resilient import (
     attempts_of,
 )
 from resilient.testing import Disconnect, EventLog, Reply, Reset
-from tests.integration.service_support import UNDER, attempts, two
+from tests.integration.service_support import attempts, two
 from tests.integration.support import (
+    UNDER,
     fault_server,
     policy,
     status_of,

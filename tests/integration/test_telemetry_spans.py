@@ -33,6 +33,7 @@ from resilient import (
 )
 from resilient.testing import Disconnect, Malformed, Reply, Reset
 from tests.integration.support import (
+    UNDER,
     client,
     fault_server,
     policy,
@@ -48,8 +49,6 @@ from tests.integration.telemetry_support import (
     parents_of,
     traced_policy,
 )
-
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
 
 
 @UNDER

@@ -43,6 +43,7 @@ from resilient.pipeline.fuse import fuse
 from resilient.pipeline.optimistic import optimistic
 from resilient.testing import Reply, make_response
 from tests.integration.support import (
+    UNDER,
     Hedge,
     client,
     fault_server,
@@ -59,8 +60,6 @@ from tests.integration.telemetry_support import (
     traced_policy,
 )
 from tests.integration.test_wrap_websocket import echo_server
-
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
 
 
 class BrokenProcessor(SpanProcessor):

@@ -26,15 +26,14 @@ from resilient import (
 from resilient.envelopes import Envelope
 from resilient.testing import EventLog, Reply
 from tests.integration.support import (
+    UNDER,
     client,
     fault_server,
     policy,
     retry_policy,
     status_of,
-    wrapped,
 )
 
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
 AMZ = {"Content-Type": "application/x-amz-json-1.1"}
 XML = {"Content-Type": "application/xml"}
 SHORT = {"Retry-After": "0.01"}

@@ -19,6 +19,7 @@ from resilient import (
 )
 from resilient.testing import Disconnect, Reply
 from tests.integration.support import (
+    UNDER,
     client,
     fault_server,
     policy,
@@ -26,8 +27,6 @@ from tests.integration.support import (
     status_of,
     wrapped,
 )
-
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
 
 
 @UNDER

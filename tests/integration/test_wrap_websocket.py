@@ -11,9 +11,7 @@ from yarl import URL
 
 from resilient import ConnectionFailedError, Pipeline, RetryPolicy, override
 from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Reply
-from tests.integration.support import client, fault_server, policy, retry_policy, wrapped
-
-UNDER = pytest.mark.parametrize("under", [client, wrapped])
+from tests.integration.support import UNDER, fault_server, policy, retry_policy, wrapped
 
 
 @asynccontextmanager
