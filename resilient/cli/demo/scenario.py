@@ -97,9 +97,10 @@ def _in_words(step: Step) -> str:
 # An outage.
 
 # What the server does, whether it is down then, and how many calls are made meanwhile.
+# It comes back between two probes of the circuit, so that each run of the demo is like the last.
 OUTAGE: Final = (
     ("the server is well", False, 50),
-    ("the server goes down", True, 80),
+    ("the server goes down", True, 110),
     ("the server is back", False, 70),
 )
 # Seconds from one call to the next.
