@@ -27,6 +27,10 @@ def read_file(path: str, *, as_json: bool, allow_code: bool) -> Configuration:
             "key":      the dotted key, or null where no single one is at fault
             "given":    what it was given, or null
             "allowed":  what is allowed, or null
+            "file":     the file that it is in, and where there; null where no place is at fault
+            "line":     from 1
+            "column":   in characters, from 1
+            "variable": the variable of the environment that it comes from, or null
             "message":  the line
         }, ...]}
 
@@ -60,10 +64,14 @@ def others_printing_apart() -> AbstractContextManager[object]:
     return redirect_stdout(sys.stderr)
 
 
-def _facts(problem: ConfigError) -> dict[str, str | None]:
+def _facts(problem: ConfigError) -> dict[str, str | int | None]:
     return {
         "key": problem.where,
         "given": problem.given,
         "allowed": problem.allowed,
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "variable": problem.variable,
         "message": str(problem),
     }

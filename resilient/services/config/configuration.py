@@ -29,8 +29,10 @@ from resilient.services.config.problems import (
     misfit,
     unknown_keys,
 )
+from resilient.services.config.spelling import kind_of
 from resilient.services.config.structure import structure
 from resilient.services.service import Service, clashes
+from resilient.support.redact import public_text
 
 __all__ = ["Configuration", "read_configuration"]
 
@@ -89,12 +91,9 @@ class _Reader:
         places = {path: place for place, path in enumerate(_paths(self.document.tables))}
         found = dict(sorted(found.items(), key=lambda each: places.get(each[0], -1)))
         services = self._services(found, policies)
-        self.problems += dict.fromkeys(_clash_problems(services))
+        self.problems += dict.fromkeys(_clash_problems(services, found))
         if self.problems:
-            self.problems.sort(
-                key=lambda each: places.get(each.path[:2], places.get(each.path[:1], -1))
-            )
-            raise ConfigError.of_all([each.error(self.document.label) for each in self.problems])
+            raise ConfigError.of_all(self._errors(places))
         named = {path[-1]: layer for path, layer in found.items() if path[0] in (SERVICES, DEFAULT)}
         return Configuration(
             self.document.label,
@@ -103,6 +102,16 @@ class _Reader:
             named,
             tuple(self.code.imported),
         )
+
+    def _errors(self, places: Mapping[KeyPath, int]) -> list[ConfigError]:
+        """Return the problems as errors, in the order of the file."""
+
+        def place(problem: Problem) -> int:
+            return places.get(problem.path[:2], places.get(problem.path[:1], -1))
+
+        errors = map(self.document.error, sorted(self.problems, key=place))
+        # Those of a mapping have no lines.
+        return sorted(errors, key=lambda each: (each.line or 0, each.column or 0))
 
     def _policies(self, found: Mapping[tuple[str, ...], Layer]) -> dict[tuple[str, ...], Policy]:
         """Return the policy of each layer that describes one."""
@@ -137,27 +146,31 @@ class _Reader:
                 continue
             if path[-1] == DEFAULT:
                 message = "is reserved: [default] is for the URLs that no service covers"
-                self.problems.append(Problem(path, message, DEFAULT, "another name"))
+                problem = Problem(path, message, DEFAULT, "another name", is_of_key=True)
+                self.problems.append(problem)
             if MATCH not in layer.own:
                 allowed = 'a pattern such as "https://api.example.com", or several'
                 message = f"must be given: {allowed}"
-                self.problems.append(Problem((*path, MATCH), message, None, allowed))
+                at = (*path, MATCH)
+                self.problems.append(Problem(at, message, None, allowed, is_of_key=True))
                 continue
             facts = layer.values.get(_FACTS)
+            match = layer.own[MATCH]
             try:
                 services.append(
                     Service(
                         path[-1],
-                        layer.own[MATCH],
+                        match,
                         policies.get(path) or Policy(),
                         facts=facts if isinstance(facts, Mapping) else {},
                     )
                 )
             except ConfigError as error:
-                for each in error.problems:
-                    # The name is no key in the table: it is that of the table.
-                    at = (*path, MATCH) if each.where == "Service.match" else path
-                    self.problems.append(from_error(at, each))
+                of_match = list(_match_problems((*path, MATCH), match))
+                # The name is no key in the table: it is that of the table.
+                others = [each for each in error.problems if each.where != "Service.match"]
+                self.problems += of_match
+                self.problems += [from_error(path, each, path[-1]) for each in others]
         return services
 
 
@@ -169,11 +182,29 @@ def _paths(tables: Mapping[str, Any]) -> Iterator[KeyPath]:
             yield from ((key, name) for name in value)
 
 
-def _clash_problems(services: Iterable[Service]) -> Iterator[Problem]:
+def _match_problems(path: KeyPath, match: Any) -> Iterator[Problem]:
+    """Find the patterns of a service that are none; each of an array has its place."""
+    is_array = isinstance(match, list | tuple)
+    for place, each in enumerate(match if is_array else (match,)):
+        try:
+            Service("a", each)
+        except ConfigError as error:
+            at = (*path, place) if is_array else path
+            yield from_error(at, error, public_text(each) if isinstance(each, str) else each)
+    if is_array and not match:
+        yield misfit(path, match, "a pattern of URLs, or a list of them")
+
+
+def _clash_problems(
+    services: Iterable[Service], found: Mapping[tuple[str, ...], Layer]
+) -> Iterator[Problem]:
     """Find patterns that two services have."""
     for service, pattern, earlier in clashes(services):
+        path: KeyPath = (SERVICES, service.name)
         allowed = f"apart from what {dotted((SERVICES, earlier.name))} covers"
-        yield misfit((SERVICES, service.name, MATCH), str(pattern), allowed)
+        is_array = isinstance(found[SERVICES, service.name].own[MATCH], list | tuple)
+        place = (service.patterns.index(pattern),) if is_array else ()
+        yield misfit((*path, MATCH, *place), str(pattern), allowed)
 
 
 def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -193,5 +224,5 @@ def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
             for name, own in value.items():
                 if not isinstance(own, Mapping):
                     # A key that means nothing here: its value may be a secret.
-                    kind = type(own).__name__
-                    yield Problem((key, name), f"must be a table, not a {kind}", kind, "a table")
+                    kind = kind_of(own)
+                    yield Problem((key, name), f"must be a table, not {kind}", kind, "a table")
