@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -11,7 +10,8 @@ from attrs import define, field, frozen
 from resilient.errors import ConfigError
 from resilient.pipeline.policy import Policy
 from resilient.services.config.code import Code
-from resilient.services.config.document import Document, read
+from resilient.services.config.document import INCLUDE, Document, Source, read
+from resilient.services.config.environment import with_variables
 from resilient.services.config.layers import (
     DEFAULT,
     EXTENDS,
@@ -49,6 +49,7 @@ class Configuration:
         default: The policy for URLs that no service covers; None if the file has none.
         layers: The layers that settings come from, by the name of the service, and "default".
         code: The names of code that were imported, in their order.
+        files: The file and those that it includes; none for a mapping.
     """
 
     file: str | None
@@ -56,23 +57,29 @@ class Configuration:
     default: Policy | None
     layers: Mapping[str, Layer]
     code: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def read_configuration(
-    source: str | os.PathLike[str] | Mapping[str, Any], code: bool | Iterable[str] = False
+    source: Source,
+    code: bool | Iterable[str] = False,
+    environ: bool | Mapping[str, str] = False,
 ) -> Configuration:
     """Read a file of services, or a mapping of the same form.
 
     Args:
-        source: The path of a file, or a mapping.
+        source: The path of a file, a mapping, or the content of a file that was read elsewhere.
         code: The code that it may name, as `load_services` has it.
+        environ: The variables that change it, as `load_services` has it.
 
     Raises:
         UnreadableError: There is no such file, or it cannot be read.
         ConfigError: Everything that is wrong with it; its `problems` are each by itself.
     """
     document = read(source)
-    return _Reader(document, Code.allowed_by(code, document.label)).read()
+    if environ is not False:
+        document = with_variables(document, environ)
+    return _Reader(document, Code.allowed_by(code, document.folder)).read()
 
 
 @define
@@ -85,7 +92,7 @@ class _Reader:
 
     def read(self) -> Configuration:
         self.problems += _shape_problems(self.document.tables)
-        found, problems = layers(self.document.tables)
+        found, problems = layers(self.document.tables, self.document.variables)
         self.problems += problems
         policies = self._policies(found)
         places = {path: place for place, path in enumerate(_paths(self.document.tables))}
@@ -101,6 +108,7 @@ class _Reader:
             policies.get((DEFAULT,)),
             named,
             tuple(self.code.imported),
+            tuple(self.document.texts),
         )
 
     def _errors(self, places: Mapping[KeyPath, int]) -> list[ConfigError]:
@@ -109,15 +117,20 @@ class _Reader:
         def place(problem: Problem) -> int:
             return places.get(problem.path[:2], places.get(problem.path[:1], -1))
 
-        errors = map(self.document.error, sorted(self.problems, key=place))
-        # Those of a mapping have no lines.
-        return sorted(errors, key=lambda each: (each.line or 0, each.column or 0))
+        files = [*self.document.texts]
+
+        def position(error: ConfigError) -> tuple[int, int, int]:
+            # Those of a mapping, and of variables, have no lines.
+            at = files.index(error.file) if error.file in files else 0
+            return at, error.line or 0, error.column or 0
+
+        return sorted(map(self.document.error, sorted(self.problems, key=place)), key=position)
 
     def _policies(self, found: Mapping[tuple[str, ...], Layer]) -> dict[tuple[str, ...], Policy]:
         """Return the policy of each layer that describes one."""
         policies = {}
         # What is wrong with each layer, so that it is not said again of what extends it.
-        said: dict[Layer | None, set[Problem]] = {None: set()}
+        said: dict[Layer | None, set[tuple[KeyPath, str | None]]] = {None: set()}
         for path, layer in found.items():
             own_keys = (MATCH, _FACTS) if path[0] == SERVICES else (_FACTS,)
             settings = {key: each for key, each in layer.values.items() if key not in own_keys}
@@ -125,11 +138,12 @@ class _Reader:
             facts = layer.values.get(_FACTS, {})
             if not isinstance(facts, Mapping):
                 problems.append(misfit((_FACTS,), facts, "a table"))
-            said[layer] = set(problems)
+            said[layer] = {(each.path, each.given) for each in problems}
             self.problems += [
                 each.below(path)
                 for each in problems
-                if each not in said[layer.base] or layer.source(each.path) is layer
+                if (each.path, each.given) not in said[layer.base]
+                or layer.source(each.path) is layer
             ]
             if policy is not None:
                 policies[path] = policy
@@ -212,7 +226,7 @@ def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
     if not tables:
         allowed = "a table such as [services.mavio]"
         yield Problem((SERVICES,), f"must be given: {allowed}", None, allowed)
-    known = (DEFAULT, PRESETS, SERVICES)
+    known = (DEFAULT, INCLUDE, PRESETS, SERVICES)
     yield from unknown_keys((), (key for key in tables if key not in known), known)
     for key, value in tables.items():
         if key not in known:

@@ -1,169 +1,266 @@
-"""Read a TOML file, or take a mapping that was read elsewhere."""
+"""Read a TOML file and those that it includes, or take a mapping that was read elsewhere.
+
+    include = ["shared.toml", "team/billing.toml"]
+
+takes in other files. Each service, each preset and `[default]` is defined once, whichever file it
+is in, and may be extended from any of them.
+
+- A path is relative to the file that names it, and written as it is: no patterns, since a file that
+  somebody drops into a folder should change nothing.
+- Only files below the folder of the first file: no `..`, no absolute path, no symbolic link that
+  leads out. Whoever may write one of them decides how calls are made, and nobody else.
+- Two ways may lead to the same file, which is read once; a circle is refused.
+"""
 
 from __future__ import annotations
 
 import os
-import re
-import tomllib
-from ast import literal_eval
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, Final, NoReturn
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from resilient.errors import ConfigError
 from resilient.services.config.positions import Positions
-from resilient.services.config.problems import KeyPath, Problem, dotted
+from resilient.services.config.problems import KeyPath, Problem, misfit
+from resilient.services.config.text import (
+    MAX_DEPTH,
+    Text,
+    UnreadableError,
+    parse,
+    read_text,
+    refused,
+)
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Document", "UnreadableError", "read"]
+__all__ = ["INCLUDE", "Document", "Source", "checked", "read"]
 
-# In bytes. A thousand services, each with settings of its own, take half of this.
-MAX_BYTES: Final = 2 * 1024 * 1024
+INCLUDE: Final = "include"
+# A table of settings; the others are tables of tables.
+_DEFAULT: Final = "default"
 
-# Tables and arrays inside one another. A setting is five deep; whoever walks through more
-# than this runs out of stack at some point.
-MAX_DEPTH: Final = 64
+Source = str | os.PathLike[str] | Mapping[str, Any] | Text
 
 _INTEGERS_END: Final = 2**63
 
-# A key of more parts than that. `tomllib` takes memory and time by the square of their number,
-# and has a limit of its own only since 2026 (python/cpython#149231).
-_DEEP_KEY: Final = re.compile(
-    rb"""(?<![\w-]) (?: (?: [\w-]++ | "[^"]*+" | '[^']*+' ) \. ){%d}""" % MAX_DEPTH, re.VERBOSE
-)
+# Files that one file may take in, itself included.
+_MOST_FILES: Final = 1000
 
-# How `tomllib` puts a dotted key.
-_TUPLE: Final = re.compile(r"\((?:'[^']*',? ?)+\)")
-# Its words for a key that is there already.
-_TWICE: Final = "Cannot overwrite a value"
-
-# How to mend what it is that many meet.
-_VALUES: Final = 'a text is in quotes, "20s"; true and false are in lower case'
-_HINTS: Final = MappingProxyType(
-    {
-        "Invalid value": _VALUES,
-        "Expected newline or end of document after a statement": _VALUES,
-        "Expected '=' after a key in a key/value pair": "a table's name is in brackets: [default]",
-    }
-)
-
-
-class UnreadableError(ConfigError):
-    """There is no such file, or it cannot be read."""
+_ALLOWED: Final = 'an array of paths, such as ["shared.toml"]'
 
 
 @frozen
 class Document:
-    """A file or a mapping that was read.
+    """A file and those that it includes, or a mapping.
 
     Attributes:
         label: The path as it was given, which errors begin with; None for a mapping.
         tables: The top level.
-        texts: The text of each file that it was read from, by its path.
+        folder: The folder of the first file; None if there is none.
+        texts: The text of each file, by its path; the first file first.
+        homes: The files that the keys of the two upper levels are in.
+        variables: The variables of the environment that settings come from.
     """
 
     label: str | None
     tables: Mapping[str, Any]
+    folder: str | None = None
     texts: Mapping[str, str] = field(factory=dict, repr=False)
+    homes: Mapping[KeyPath, str] = field(factory=dict, repr=False)
+    variables: Mapping[KeyPath, str] = field(factory=dict, repr=False)
     _positions: dict[str, Positions] = field(factory=dict, init=False, eq=False, repr=False)
 
-    def error(self, problem: Problem) -> ConfigError:
-        """Return a problem as an error that says where it stands."""
-        file = self.label
+    def error(self, problem: Problem, file: str | None = None) -> ConfigError:
+        """Return a problem as an error that says where it stands.
+
+        Args:
+            problem: The problem.
+            file: The file that it is in; by default the one that its table is in.
+        """
+        path = problem.path
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.variables:
+                return problem.error(variable=self.variables[path[:end]])
+        file = file or self.homes.get(path[:2]) or self.homes.get(path[:1]) or self.label
         if file is None or file not in self.texts:
             return problem.error(file=file)
-        if file not in self._positions:
-            self._positions[file] = Positions(self.texts[file])
-        found = self._positions[file]
-        at = found.of_key(problem.path) if problem.is_of_key else found.of_value(problem.path)
+        found = self.positions(file)
+        at = found.of_key(path) if problem.is_of_key else found.of_value(path)
         return problem.error(file=file, line=at.line, column=at.column)
 
+    def positions(self, file: str) -> Positions:
+        """Return the positions in a file."""
+        if file not in self._positions:
+            self._positions[file] = Positions(self.texts[file])
+        return self._positions[file]
 
-def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> Document:
-    """Read a TOML file; a mapping stands for itself.
+
+def read(source: Source) -> Document:
+    """Read a TOML file and those that it includes; a mapping stands for itself.
 
     Raises:
         UnreadableError: There is no such file, or it cannot be read.
-        ConfigError: The file is too large, not UTF-8 or not valid TOML; or a mapping holds what
-            TOML could not.
+        ConfigError: A file is too large, not UTF-8, not valid TOML, or includes what it may not; or
+            a mapping holds what TOML could not.
     """
     if isinstance(source, Mapping):
         document = Document(None, source)
+        if INCLUDE in source:
+            raise document.error(_misplaced("a mapping"))
+    elif isinstance(source, Text):
+        text = read_text(source)
+        document = Document(source.label, parse(source.label, text), None, {source.label: text})
+        if INCLUDE in document.tables:
+            raise document.error(_misplaced("the standard input"))
     elif isinstance(source, str | os.PathLike):
-        label = os.fsdecode(source)
-        text = _decoded(label, _read(label))
-        document = Document(label, _parse(label, text), {label: text})
+        document = _Tree(os.fsdecode(source)).read()
     else:
         raise ConfigError.of("a file of services", source, "a path, or a mapping")
+    return checked(document)
+
+
+def checked(document: Document) -> Document:
+    """Return a document, if it holds nothing that TOML could not.
+
+    Raises:
+        ConfigError: It does.
+    """
     if foreign := [document.error(each) for each in _foreign(document)]:
         raise ConfigError.of_all(foreign)
     return document
 
 
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UnreadableError(f"{path}: cannot be read: {reason}", file=path) from error
-    return content
+def _misplaced(source: str) -> Problem:
+    message = f"is for files: {source} is in no folder, and a path is relative to that"
+    return Problem((INCLUDE,), message, is_of_key=True)
 
 
-def _decoded(path: str, content: bytes) -> str:
-    """Return the text of a file.
+@define
+class _Tree:
+    """Reads a file and those that it includes."""
 
-    Raises:
-        ConfigError: It is too large, nested too deeply, or not UTF-8.
-    """
-    if len(content) > MAX_BYTES:
-        most = f"{MAX_BYTES // 1024**2} MiB"
-        raise _refused(path, f"is larger than a file of services may be ({most})")
-    # Some editors begin a file with a byte order mark.
-    content = content.removeprefix(BOM_UTF8)
-    for line, each in enumerate(content.split(b"\n"), 1):
-        deep = _DEEP_KEY.search(each) if each.count(b".") >= MAX_DEPTH else None
-        if deep:
-            before = each[: deep.start()].decode(errors="replace")
-            raise _refused(path, "is nested too deeply", line, len(before) + 1)
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        return _refuse_at(path, "is not UTF-8", content[: error.start].decode())
+    label: str
+    # A link to a file is followed, as Python does for a script.
+    folder: str = field(init=False)
+    tables: dict[str, Any] = field(factory=dict, init=False)
+    document: Document = field(init=False)
+    errors: list[ConfigError] = field(factory=list, init=False)
+
+    def read(self) -> Document:
+        text = read_text(self.label)
+        self.folder = os.path.dirname(os.path.realpath(self.label))
+        texts: dict[str, str] = {}
+        homes: dict[KeyPath, str] = {}
+        self.document = Document(self.label, self.tables, self.folder, texts, homes)
+        # With the way that led there: the real paths of the files, and their names.
+        pending = [(self.label, text, {os.path.realpath(self.label): self.label})]
+        known = set(pending[0][2])
+        while pending:
+            label, text, way = pending.pop(0)
+            texts[label] = text
+            own = parse(label, text)
+            included = own.pop(INCLUDE, [])
+            self._merge(label, own, homes)
+            for place, name in self._names(label, included):
+                found = self._open(label, place, name, way, known)
+                if found is not None:
+                    pending.append(found)
+        if self.errors:
+            raise ConfigError.of_all(self.errors)
+        return self.document
+
+    def _names(self, label: str, included: Any) -> Iterator[tuple[int, str]]:
+        """Return the paths that a file includes, and complain of what is none."""
+        if not isinstance(included, list):
+            self._complain(label, misfit((INCLUDE,), included, _ALLOWED))
+            return
+        for place, name in enumerate(included):
+            allowed = _why_not(name)
+            if allowed is None:
+                yield place, name
+            else:
+                self._complain(label, misfit((INCLUDE, place), name, allowed))
+
+    def _open(
+        self, label: str, place: int, name: str, way: Mapping[str, str], known: set[str]
+    ) -> tuple[str, str, dict[str, str]] | None:
+        """Return an included file, its text and the way to it; None if that is not to be read."""
+        path: KeyPath = (INCLUDE, place)
+        target = os.path.join(os.path.dirname(label), name)
+        real = os.path.realpath(target)
+        if os.path.commonpath([self.folder, real]) != self.folder:
+            allowed = f"a path that stays in the folder of {self.label} (a link leads out of it)"
+            self._complain(label, misfit(path, name, allowed))
+        elif real in way:
+            names = [*way.values()][[*way].index(real) :]
+            circle = " -> ".join([*names, target])
+            self._complain(label, misfit(path, name, f"no file that includes this one ({circle})"))
+        elif real not in known:
+            known.add(real)
+            if len(known) > _MOST_FILES:
+                raise self.document.error(
+                    Problem(path, f"is one file too many: at most {_MOST_FILES}"), label
+                )
+            try:
+                return target, read_text(target), {**way, real: target}
+            except UnreadableError as error:
+                _, _, reason = str(error).partition(": ")
+                self._complain(label, Problem(path, f"names {target}, which {reason}", name))
+        return None
+
+    def _merge(self, label: str, own: Mapping[str, Any], homes: dict[KeyPath, str]) -> None:
+        """Take in the tables of a file, each of which is defined once."""
+        for key, value in own.items():
+            known = self.tables.get(key)
+            if isinstance(value, dict) and isinstance(known, dict) and key != _DEFAULT:
+                for name, each in value.items():
+                    self._take(label, (key, name), known, name, each, homes)
+            elif key in self.tables:
+                self._twice(label, (key,), homes)
+            else:
+                self._take(label, (key,), self.tables, key, value, homes)
+                if isinstance(value, dict):
+                    homes.update({(key, name): label for name in value})
+
+    def _take(
+        self,
+        label: str,
+        path: KeyPath,
+        table: dict[str, Any],
+        key: str,
+        value: Any,
+        homes: dict[KeyPath, str],
+    ) -> None:
+        if path in homes:
+            self._twice(label, path, homes)
+        else:
+            homes[path] = label
+            table[key] = value
+
+    def _twice(self, label: str, path: KeyPath, homes: Mapping[KeyPath, str]) -> None:
+        first = homes[path]
+        line, column = self.document.positions(first).of_key(path)
+        message = f"is defined twice, first at {first}:{line}:{column}"
+        allowed = "defined once; the other may extend it under a name of its own"
+        problem = Problem(path, f"{message}, and must be {allowed}", None, allowed, is_of_key=True)
+        self._complain(label, problem)
+
+    def _complain(self, label: str, problem: Problem) -> None:
+        self.errors.append(self.document.error(problem, label))
 
 
-def _parse(path: str, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise _refused(path, "is nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, or an integer of too many digits
-        return _refuse_toml(path, text, str(error))
-
-
-def _refuse_toml(path: str, text: str, said: str) -> NoReturn:
-    """Say what `tomllib` says in one place, in words of TOML, and how to mend what many meet."""
-    said, _, place = said.partition(" (at ")
-    said = _TUPLE.sub(lambda found: dotted(literal_eval(found[0])), said)
-    place = place.rstrip(")")
-    numbers = [int(each) for each in re.findall("[0-9]+", place)]
-    if said == _TWICE and numbers:
-        before, is_pair, _ = text.split("\n")[numbers[0] - 1].partition("=")
-        said = f"{before.strip()} is set twice" if is_pair else said
-    hint = _HINTS.get(said, "")
-    message = f"is not valid TOML: {said}{hint and f' ({hint})'}"
-    if numbers:
-        raise _refused(path, message, *numbers) from None
-    if place:  # the end of the document
-        _refuse_at(path, message, text)
-    raise _refused(path, message) from None
-
-
-def _refuse_at(path: str, message: str, before: str) -> NoReturn:
-    line = before.count("\n") + 1
-    raise _refused(path, message, line, len(before) - before.rfind("\n")) from None
+def _why_not(name: object) -> str | None:
+    """Return what a path must be that is none to include, or None for one that may be."""
+    if not isinstance(name, str) or not name.strip() or "\0" in name:
+        return 'the path of a file, such as "shared.toml"'
+    ways = PurePosixPath(name), PureWindowsPath(name)
+    if any(each.is_absolute() or each.drive or each.root for each in ways):
+        return "a path relative to this file, not an absolute one"
+    if any(".." in each.parts for each in ways):
+        return 'a path below the folder of this file, without ".."'
+    if any(each in name for each in "*?["):
+        return "the path of one file: patterns are not expanded, list the files"
+    return None
 
 
 def _foreign(document: Document) -> Iterator[Problem]:
@@ -172,7 +269,7 @@ def _foreign(document: Document) -> Iterator[Problem]:
     while pending:
         path, value = pending.pop()
         if len(path) > MAX_DEPTH:
-            raise _refused(document.label, "is nested too deeply")
+            raise refused(document.label, "is nested too deeply")
         is_table = isinstance(value, Mapping)
         for key, each in value.items() if is_table else enumerate(value):
             if is_table and not isinstance(key, str):
@@ -182,11 +279,3 @@ def _foreign(document: Document) -> Iterator[Problem]:
                 pending.append(((*path, key), each))
             elif isinstance(each, int) and not -_INTEGERS_END <= each < _INTEGERS_END:
                 yield Problem((*path, key), "holds an integer of more than 64 bits")
-
-
-def _refused(
-    path: str | None, message: str, line: int | None = None, column: int | None = None
-) -> ConfigError:
-    if path is None:
-        return ConfigError(f"the mapping: {message}")
-    return ConfigError.at(message, file=path, line=line, column=column)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from resilient import ConfigError, load_services
-from resilient.services.config.document import MAX_BYTES, MAX_DEPTH, read
+from resilient.services.config.document import read
+from resilient.services.config.text import MAX_BYTES, MAX_DEPTH
 from tests.unit.services.config.problems import error, places, service
 
 VALID = b"[services.a]\nmatch = 'https://a.example'\n"
@@ -74,7 +75,7 @@ def test_a_file_without_permission(file: Path, monkeypatch: pytest.MonkeyPatch) 
     def refuse(path: str, mode: str) -> None:  # whoever runs this may read everything
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("resilient.services.config.document.open", refuse, raising=False)
+    monkeypatch.setattr("resilient.services.config.text.open", refuse, raising=False)
     assert str(error(file)) == f"{file}: cannot be read: Permission denied"
 
 

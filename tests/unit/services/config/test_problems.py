@@ -151,7 +151,7 @@ def test_what_is_known_depends_on_the_table() -> None:
     assert known(service(retry={"budget": {"x": 1}})) == (
         "one of capacity, key, min_per_second, ratio"
     )
-    assert known({"x": 1}) == "one of default, presets, services"
+    assert known({"x": 1}) == "one of default, include, presets, services"
 
 
 def test_a_table_of_unknown_keys_is_reported_whole() -> None:
