@@ -187,6 +187,14 @@ def presets(name: str | None, as_json: bool) -> None:
         answer(rendered(report.shown(found)))
 
 
+@app.command()
+def schema() -> None:
+    """Print a JSON Schema (2020-12) of files of services, from which editors complete them."""
+    from resilient.cli.schema import schema as made
+
+    answer_json(made())
+
+
 def run(command: click.Command = app, name: str = "resilient") -> int:
     """Run the command that the process was given, and return its exit status.
 
