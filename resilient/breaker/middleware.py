@@ -19,7 +19,7 @@ from resilient.core.call import Call
 from resilient.core.guard import Guard, Refusal, Turn, Wait
 from resilient.core.keys import key_function, key_text, origin
 from resilient.core.outcome import Outcome, Verdict
-from resilient.core.queues import Room
+from resilient.core.queues import Queue, Room
 from resilient.errors import CircuitOpenError, ConfigError, RefusedError
 from resilient.headers.retry_after import ResetHeader
 from resilient.reasons import Reason
@@ -307,6 +307,11 @@ class CircuitBreaker(Guard):
         machine = self._circuits.machines.get(wait.key)
         state = State.OPEN if machine is None else machine.state
         return CircuitOpenError(wait.key, 0.0, state.value, queued=call.queued)
+
+    def queues(self) -> Iterable[Queue]:
+        """Return the queues of its circuits."""
+        machines = self._circuits.machines.values()
+        return [each.queue for each in machines if each.queue is not None]
 
     def _error(self, machine: Kept, call: Call, now: float) -> CircuitOpenError:
         return CircuitOpenError(

@@ -9,6 +9,7 @@ from typing import Any
 from resilient.bulkhead import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.retry import RetryBudget
+from resilient.services.config.reading import read_services
 from resilient.services.middleware import Services
 from resilient.telemetry.events import Listener
 from resilient.telemetry.telemetry import Telemetry
@@ -87,16 +88,7 @@ def load_services(
         ModuleNotFoundError: The extra `config` is not installed, or a service has telemetry, and
             the extra `otel` is not.
     """
-    try:
-        import cattrs  # noqa: F401 (only to say what is missing)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'a file of services needs cattrs: pip install "resilient-aiohttp[config]"',
-            name="cattrs",
-        ) from error
-    from resilient.services.config.configuration import read_configuration
-
-    read = read_configuration(source, code, environ)
+    read = read_services(source, code, environ)
     return Services(
         read.services,
         default=read.default,

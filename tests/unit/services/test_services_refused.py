@@ -39,7 +39,7 @@ from tests.unit.services.support import MAVIO, MEETERGO
         ([], {"default": Pipeline()}, "Services.default must be None or a Policy, not <Pipeline"),
         ([], {"budget": BudgetPolicy()}, "Services.budget must be None or a RetryBudget, not"),
         ([], {"bulkhead": BulkheadPolicy()}, "Services.bulkhead must be None or a Bulkhead, not"),
-        ([], {"listeners": [5]}, None),
+        ([], {"listeners": [5]}, "listeners must be plain"),
         ([Service("a", MAVIO)], {"listeners": [5]}, "listeners must be plain"),
     ],
 )
