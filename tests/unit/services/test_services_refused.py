@@ -43,10 +43,7 @@ from tests.unit.services.support import MAVIO, MEETERGO
         ([Service("a", MAVIO)], {"listeners": [5]}, "listeners must be plain"),
     ],
 )
-def test_what_is_no_service_is_refused(given: Any, settings: Any, says: str | None) -> None:
-    if says is None:
-        Services(given, **settings)
-        return
+def test_what_is_no_service_is_refused(given: Any, settings: Any, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Services(given, **settings)
     assert str(caught.value).startswith(says)
