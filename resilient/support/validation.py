@@ -145,7 +145,7 @@ def plain_function(words: str) -> Validator:
 def each(kind: type[Any], words: str) -> Validator:
     """Allow a tuple or a frozen set of instances of a class, but no empty text in it."""
     return check(
-        words,
+        f"{words} (texts that are not empty)" if kind is str else words,
         lambda value: (
             isinstance(value, tuple | frozenset)
             and all(isinstance(item, kind) and item != "" for item in value)

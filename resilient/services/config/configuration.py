@@ -165,6 +165,10 @@ class _Reader:
             if MATCH not in layer.own:
                 allowed = 'a pattern such as "https://api.example.com", or several'
                 message = f"must be given: {allowed}"
+                for key, each in layer.own.items():
+                    if isinstance(each, Mapping) and MATCH in each:
+                        name = dotted((SERVICES, f"{path[-1]}.{key}"))
+                        message += f" (did you mean [{name}]? a name with a dot is in quotes)"
                 at = (*path, MATCH)
                 self.problems.append(Problem(at, message, None, allowed, is_of_key=True))
                 continue
@@ -233,7 +237,9 @@ def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
             continue
         if not isinstance(value, Mapping):
             allowed = "a table" if key == DEFAULT else f"a table of tables, [{key}.NAME]"
-            yield misfit((key,), value, allowed)
+            # What is in it may be a secret, as below.
+            kind = kind_of(value)
+            yield Problem((key,), f"must be {allowed}, not {kind}", kind, allowed)
         elif key != DEFAULT:
             for name, own in value.items():
                 if not isinstance(own, Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import cache
@@ -27,6 +28,9 @@ _Hook = Callable[[Any, Any], Any]
 
 # Collections of names: a mapping that was read elsewhere may hold any of them.
 _COLLECTIONS: Final = (list, tuple, set, frozenset)
+
+# How policies put a collection; a file has arrays.
+_COLLECTED: Final = re.compile(r"^(?:None or )?(?:a (?:set|list) of )?")
 
 # Elements of an array that are blamed at most; the rest are as a rule wrong in the same way.
 _MOST_BLAMED: Final = 20
@@ -126,23 +130,35 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
             if error.where != where:
                 raise
             # As it stands in the file: what a name stands for may hold anything.
-            raise ConfigError.of("", value, f"{error.allowed}{hint}") from None
+            allowed = _array_of(error, hint) if is_collection else f"{error.allowed}{hint}"
+            raise ConfigError.of("", value, allowed) from None
 
     return hook
 
 
+def _array_of(error: ConfigError, hint: str) -> str:
+    """Return what a field allows that takes several, in words."""
+    return f"an array of {_COLLECTED.sub('', error.allowed or '')}{hint}"
+
+
 def _blame_elements(made: Any, judge: Callable[[Any], Any], where: str, hint: str) -> None:
-    """Raise the errors of those elements of an array that are not allowed by themselves."""
+    """Raise the errors of those elements of an array that are not allowed by themselves.
+
+    Args:
+        made: The array.
+        judge: Judges an array, and raises `ConfigError`.
+        where: The field; an error of another place is about the element itself.
+        hint: Words to add to what the field allows.
+    """
     errors: list[Exception] = []
     for place, each in enumerate(made if isinstance(made, list | tuple) else ()):
         try:
             judge([each])
         except ConfigError as error:
-            if error.where == where:
-                errors.append(ElementError("", allowed=f"{error.allowed}{hint}"))
-            else:
-                errors.append(error)
-            _note_place(errors[-1], place)
+            is_of_field = error.where == where
+            found = ElementError("", allowed=_array_of(error, hint)) if is_of_field else error
+            _note_place(found, place)
+            errors.append(found)
             if len(errors) == _MOST_BLAMED:
                 break
     if errors:

@@ -24,6 +24,7 @@ from attrs import define, field, frozen
 from resilient.errors import ConfigError
 from resilient.services.config.positions import Positions
 from resilient.services.config.problems import KeyPath, Problem, misfit
+from resilient.services.config.spelling import spelled
 from resilient.services.config.text import (
     MAX_DEPTH,
     Text,
@@ -205,7 +206,9 @@ class _Tree:
                 return target, read_text(target), {**way, real: target}
             except UnreadableError as error:
                 _, _, reason = str(error).partition(": ")
-                self._complain(label, Problem(path, f"names {target}, which {reason}", name))
+                self._complain(
+                    label, Problem(path, f"names {spelled(target)}, which {reason}", name)
+                )
         return None
 
     def _merge(self, label: str, own: Mapping[str, Any], homes: dict[KeyPath, str]) -> None:

@@ -137,10 +137,11 @@ def from_error(path: KeyPath, error: ConfigError, value: object = NotGiven.NOT_G
     if error.allowed is None:
         return Problem(path, f"is wrong: {error}")
     allowed = error.allowed.replace("None or ", "false or ", 1)
+    allowed = allowed.replace("True or False", "true or false", 1)
     if value is not NotGiven.NOT_GIVEN:
         return misfit(path, value, allowed)
     given = _SPELLED.get(str(error.given), error.given)
-    return Problem(path, f"must be {allowed}, not {given}", given, allowed)
+    return Problem(path, f"must be {allowed}, and is {given} by default", given, allowed)
 
 
 def unknown_keys(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 from attrs import frozen
@@ -18,6 +18,7 @@ from resilient.errors import ConfigError
 from resilient.pipeline.policy import Policy
 from resilient.services.config.code import Code
 from resilient.services.config.converter import to_policy
+from resilient.services.config.document import INCLUDE
 from resilient.services.config.keys import dotted_keys, keys_of
 from resilient.services.config.problems import (
     ElementError,
@@ -99,7 +100,7 @@ def _found(
         elif isinstance(error, ForbiddenExtraKeysError):
             known = (*keys_of(error.cl), *also_known)
             extra = sorted(error.extra_fields)
-            for problem in unknown_keys(table, extra, known, dotted_keys()):
+            for problem in unknown_keys(table, extra, known, _elsewhere()):
                 yield _finding(problem, problem.path)
         elif isinstance(error, KeyError) and error.args == path[-1:]:
             yield _finding(Problem(path, "must be given", is_of_key=True), path)
@@ -120,6 +121,12 @@ def _found(
         else:
             for each in error.problems:
                 yield _finding(from_error(path, each, _value(values, path)), path)
+
+
+@cache
+def _elsewhere() -> Mapping[str, str]:
+    """Return where keys belong that stand in the wrong table."""
+    return {**dotted_keys(), INCLUDE: "include at the top of the file, before the first table"}
 
 
 def _value(values: Any, path: KeyPath) -> Any:

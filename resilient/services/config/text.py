@@ -41,8 +41,16 @@ _HINTS: Final = MappingProxyType(
         "Invalid value": _VALUES,
         "Expected newline or end of document after a statement": _VALUES,
         "Expected '=' after a key in a key/value pair": "a table's name is in brackets: [default]",
+        "Invalid statement": "each line is a key, an equals sign and a value, or a table's name",
     }
 )
+_HINTS_BY_BEGINNING: Final = (
+    ("Illegal character", "a text ends in its line, with the quote that it begins with"),
+    ("Cannot mutate immutable namespace", "a table in braces is complete: write all keys in it"),
+    ("Cannot declare", "write all of its keys in one place"),
+)
+# The beginning of a document of another format.
+_JSON: Final = "this looks like JSON, and files of services are TOML"
 
 
 class UnreadableError(ConfigError):
@@ -125,6 +133,9 @@ def _refuse_toml(path: str, text: str, said: str) -> NoReturn:
         before, is_pair, _ = text.split("\n")[numbers[0] - 1].partition("=")
         said = f"{before.strip()} is set twice" if is_pair else said
     hint = _HINTS.get(said, "")
+    hint = next((each for start, each in _HINTS_BY_BEGINNING if said.startswith(start)), hint)
+    if text.lstrip().startswith("{"):
+        hint = _JSON
     message = f"is not valid TOML: {said}{hint and f' ({hint})'}"
     if numbers:
         raise refused(path, message, *numbers) from None

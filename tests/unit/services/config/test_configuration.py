@@ -194,7 +194,7 @@ def test_tables_that_are_none(value: Any) -> None:
         ("default", "a table"),
     ):
         (found,) = error({**service(), key: value}).problems
-        assert (found.where, found.allowed, found.given) == (key, allowed, spelled(value))
+        assert (found.where, found.allowed, found.given) == (key, allowed, kind_of(value))
     for key in ("services", "presets"):
         (found,) = error({key: {"b": value}}).problems
         kind = kind_of(value)

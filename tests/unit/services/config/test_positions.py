@@ -129,6 +129,10 @@ SLIPS = [
     ("[default]\nretry = False\n", "2:9", "true and false are in lower case"),
     ("[default]\nretry = false\nretry = true\n", "3:13", "retry is set twice"),
     ("[services.a]\n[services.a]\n", "2:12", "Cannot declare services.a twice"),
+    ("[default]\nretry = {}\nretry.judge = false\n", "3:20", "write all keys in it"),
+    ('[default]\nextends = "mavio\n', "2:17", "a text ends in its line"),
+    ('{"default": {}}', "1:1", "this looks like JSON"),
+    ("default: {}\n", "1:8", "a table's name is in brackets: [default]"),
     ("services.a\n", "1:11", "a table's name is in brackets: [default]"),
     ("[default]\nretry = {", "2:10", "is not valid TOML"),
     ("x = 1\n[default\n", "2:9", "is not valid TOML"),
@@ -145,6 +149,26 @@ def test_what_is_no_toml_says_how_to_mend_it(
     assert str(found).startswith(f"{file}:{place}: is not valid TOML: ")
     assert said in str(found)
     assert (found.file, f"{found.line}:{found.column}") == (str(file), place)
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"services": {"my": {"api": {"match": "x"}}}}, '(did you mean [services."my.api"]?'),
+        ({"default": {"include": []}}, "(did you mean include at the top of the file"),
+        ({"default": {"retry": {"statuses": "5xx"}}}, "must be an array of statuses from 200"),
+        ({"default": {"retry": {"codes": [""]}}}, 'codes[0] is "", and codes must be an array of'),
+        (
+            {"default": {"retry": {"backoff": {"base": 50}}}},
+            "cap must be at least base (50 s), and is 20.0 by default",
+        ),
+        ({"services": [{"api_key": "s3cret"}]}, "[services.NAME], not an array"),
+    ],
+)
+def test_other_slips_say_how_to_mend_them(document: dict[str, Any], said: str) -> None:
+    found = str(error(document))
+    assert said in found
+    assert "s3cret" not in found
 
 
 def test_many_problems_end_after_twenty_with_a_count() -> None:
