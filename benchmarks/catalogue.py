@@ -89,7 +89,7 @@ class Task:
 
     name: str
     measure: Measure
-    settings: object
+    settings: Any
 
 
 @define

@@ -12,7 +12,7 @@ __all__ = ["all_outputs", "app", "outputs", "policy_options", "renderings", "run
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-_OUTPUTS = ("json", "html", "png", "markdown", "into")
+_OUTPUTS = ("json", "html", "svg", "markdown", "into")
 
 
 def _together(*options: Decorator) -> Decorator:
@@ -44,7 +44,7 @@ def _json(default: str | None = None) -> Decorator:
     )
 
 
-_png = click.option("--png", metavar="DIR", help="Write each chart into a directory.")
+_svg = click.option("--svg", metavar="DIR", help="Write each chart into a directory.")
 _markdown = click.option("--markdown", metavar="FILE", help="Write the tables for a README.")
 _into = click.option(
     "--into",
@@ -52,11 +52,11 @@ _into = click.option(
     help="Replace what a file has between <!-- benchmarks:NAME --> and <!-- /benchmarks:NAME -->.",
 )
 
-outputs = _together(_json(), _html(), _png, _markdown)
+outputs = _together(_json(), _html(), _svg, _markdown)
 all_outputs = _together(
-    _json("benchmarks-report.json"), _html("benchmarks-report.html"), _png, _markdown
+    _json("benchmarks-report.json"), _html("benchmarks-report.html"), _svg, _markdown
 )
-renderings = _together(_html(), _png, _markdown, _into)
+renderings = _together(_html(), _svg, _markdown, _into)
 
 run_options = _together(
     click.option("--quick", is_flag=True, help="Less of everything: a look, not a measurement."),

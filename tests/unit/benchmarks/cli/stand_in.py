@@ -37,12 +37,22 @@ class Settings:
     port: int = 8080
     clients: int = 1000
 
+    @property
+    def expected_seconds(self) -> tuple[float, ...]:
+        """One part."""
+        return (1.0,)
+
 
 @frozen(kw_only=True)
 class Quick:
     """The settings of a benchmark in which nothing is random."""
 
     quick: bool = False
+
+    @property
+    def expected_seconds(self) -> tuple[float, ...]:
+        """One part."""
+        return (1.0,)
 
 
 # What the next to run does once it has found something, by its seed.

@@ -117,7 +117,7 @@ def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     finally:
         os.close(writer)
     assert done.returncode == 0
-    assert done.stderr.splitlines() == ["standing in", "wrote r.md"]
+    assert done.stderr.splitlines() == ["1 of 1: standing in", "wrote r.md"]
 
 
 def test_a_terminal_that_knows_nothing_but_ascii(tmp_path: Path) -> None:
