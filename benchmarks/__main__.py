@@ -15,7 +15,6 @@ _EXTRAS = {
     "hdrh",
     "hyx",
     "jinja2",
-    "matplotlib",
     "opentelemetry",
     "purgatory",
     "rich",

@@ -9,7 +9,7 @@ same bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
@@ -29,7 +29,7 @@ from benchmarks.report.text import format_number
 from benchmarks.results import Chart, Line
 from resilient.support.text import printable
 
-__all__ = ["as_file", "as_svg", "framed"]
+__all__ = ["States", "as_file", "as_svg", "for_documents", "framed"]
 
 
 @frozen
@@ -41,16 +41,21 @@ class _Form:
         width: The width.
         is_wide: True if there is room for panels side by side and names beside rows.
         plot: The height of a panel.
+        has_hits: True if values appear below the mouse: not on a phone, nor in an image of a page.
     """
 
     name: str
     width: float
     is_wide: bool
     plot: float
+    has_hits: bool = False
 
 
-_WIDE: Final = _Form("wide", 760, is_wide=True, plot=104)
+_WIDE: Final = _Form("wide", 760, is_wide=True, plot=104, has_hits=True)
 _NARROW: Final = _Form("narrow", 350, is_wide=False, plot=92)
+_DOCUMENT: Final = _Form("document", 440, is_wide=False, plot=92)
+# An image of a page grows with the page up to this, in multiples of its own size.
+_DOCUMENT_SCALE: Final = 1.3
 
 _LINE: Final = 17.0
 _BETWEEN: Final = 14.0
@@ -88,14 +93,56 @@ def as_svg(chart: Chart, name: str = "chart") -> str:
 def as_file(chart: Chart) -> str:
     """Return a chart under its title as an SVG file, which follows light and dark by itself."""
     inner = _draw(chart, _WIDE, "chart")
-    return framed(inner, chart.title, chart.remark or chart.title)
+    return framed(inner, chart.title, chart.remark or chart.title, scale=1.0)
 
 
-def framed(inner: Drawing, title: str, description: str, scale: float = 1.0) -> str:
-    """Return a drawing as a file, under its title and with a margin around it."""
-    margin, lines = 16.0, wrapped(title, inner.width / 1.25, 2)
+@frozen
+class States:
+    """States over time, to be drawn below the panels.
+
+    Attributes:
+        name: Whose states they are.
+        kinds: The class of each state, in the order of the legend.
+        stretches: Beginnings, ends and states.
+    """
+
+    name: str
+    kinds: Mapping[str, str]
+    stretches: tuple[tuple[float, float, str], ...]
+
+
+def for_documents(chart: Chart, description: str, source: str, states: States | None = None) -> str:
+    """Return a chart under its title as an SVG file for the documents.
+
+    Args:
+        chart: The chart.
+        description: What it shows, for those who do not see it.
+        source: What made it, for the last line.
+        states: States to draw below its panels. Default: none.
+    """
+    drawing = Drawing(_DOCUMENT.width, name="chart")
+    _draw_panels(chart, _DOCUMENT, drawing, states)
+    return framed(drawing, chart.title, description, source)
+
+
+def framed(
+    inner: Drawing, title: str, description: str, source: str = "", scale: float = _DOCUMENT_SCALE
+) -> str:
+    """Return a drawing as a file, under its title, with a margin and a line on its source.
+
+    Args:
+        inner: The drawing.
+        title: The title.
+        description: What it shows, for those who do not see it.
+        source: What made it. Default "": no such line.
+        scale: Its size where there is room, in multiples of its own. Default: as in the documents.
+    """
+    margin, lines = 16.0, wrapped(title, inner.width / 1.35, 2)
     top = margin + 20 * len(lines) + 8
-    frame = Drawing(inner.width + 2 * margin, inner.height + top + margin)
+    below = _LINE if source else 0.0
+    frame = Drawing(inner.width + 2 * margin, inner.height + top + below + 12)
+    if source:
+        frame.text(margin, frame.height - 12, source, "soft small")
     for index, line in enumerate(lines):
         frame.text(margin, margin + 14 + 20 * index, line, "large")
     frame.place(inner, margin, top)
@@ -111,7 +158,7 @@ def _draw(chart: Chart, form: _Form, name: str) -> Drawing:
     return drawing
 
 
-def _draw_panels(chart: Chart, form: _Form, drawing: Drawing) -> bool:
+def _draw_panels(chart: Chart, form: _Form, drawing: Drawing, states: States | None = None) -> bool:
     """Draw a panel for each line, in columns; return False if there is nothing to draw."""
     every = range(len(chart.lines))
     own = [index for index in every if not chart.lines[index].is_reference] or list(every)
@@ -146,7 +193,8 @@ def _draw_panels(chart: Chart, form: _Form, drawing: Drawing) -> bool:
     # The last tick of a panel and the first of the next stand side by side.
     gap = right + 4 + max(width_of(label) for _, label in x.ticks[:1] or ((0.0, ""),)) / 2
     width = (form.width - left - right - gap * (columns - 1)) / columns
-    panels = _Panels(chart, x, y, width, form.plot * (2 if len(own) == 1 else 1), drawing)
+    height = form.plot * (2 if len(own) == 1 else 1)
+    panels = _Panels(chart, x, y, width, height, drawing, form.has_hits)
     for index, line in enumerate(chart.lines):
         panels.define(index, line)
     for place, index in enumerate(own):
@@ -158,14 +206,35 @@ def _draw_panels(chart: Chart, form: _Form, drawing: Drawing) -> bool:
             titled=len(chart.lines) > 1,
             y_ticks=column == 0,
             x_ticks=place + columns >= len(own),
-            hits=form.is_wide,
         )
     bottom = top + math.ceil(len(own) / columns) * (panels.height + _LINE + _BETWEEN) + 22
+    if states is not None:
+        bottom = _draw_states(drawing, states, x, left, width, bottom - 8)
     for words in wrapped(chart.x_label, form.width):
         drawing.text((left + form.width - right) / 2, bottom, words, "soft", "middle")
         bottom += _LINE
     drawing.height = bottom - _LINE / 2
     return True
+
+
+def _draw_states(
+    drawing: Drawing, states: States, x: Scale, left: float, width: float, top: float
+) -> float:
+    """Draw a strip of states under the panels, and return the next base line."""
+    drawing.text(left, top + 22, states.name, "strong")
+    at = left + width_of(states.name, FONT_SIZE * _BOLD) + 14
+    for state, kind in states.kinds.items():
+        drawing.box(at, top + 13, 10, 10, f"block {kind}")
+        drawing.text(at + 15, top + 22, state)
+        at += 15 + width_of(state) + 14
+    for begin, end, state in states.stretches:
+        start, stop = x.place(begin), x.place(min(end, x.high))
+        if start is not None and stop is not None and start < stop:
+            from_left = left + max(0.0, start) * width
+            until = left + stop * width
+            kind = f"block {states.kinds[state]}"
+            drawing.box(from_left, top + 30, until - from_left, 12, kind, state)
+    return top + 62
 
 
 _Item = tuple[str, int | None, str]
@@ -211,6 +280,7 @@ class _Panels:
         width: The width of each, without labels.
         height: The height of each, without its title.
         drawing: Where they are drawn.
+        has_hits: True if values appear below the mouse.
     """
 
     chart: Chart
@@ -219,6 +289,7 @@ class _Panels:
     width: float
     height: float
     drawing: Drawing
+    has_hits: bool
 
     @property
     def has_few_points(self) -> bool:
@@ -239,7 +310,6 @@ class _Panels:
         titled: bool,
         y_ticks: bool,
         x_ticks: bool,
-        hits: bool,
     ) -> None:
         """Draw the panel of a line with its upper left corner there."""
         drawing, line = self.drawing, self.chart.lines[index]
@@ -264,7 +334,7 @@ class _Panels:
             )
         drawing.again(str(index), x, y, _kind(index, "curve"))
         self._draw_marks(index, line, placed)
-        if hits and not self.chart.x_ticks and not self.has_few_points:
+        if self.has_hits and not self.chart.x_ticks and not self.has_few_points:
             self._draw_hits(line, placed, x, y)
 
     def _placed(self, line: Line) -> list[_Placed]:
