@@ -12,7 +12,6 @@ _EXTRAS = {
     "cattrs",
     "click",
     "clientwright",
-    "hdrh",
     "hyx",
     "jinja2",
     "opentelemetry",

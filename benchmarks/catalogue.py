@@ -69,7 +69,6 @@ VERSIONS: Final = (
     "aiobreaker",
     "aiohttp-retry",
     "clientwright",
-    "hdrhistogram",
     "hyx",
     "purgatory",
     "stamina",

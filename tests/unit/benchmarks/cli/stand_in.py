@@ -61,7 +61,7 @@ FAILURES: dict[int, BaseException] = {
     1002: OSError(98, "address already in use"),
     1003: ConfigError.of("Settings.scenarios", "nonsense", "some of outage, brown-out"),
     1004: ZeroDivisionError("a fault of ours"),
-    1005: ModuleNotFoundError("No module named 'hdrh'", name="hdrh"),
+    1005: ModuleNotFoundError("No module named 'jinja2'", name="jinja2"),
 }
 BEFORE_ANYTHING = 100_000
 WAIT = 1006

@@ -240,7 +240,7 @@ def test_a_library_that_is_missing_later_is_told_in_a_line(
     command_line: Any, capsys: Captured
 ) -> None:
     assert command_line("load", "--seed", 1005) == 2
-    assert capsys.readouterr().err.endswith(f"benchmarks: this needs hdrh; {INSTALL}")
+    assert capsys.readouterr().err.endswith(f"benchmarks: this needs jinja2; {INSTALL}")
 
 
 def test_a_library_for_the_report_is_missed_before_anything_runs(
