@@ -16,7 +16,6 @@ from rich.progress import (
     SpinnerColumn,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
 )
 
 from benchmarks.progress import Estimate, Progress
@@ -44,7 +43,6 @@ def shown_progress(expected: Iterable[float] = ()) -> Iterator[Progress]:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         TextColumn("{task.fields[left]}", markup=False),
-        TimeElapsedColumn(),
         console=Console(stderr=True),
         auto_refresh=False,
         # Without a standard output rich could not restore it, and would leave the bar's.

@@ -19,11 +19,11 @@ SCENARIOS = ("trouble", "jitter", "throttling", "metastable", "crowd", "rate-lim
 
 # About how many seconds each takes: thorough, and quick.
 _EXPECTED = {
-    "trouble": (600.0, 50.0),
-    "jitter": (10.0, 2.0),
+    "trouble": (290.0, 50.0),
+    "jitter": (8.0, 2.0),
     "throttling": (4.0, 1.0),
     "metastable": (30.0, 8.0),
-    "crowd": (60.0, 2.0),
+    "crowd": (30.0, 2.0),
     "rate-limit": (1.0, 0.2),
 }
 

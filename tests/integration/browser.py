@@ -77,10 +77,11 @@ class Page:
         )
 
     async def open(self, html: str) -> None:
-        """Show a page."""
+        """Show a page, with all that can be unfolded unfolded."""
         frames = await self.send("Page.getFrameTree")
         frame = frames["frameTree"]["frame"]["id"]
         await self.send("Page.setDocumentContent", frameId=frame, html=html)
+        await self.run("document.querySelectorAll('details').forEach(each => { each.open = true })")
 
     async def run(self, script: str) -> Any:
         """Return the value of an expression."""
@@ -134,5 +135,5 @@ async def _port(file: Path, process: asyncio.subprocess.Process) -> int:
 
 def _lines(file: Path) -> list[str]:
     """Return the lines of a file that is all there; else nothing."""
-    text = file.read_text() if file.exists() else ""
+    text = file.read_text("utf-8") if file.exists() else ""
     return text.splitlines() if "\n" in text else []

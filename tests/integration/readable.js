@@ -3,7 +3,6 @@
   const SMALLEST = 11, CONTRAST = 4.5, SLACK = 1;
   const found = new Set();
   const width = window.innerWidth;
-  for (const each of document.querySelectorAll("details")) each.open = true;
 
   const told = (element) => {
     const text = (element.textContent || "").trim().replace(/\s+/g, " ").slice(0, 40);

@@ -1,6 +1,7 @@
 """The report in a real browser: nothing beyond the window, and all text readable.
 
-At the width of a desktop and of a phone, in light and dark; the pictures of the documents too.
+At the width of a desktop, of the narrowest window that gets the wide pictures, and of a phone, in
+light and dark; the pictures of the documents too.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ pytestmark = [
 
 Theme = Literal["light", "dark"]
 
-WIDTHS: Final = {"desktop": 1280, "phone": 390}
+WIDTHS: Final = {"desktop": 1280, "narrow": 745, "phone": 390}
 THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
 HERE: Final = Path(__file__).parent
 PICTURES: Final = sorted((HERE.parents[1] / "docs" / "pictures").glob("*.svg"))
