@@ -80,10 +80,11 @@ def test_ctrl_c_leaves_what_was_measured_so_far(start: Start, tmp_path: Path) ->
 
 
 SLOW = """
-import threading
+import time
 def slow(path, report):
     print("writing", file=sys.stderr, flush=True)
-    threading.Event().wait(60)
+    for _ in range(1200):
+        time.sleep(0.05)
     yield path, b"late"
 outputs._json = slow
 """
