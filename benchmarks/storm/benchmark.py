@@ -63,4 +63,5 @@ def _together(
         charts=tuple(chart for each in results for chart in each.charts),
         notes=tuple(note for each in results for note in each.notes),
         is_complete=is_complete,
+        headline=next((each.headline for each in results if each.headline), ""),
     )
