@@ -283,14 +283,15 @@ def _headline(means: Mapping[str, _Means]) -> tuple[tuple[Chart, ...], tuple[str
 
 
 def _sentence(figures: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """Say of the first row what the pipeline does, and what happens without it."""
+    """Say of the first row what the pipeline does to what callers lose and the server gets."""
     if _PIPELINE not in figures or _NONE not in figures:
         return ""
     (ours, sent), (lost, got) = figures[_PIPELINE][0], figures[_NONE][0]
+    if not (lost and got):
+        return ""
     return (
-        f"In {_HEADLINES[0].name} the pipeline loses {ours:.0f} % of the calls that meet it, "
-        f"aiohttp alone {lost:.0f} %; the server gets {sent:.0f} requests for a hundred of those "
-        f"calls, not {got:.0f}."
+        f"In {_HEADLINES[0].name} callers lose {100 * ours / lost:.0f} % of what they lose with "
+        f"aiohttp alone, while the server gets {100 * sent / got:.0f} % of the requests."
     )
 
 
