@@ -69,7 +69,6 @@ VERSIONS: Final = (
     "aiobreaker",
     "aiohttp-retry",
     "clientwright",
-    "hdrhistogram",
     "hyx",
     "purgatory",
     "stamina",
@@ -89,7 +88,7 @@ class Task:
 
     name: str
     measure: Measure
-    settings: object
+    settings: Any
 
 
 @define

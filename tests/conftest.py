@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -51,6 +52,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return  # it says which, or a second look at other versions need not see both
     if holds and not {"Pipeline", "Policy", "resilient", "wrap", "wrapped"}.isdisjoint(names):
         metafunc.parametrize("way", ["optimistic", "general"], indirect=True, scope="module")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector leave the tests themselves alone: they are many objects."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure() -> None:

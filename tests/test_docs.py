@@ -30,7 +30,7 @@ from resilient import (
     Telemetry,
     load_services,
 )
-from resilient.testing import Reply
+from resilient.testing import FakeClock, Reply
 from tests.examples import examples_of, output_of
 from tests.integration.support import client, fault_server, retry_policy, status_of
 from tests.integration.telemetry_support import Recorder, traced_policy
@@ -105,7 +105,7 @@ def scrape() -> dict[str, list[dict[str, str]]]:
             breaker=BreakerPolicy(consecutive_failures=6, open_for=0.05, patience=1),
             bulkhead=BulkheadPolicy(max_concurrent=2),
         )
-        pipeline = Pipeline(made, telemetry=telemetry)
+        pipeline = Pipeline(made, telemetry=telemetry, clock=FakeClock())
         refused = Reply(429, headers={"Retry-After": "0.05"})
         answers: list[Reply] = []
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from typing import Any
+from math import ceil
 
 from attrs import define, field
-from hdrh.histogram import HdrHistogram
 
 from benchmarks.recovery import BUCKET
 
@@ -18,13 +18,6 @@ __all__ = [
     "Tally",
 ]
 
-_MICROSECONDS = 1e6
-
-# The longest duration, in microseconds; longer ones count as this.
-_LONGEST = 3_600_000_000
-_DIGITS = 3
-
-
 # Kinds of failures that the generator itself causes.
 DROPPED = "not made: too many calls in progress"
 LATE = "not made: the machine was too slow"
@@ -32,47 +25,38 @@ UNFINISHED = "not over at the end"
 
 
 class Latencies:
-    """A histogram of seconds with three digits (HdrHistogram). Several add up without loss."""
+    """Durations in seconds, of which quantiles are asked."""
 
-    __slots__ = ("_histogram", "_known")
+    __slots__ = ("_durations", "_is_sorted")
 
     def __init__(self) -> None:
-        self._histogram = HdrHistogram(1, _LONGEST, _DIGITS)
-        # Quantiles are kept, since they are slow to find and results ask for them repeatedly.
-        self._known: dict[float, float] = {}
+        self._durations = array("d")
+        self._is_sorted = True
 
     def __len__(self) -> int:
-        return int(self._histogram.get_total_count())
+        return len(self._durations)
 
     def record(self, seconds: float) -> None:
         """Count a duration."""
-        self._known.clear()
-        self._histogram.record_value(min(max(round(seconds * _MICROSECONDS), 1), _LONGEST))
+        self._durations.append(seconds)
+        self._is_sorted = False
 
     def add(self, other: Latencies) -> None:
-        """Add the counts of another histogram."""
-        self._known.clear()
-        self._histogram.add(other._histogram)
+        """Count the durations of another one too."""
+        self._durations.extend(other._durations)
+        self._is_sorted = False
 
     def quantile(self, share: float) -> float | None:
         """Return the seconds that this share of the durations did not exceed; None without any.
 
         A share of 1 gives the longest.
         """
-        if not len(self):
+        if not self._durations:
             return None
-        found = self._known.get(share)
-        if found is None:
-            value = self._histogram.get_value_at_percentile(share * 100)
-            found = self._known[share] = float(value) / _MICROSECONDS
-        return found
-
-    def __getstate__(self) -> Any:
-        return self._histogram.encode()
-
-    def __setstate__(self, state: Any) -> None:
-        self._histogram = HdrHistogram.decode(state)
-        self._known = {}
+        if not self._is_sorted:
+            self._durations = array("d", sorted(self._durations))
+            self._is_sorted = True
+        return self._durations[max(ceil(share * len(self._durations)), 1) - 1]
 
 
 @define

@@ -40,6 +40,7 @@ def measure_rounds(
     taken: dict[str, list[_T]] = {name: [] for name in contenders}
     names = list(contenders)
     gc.collect()
+    was_frozen = gc.get_freeze_count()
     gc.freeze()  # existing objects need not be scanned between turns
     try:
         for number in range(rounds + 1):
@@ -50,7 +51,8 @@ def measure_rounds(
                     taken[name].append(value)
             progress.advance()
     finally:
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
     return taken
 
 

@@ -37,7 +37,8 @@ def to_markdown(report: Report) -> str:
         missing = f"; nothing of {', '.join(report.missing)}" if report.missing else ""
         parts.append(f"**Stopped before the end: {_text(report.stopped + missing)}.**")
     for result in report.results:
-        parts += [f"## {_text(result.title)}", _text(result.summary), *_result(result)]
+        finding = [f"**{_text(result.headline)}**"] if result.headline else []
+        parts += [f"## {_text(result.title)}", *finding, _text(result.summary), *_result(result)]
     return "\n\n".join(parts) + "\n"
 
 

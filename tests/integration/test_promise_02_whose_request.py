@@ -26,7 +26,7 @@ from resilient import (
     Retry,
     override,
 )
-from resilient.testing import Disconnect, FaultServer, Hang, Reply
+from resilient.testing import Disconnect, FakeClock, FaultServer, Hang, Reply
 from tests.integration.support import client, fault_server, policy, retry_policy, wrapped
 
 # How the request that a middleware makes ends.
@@ -198,7 +198,7 @@ async def status_of_post(session: aiohttp.ClientSession, url: object) -> None:
 async def test_what_its_own_connection_and_response_say_still_counts() -> None:
     retry = retry_policy(statuses={425, 429})
     async with fault_server(Reply(429), Reply(425)) as server:
-        async with client(Pipeline(policy(retry=retry))) as session:
+        async with client(Pipeline(policy(retry=retry), clock=FakeClock())) as session:
             await status_of_post(session, server.url)
         assert server.hits == 3
     async with FaultServer() as server:

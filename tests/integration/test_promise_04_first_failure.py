@@ -9,10 +9,10 @@ PROGRAM = """
 import asyncio, sys
 import aiohttp
 import resilient
-from resilient.testing import FaultServer, Disconnect, Reply
+from resilient.testing import Disconnect, FakeClock, FaultServer, Reply
 
 pipeline = resilient.Pipeline(resilient.Policy(
-    retry=resilient.RetryPolicy(backoff=resilient.Backoff(base=0.001))))
+    retry=resilient.RetryPolicy(backoff=resilient.Backoff(base=0.001))), clock=FakeClock())
 
 REPLIES = [
     Reply(503), Reply(429, headers={"Retry-After": "0"}), Disconnect(),

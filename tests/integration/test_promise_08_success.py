@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resilient import APIError, ErrorPolicy, NormalizeErrors, Pipeline, RetryPolicy, override
-from resilient.testing import Reply
+from resilient.testing import FakeClock, Reply
 from tests.integration.support import UNDER, client, fault_server, policy, status_of
 
 GRAPHQL = ErrorPolicy(success_parsers=["graphql"])
@@ -124,7 +124,7 @@ async def test_alone_it_raises_as_well() -> None:
 async def test_a_retry_repeats_it_by_its_code_and_a_post_not_at_all() -> None:
     throttled = {"errors": [{"message": "Slow down.", "extensions": {"code": "THROTTLED"}}]}
     retry = RetryPolicy(codes=["THROTTLED"], max_attempts=3)
-    pipeline = Pipeline(policy(retry=retry, errors=GRAPHQL))
+    pipeline = Pipeline(policy(retry=retry, errors=GRAPHQL), clock=FakeClock())
     async with fault_server(then=Reply(200, json=throttled)) as server, client(pipeline) as session:
         with pytest.raises(APIError):
             await status_of(session, server.url)

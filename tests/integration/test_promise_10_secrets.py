@@ -305,7 +305,7 @@ async def test_no_token_that_is_known_to_stand_in_a_path_is_shown(
     limited = Reply(429, headers={"Retry-After": "600"})
     async with fault_server(Reply(502), limited, then=Reply(503)) as server:
         url = server.url.with_path(path)
-        async with wrapped(Pipeline(keyed, listeners=[events])) as session:
+        async with wrapped(Pipeline(keyed, listeners=[events], clock=FakeClock())) as session:
             said: list[str] = []
             for method in ("GET", "GET", "POST", "PUT"):
                 with pytest.raises(ResilientError) as caught:

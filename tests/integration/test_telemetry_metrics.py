@@ -229,7 +229,7 @@ async def test_pipelines_of_one_name_are_added_up() -> None:
 
 
 @pytest.mark.slow
-async def test_ten_thousand_servers_paths_and_methods_are_few_series() -> None:
+async def test_thousands_of_servers_paths_and_methods_are_few_series() -> None:
     to = Recorder()
     chosen = TelemetryPolicy(max_servers=50, templates=["/meetings/{id}"])
     pipeline = to.pipeline(traced_policy(telemetry=chosen))
@@ -238,9 +238,9 @@ async def test_ten_thousand_servers_paths_and_methods_are_few_series() -> None:
         return await make_response(request, Reply(200))
 
     async with aiohttp.ClientSession(middlewares=[pipeline, answer]) as session:
-        for number in range(10_000):
+        for number in range(2_000):
             method = f"M{number}" if number % 3 == 1 else "GET"
-            url = f"http://h{number}.example:{1000 + number % 50_000}/meetings/{number}"
+            url = f"http://h{number}.example:{1000 + number}/meetings/{number}"
             async with session.request(method, url):
                 pass
     points = to.points("http.client.request.duration")
@@ -250,13 +250,13 @@ async def test_ten_thousand_servers_paths_and_methods_are_few_series() -> None:
     assert {attributes["http.request.method"] for attributes, _ in points} == {"GET", "_OTHER"}
     assert {attributes["url.template"] for attributes, _ in points} == {"/meetings/{id}"}
     assert len(points) <= 2 * 51
-    assert sum(point.count for _, point in points) == 10_000
+    assert sum(point.count for _, point in points) == 2_000
     assert len(to.points("resilient.call.duration")) == 2
     # Neither does it keep something for each of them.
     instruments = to.telemetry.instruments
     assert len(instruments._servers) <= 2 * 50
     # Spans have the true address.
-    assert of(to.attempts[-1])["server.address"] == "h9999.example"
+    assert of(to.attempts[-1])["server.address"] == "h1999.example"
 
 
 async def test_metrics_are_collected_on_another_thread_while_circuits_come_and_go() -> None:

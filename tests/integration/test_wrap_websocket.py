@@ -10,7 +10,7 @@ from aiohttp import web
 from yarl import URL
 
 from resilient import ConnectionFailedError, Pipeline, RetryPolicy, override
-from resilient.testing import Disconnect, FaultServer, Hang, Malformed, Reply
+from resilient.testing import Disconnect, FakeClock, FaultServer, Hang, Malformed, Reply
 from tests.integration.support import UNDER, fault_server, policy, retry_policy, wrapped
 
 
@@ -56,7 +56,8 @@ async def test_a_good_one_works(under: Any, reading: int | None) -> None:
 async def test_a_refused_one_is_aiohttps_own_error(under: Any, status: int) -> None:
     refusal = Reply(status) if status == 304 else Reply(status, json={"message": "no"})
     async with fault_server(then=refusal) as server:
-        async with under(Pipeline(policy())) as session:
+        # A 429 closes a gate for a second.
+        async with under(Pipeline(policy(), clock=FakeClock())) as session:
             with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
                 await session.ws_connect(server.url)
         assert type(caught.value) is aiohttp.WSServerHandshakeError

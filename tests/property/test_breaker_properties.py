@@ -70,7 +70,7 @@ class Books:
     policy: BreakerPolicy
     now: float = 0.0
     # The latest time that it was told.
-    latest: float = 0.0
+    latest: float = -math.inf
     out: dict[int, float] = field(factory=dict)
     # Probes of this spell, by number: when their leases end.
     leases: dict[int, float] = field(factory=dict)

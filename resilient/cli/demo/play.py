@@ -52,8 +52,7 @@ def main(seed: int, *, telemetry: bool = False) -> None:
     if telemetry:
         # Before anything is played: it may not be installed.
         import_module("resilient.cli.demo.tracing")
-    # Windows has another loop by default, on which the server cannot run.
-    with _quiet(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+    with _quiet(), asyncio.Runner() as runner:
         runner.run(play(seed, Console(), telemetry=telemetry))
 
 

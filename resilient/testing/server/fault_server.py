@@ -58,8 +58,7 @@ class FaultServer:
 
     Delays are asyncio's own, so a loop in virtual time skips them. A wait ends when the
     client closes the connection, unless that is behind an upload which the step leaves unread.
-    The event loop must have `add_reader`, as all have but the proactor of Windows. While the
-    process is out of file descriptors, clients wait in the backlog: the logger
+    While the process is out of file descriptors, clients wait in the backlog: the logger
     "resilient.testing" warns, and the server goes on when there are some again.
 
     Args:

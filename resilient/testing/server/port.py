@@ -67,6 +67,8 @@ class Port:
         self._failed = failed
         self._socket: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # Accepts where the event loop has no `add_reader`.
+        self._accepting: asyncio.Task[None] | None = None
         # Set while there is no descriptor for the next connection.
         self._retry: asyncio.TimerHandle | None = None
         self._is_short = False
@@ -91,7 +93,7 @@ class Port:
         """Refuse new connections and drop those that are open."""
         bound = self._bound()
         if self.state == "listening":
-            self._close(bound)
+            await self._close(bound)
             self._bind()
             self.state = "stopped"
         await self._drop_connections()
@@ -105,7 +107,7 @@ class Port:
     async def aclose(self) -> None:
         """Give the port up and drop the open connections."""
         if self._socket is not None:
-            self._close(self._socket)
+            await self._close(self._socket)
         self.state = "closed"
         await self._drop_connections()
 
@@ -136,20 +138,45 @@ class Port:
         self._watch(bound)
         self.state = "listening"
 
-    def _close(self, bound: socket.socket) -> None:
+    async def _close(self, bound: socket.socket) -> None:
+        accepting, self._accepting = self._accepting, None
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
+        elif accepting is not None:
+            accepting.cancel()
         elif self.state == "listening":
             asyncio.get_running_loop().remove_reader(bound)
         bound.close()
         self._socket = None
+        if accepting is not None:
+            await asyncio.wait([accepting])
 
     # Accepting.
 
     def _watch(self, bound: socket.socket) -> None:
         self._retry = None
-        asyncio.get_running_loop().add_reader(bound, self._accept, bound)
+        loop = asyncio.get_running_loop()
+        try:
+            loop.add_reader(bound, self._accept, bound)
+        except NotImplementedError:
+            self._accepting = loop.create_task(self._accept_all(bound))
+
+    async def _accept_all(self, bound: socket.socket) -> None:
+        """Accept connections by a task: the way of the proactor, the event loop of Windows.
+
+        Not everywhere: the connection that comes while the task is cancelled would be lost.
+        """
+        while True:
+            try:
+                accepted, _ = await asyncio.get_running_loop().sock_accept(bound)
+            except (ConnectionAbortedError, InterruptedError):
+                continue
+            except OSError as error:
+                self._accepting = None
+                self._back_off(bound, error)
+                return
+            self._take(accepted)
 
     def _accept(self, bound: socket.socket) -> None:
         try:
@@ -157,8 +184,12 @@ class Port:
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
             return
         except OSError as error:
+            asyncio.get_running_loop().remove_reader(bound)
             self._back_off(bound, error)
             return
+        self._take(accepted)
+
+    def _take(self, accepted: socket.socket) -> None:
         if self._is_short:
             self._is_short = False
             _logger.info("the fault server accepts connections again")
@@ -186,9 +217,7 @@ class Port:
                 _RETRY,
                 error,
             )
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(bound)
-        self._retry = loop.call_later(_RETRY, self._watch, bound)
+        self._retry = asyncio.get_running_loop().call_later(_RETRY, self._watch, bound)
 
     # Connections.
 

@@ -30,8 +30,30 @@ from tests.unit.testing.support import Certificates, converse, post
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
+class LikeWindows(asyncio.SelectorEventLoop):
+    """Has no more than the proactor has, and a time that moves by 15.625 milliseconds."""
+
+    GRAIN = 1 / 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clock_resolution = self.GRAIN
+        for name in ("add_reader", "add_writer", "add_signal_handler"):
+            setattr(self, name, self._refuse)
+
+    @staticmethod
+    def _refuse(*_: object) -> None:
+        raise NotImplementedError
+
+    def time(self) -> float:
+        return super().time() // self.GRAIN * self.GRAIN
+
+
 def installed() -> list[Any]:
-    factories: list[Any] = [pytest.param(asyncio.SelectorEventLoop, id="asyncio")]
+    factories: list[Any] = [
+        pytest.param(asyncio.SelectorEventLoop, id="asyncio"),
+        pytest.param(LikeWindows, id="like Windows"),
+    ]
     if importlib.util.find_spec("uvloop") is not None:
         import uvloop
 

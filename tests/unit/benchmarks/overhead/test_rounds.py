@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
@@ -54,7 +54,16 @@ def test_the_first_round_does_not_count() -> None:
     assert taken == {"a": [2.0, 3.0, 4.0]}
 
 
-def test_no_garbage_is_collected_within_a_turn() -> None:
+@pytest.fixture(params=[True, False], ids=["frozen", "thawed"])
+def was_frozen(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Whether somebody else had the collector leave objects alone before."""
+    if not request.param:
+        gc.unfreeze()
+    yield request.param
+    gc.freeze()
+
+
+def test_no_garbage_is_collected_within_a_turn(was_frozen: bool) -> None:
     seen = []
 
     def turn() -> float:
@@ -64,17 +73,17 @@ def test_no_garbage_is_collected_within_a_turn() -> None:
     measure_rounds({"a": turn}, 2, Random(1), Silent())
     assert seen == [False] * 3
     assert gc.isenabled()
-    assert gc.get_freeze_count() == 0
+    assert bool(gc.get_freeze_count()) == was_frozen
 
 
-def test_a_turn_that_fails_leaves_the_collector_on() -> None:
+def test_a_turn_that_fails_leaves_the_collector_on(was_frozen: bool) -> None:
     def fail() -> float:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
         measure_rounds({"a": fail}, 2, Random(1), Silent())
     assert gc.isenabled()
-    assert gc.get_freeze_count() == 0
+    assert bool(gc.get_freeze_count()) == was_frozen
 
 
 def test_progress_is_told_of_every_round() -> None:
