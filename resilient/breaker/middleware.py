@@ -308,6 +308,14 @@ class CircuitBreaker(Guard):
         state = State.OPEN if machine is None else machine.state
         return CircuitOpenError(wait.key, 0.0, state.value, queued=call.queued)
 
+    def retire(self, heir: Guard | None) -> None:
+        """Leave the service; what was isolated by hand stays so until somebody resets it."""
+        if isinstance(heir, CircuitBreaker) and heir.policy.key == self.policy.key:
+            for circuit in self.circuits:
+                if circuit.isolated:
+                    Circuit(circuit.key, heir._circuits).isolate()
+        super().retire(heir)
+
     def queues(self) -> Iterable[Queue]:
         """Return the queues of its circuits."""
         machines = self._circuits.machines.values()

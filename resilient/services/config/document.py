@@ -187,9 +187,12 @@ class _Tree:
     ) -> tuple[str, str, dict[str, str]] | None:
         """Return an included file, its text and the way to it; None if that is not to be read."""
         path: KeyPath = (INCLUDE, place)
-        target = os.path.join(os.path.dirname(label), name)
+        # Of a link to a file the folder of that counts.
+        base = os.path.dirname(label)
+        home = os.path.dirname(os.path.realpath(label))
+        target = os.path.join(base if os.path.realpath(base) == home else home, name)
         real = os.path.realpath(target)
-        if os.path.commonpath([self.folder, real]) != self.folder:
+        if not _is_below(self.folder, real):
             allowed = f"a path that stays in the folder of {self.label} (a link leads out of it)"
             self._complain(label, misfit(path, name, allowed))
         elif real in way:
@@ -250,6 +253,13 @@ class _Tree:
 
     def _complain(self, label: str, problem: Problem) -> None:
         self.errors.append(self.document.error(problem, label))
+
+
+def _is_below(folder: str, path: str) -> bool:
+    try:
+        return os.path.commonpath([folder, path]) == folder
+    except ValueError:  # on another drive
+        return False
 
 
 def _why_not(name: object) -> str | None:

@@ -30,6 +30,7 @@ from resilient.errors import ConfigError
 from resilient.services.config.document import Document, checked
 from resilient.services.config.layers import DEFAULT, PRESETS, SERVICES, merged
 from resilient.services.config.problems import KeyPath, nearest
+from resilient.services.config.spelling import kind_of
 from resilient.services.config.text import MAX_DEPTH
 
 __all__ = ["with_variables"]
@@ -56,10 +57,11 @@ def with_variables(document: Document, environ: bool | Mapping[str, str]) -> Doc
     tables: Mapping[str, Any] = document.tables
     variables: dict[KeyPath, str] = {}
     errors: list[ConfigError] = []
-    for name in sorted(each for each in environ if each.upper().startswith(PREFIX)):
+    names = [each for each in environ if isinstance(each, str)]
+    for name in sorted(each for each in names if each.upper().startswith(PREFIX)):
         try:
             path = _path(name, document.tables)
-            value = _value(environ[name])
+            value = _value(name, environ[name])
             _check_alone(name, path, variables)
         except ConfigError as error:
             errors.append(error)
@@ -141,8 +143,10 @@ def _leaves(path: KeyPath, value: Any) -> Iterator[KeyPath]:
         yield path
 
 
-def _value(text: str) -> Any:
+def _value(name: str, text: object) -> Any:
     """Read a value as TOML, or take it for a text."""
+    if not isinstance(text, str):
+        raise _refused(name, f"must be a text, not {kind_of(text)}")
     try:
         read = tomllib.loads(f"x = {text}")
     except (ValueError, RecursionError):

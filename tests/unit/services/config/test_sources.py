@@ -115,6 +115,18 @@ def test_what_may_not_be_included_is_refused_with_a_reason(
     assert str(found).startswith(f"{folder / home}: ")
 
 
+def test_of_a_link_to_a_file_the_folder_of_that_counts(tmp_path: Path) -> None:
+    # As a mounted ConfigMap is laid out.
+    written(tmp_path / "..data_1", {"a.toml": f"include = ['b.toml']\n{A}", "b.toml": B})
+    (tmp_path / "..data").symlink_to("..data_1")
+    (tmp_path / "a.toml").symlink_to("..data/a.toml")
+    (tmp_path / "b.toml").symlink_to("..data/b.toml")
+    written(tmp_path / "elsewhere", {"x": ""})
+    (tmp_path / "elsewhere" / "link.toml").symlink_to(tmp_path / "..data_1" / "a.toml")
+    for file in (tmp_path / "a.toml", tmp_path / "elsewhere" / "link.toml"):
+        assert list(load_services(file)) == ["a", "b"]
+
+
 def test_a_mapping_includes_nothing() -> None:
     found = refused({"include": ["x.toml"]})
     assert "include is for files: a mapping is in no folder" in str(found)
@@ -135,7 +147,7 @@ FILE = {
 }
 
 
-def loaded(variables: dict[str, str]) -> Any:
+def loaded(variables: dict[str, Any]) -> Any:
     prefixed = {f"RESILIENT__{name}": value for name, value in variables.items()}
     return load_services(FILE, environ={"PATH": "/", "RESILIENT_OTHER": "1", **prefixed})
 
@@ -192,13 +204,17 @@ VARIABLES = [
         {"SERVICES__A__RETRY": "false", "SERVICES__A__RETRY__MAX_ATTEMPTS": "2"},
         "sets what RESILIENT__SERVICES__A__RETRY sets too",
     ),
+    ({"": "1"}, "must begin with one of DEFAULT, PRESETS, SERVICES"),
+    ({"SERVICES": "1"}, "names no table of the file; of [services] it has A, A__B, MY_API"),
+    ({"SERVICES__": "1"}, "names no table of the file"),
+    ({"SERVICES__A__RETRY__MAX_ATTEMPTS": 3}, "must be a text, not an integer"),
     ({"__".join(["SERVICES__A", *["X"] * 10_000]): "1"}, "is nested too deeply"),
     ({"SERVICES__A__FACTS__X": str(2**64)}, "holds an integer of more than 64 bits"),
 ]
 
 
 @pytest.mark.parametrize(("variables", "said"), VARIABLES)
-def test_a_problem_in_a_variable_names_it(variables: dict[str, str], said: str) -> None:
+def test_a_problem_in_a_variable_names_it(variables: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         loaded(variables)
     found = [each for each in caught.value.problems if "a__b" not in str(each.where)]
