@@ -52,6 +52,7 @@ def assert_said(said: str, shown: str) -> None:
 def run(command: str, folder: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     plain = {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    plain["PYTHONUNBUFFERED"] = "1"  # so that the log stands among what is printed
     done = subprocess.run(
         shlex.split(command),
         cwd=folder,
