@@ -14,7 +14,6 @@ _EXTRAS = {
     "clientwright",
     "hyx",
     "jinja2",
-    "matplotlib",
     "opentelemetry",
     "purgatory",
     "rich",

@@ -88,7 +88,7 @@ class Task:
 
     name: str
     measure: Measure
-    settings: object
+    settings: Any
 
 
 @define

@@ -80,11 +80,23 @@ def _numbers(values: Iterable[float]) -> tuple[float, ...]:
 
 @frozen(kw_only=True)
 class Line:
-    """One line of a chart."""
+    """One line of a chart, or the dots of one colour in a dot plot.
+
+    Attributes:
+        name: The name.
+        xs: The xs.
+        ys: The ys.
+        lows: The first quartile of each y; empty without quartiles, NaN for a y without one.
+        highs: The third quartile of each y, likewise.
+        is_reference: Draw it beside every other line, to compare them with. Default False.
+    """
 
     name: str
     xs: tuple[float, ...] = field(converter=_numbers)
     ys: tuple[float, ...] = field(converter=_numbers)
+    lows: tuple[float, ...] = field(converter=_numbers, default=())
+    highs: tuple[float, ...] = field(converter=_numbers, default=())
+    is_reference: bool = False
 
 
 @frozen(kw_only=True)
@@ -98,7 +110,7 @@ class Span:
 
 @frozen(kw_only=True)
 class Chart:
-    """Lines over a common axis, or groups of bars.
+    """Lines over a common axis, or a dot plot.
 
     Attributes:
         title: The title.
@@ -109,8 +121,10 @@ class Chart:
         x_scale: The scale of the x axis. Default "linear".
         y_scale: The scale of the y axis. Default "linear".
         remark: A remark for the reader.
-        groups: The names of groups of bars. With any, each line is drawn as one bar in each
-            group, and its xs are the numbers of the groups from 0 on.
+        groups: The names of the rows of a dot plot. With any, each line is drawn as one dot in
+            each row, its xs are the numbers of the rows from 0 on, and `y_scale` is the scale of
+            the dots.
+        x_ticks: Places on the x axis and their labels; empty for round numbers.
     """
 
     title: str
@@ -122,11 +136,14 @@ class Chart:
     y_scale: Literal["linear", "log"] = "linear"
     remark: str = ""
     groups: tuple[str, ...] = ()
+    x_ticks: tuple[tuple[float, str], ...] = ()
 
 
 @frozen(kw_only=True)
 class ScenarioResult:
     """The part of a result that one scenario adds."""
+
+    headline: str = ""
 
     tables: tuple[Table, ...] = ()
     charts: tuple[Chart, ...] = ()
@@ -148,6 +165,8 @@ class Result:
         charts: The charts.
         notes: Remarks for the reader, such as what is absent and where a peer is better.
         is_complete: False if the benchmark was interrupted.
+        headline: The finding that matters most, in a sentence; the first chart shows it. "" without
+            one.
     """
 
     name: str
@@ -160,6 +179,7 @@ class Result:
     charts: tuple[Chart, ...] = ()
     notes: tuple[str, ...] = ()
     is_complete: bool = True
+    headline: str = ""
 
 
 def as_json(results: Iterable[Result], machine: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ __all__ = ["all_outputs", "app", "outputs", "policy_options", "renderings", "run
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-_OUTPUTS = ("json", "html", "png", "markdown", "into")
+_OUTPUTS = ("json", "html", "svg", "markdown", "into")
 
 
 def _together(*options: Decorator) -> Decorator:
@@ -44,19 +44,19 @@ def _json(default: str | None = None) -> Decorator:
     )
 
 
-_png = click.option("--png", metavar="DIR", help="Write each chart into a directory.")
-_markdown = click.option("--markdown", metavar="FILE", help="Write the tables for a README.")
+_svg = click.option("--svg", metavar="DIR", help="Write each chart into a directory.")
+_markdown = click.option("--markdown", metavar="FILE", help="Write the tables as Markdown.")
 _into = click.option(
     "--into",
     metavar="FILE",
     help="Replace what a file has between <!-- benchmarks:NAME --> and <!-- /benchmarks:NAME -->.",
 )
 
-outputs = _together(_json(), _html(), _png, _markdown)
+outputs = _together(_json(), _html(), _svg, _markdown)
 all_outputs = _together(
-    _json("benchmarks-report.json"), _html("benchmarks-report.html"), _png, _markdown
+    _json("benchmarks-report.json"), _html("benchmarks-report.html"), _svg, _markdown
 )
-renderings = _together(_html(), _png, _markdown, _into)
+renderings = _together(_html(), _svg, _markdown, _into)
 
 run_options = _together(
     click.option("--quick", is_flag=True, help="Less of everything: a look, not a measurement."),
@@ -169,26 +169,39 @@ def storm(**given: Any) -> int:
 
 
 @app.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option(
     "--into",
     metavar="DIR",
     default="docs/pictures",
     show_default=True,
-    help="The directory of trace.png and outage.png.",
+    help="The directory of the files.",
 )
-@click.option("--seconds", type=click.FloatRange(2), default=18.0, show_default=True)
-def pictures(into: str, seconds: float) -> None:
-    """Draw what an operator sees in an outage: the trace of a call, and the dashboard.
+@click.option(
+    "--seconds",
+    type=click.FloatRange(2),
+    default=18.0,
+    show_default=True,
+    help="The length of the run on loopback.",
+)
+def pictures(names: tuple[str, ...], into: str, seconds: float) -> None:
+    """Draw the pictures of the documents, as SVG that follows light and dark.
 
-    A real run on loopback, told to OpenTelemetry.
+    Names: backoff, budget, circuit, throttle and bulkhead, each from a run in virtual time, and
+    always the same; trace and outage, from a run on loopback told to OpenTelemetry. All, if none
+    are named.
     """
     from pathlib import Path
 
-    from benchmarks.telemetry.outage import Plan
-    from benchmarks.telemetry.pictures import draw
+    from benchmarks.cli.perform import Refused
+    from benchmarks.documents import write_pictures
+    from resilient import ConfigError
 
-    for file in draw(Path(into), Plan().scaled(seconds)):
-        click.echo(file)
+    try:
+        for file in write_pictures(names, Path(into), seconds):
+            click.echo(file)
+    except (ConfigError, OSError) as error:
+        raise Refused(error) from None
 
 
 @app.command()

@@ -76,7 +76,8 @@ def _measure(given: Mapping[str, Mapping[str, Any]], outputs: Outputs) -> int:
     except (ConfigError, OSError) as error:
         raise Refused(error) from None
     machine = describe_machine(VERSIONS)
-    with shown_progress() as progress:
+    expected = [seconds for task in tasks for seconds in task.settings.expected_seconds]
+    with shown_progress(expected) as progress:
         found = run_tasks(tasks, progress)
     return _deliver(found, machine, outputs)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from attrs import evolve
+
 from benchmarks.load.run import Run
 from benchmarks.load.scenarios import Scenario
 from benchmarks.recovery import BUCKET
@@ -14,7 +16,15 @@ __all__ = ["charts"]
 
 # One call in this many takes longer: 1 for the shortest latency, 10 for the ninth decile, 100
 # for the 99th percentile.
-_NINES = tuple(round(10 ** (step / 8), 6) for step in range(41))
+_NINES = tuple(sorted({2.0, *(round(10 ** (step / 8), 6) for step in range(41))}))
+
+_PERCENTILES = (
+    (2.0, "p50"),
+    (10.0, "p90"),
+    (100.0, "p99"),
+    (1_000.0, "p99.9"),
+    (10_000.0, "p99.99"),
+)
 
 
 def charts(scenario: Scenario, runs: Sequence[Run]) -> tuple[Chart, ...]:
@@ -25,14 +35,14 @@ def charts(scenario: Scenario, runs: Sequence[Run]) -> tuple[Chart, ...]:
 
 
 def _goodput(scenario: Scenario, runs: Sequence[Run]) -> Chart:
-    offered = (_over_time(runs[0].tally.offered, scenario, "calls"),) if runs else ()
+    offered = (_over_time(run.tally.offered, scenario, "calls that begin") for run in runs[:1])
     return Chart(
         title=f"{scenario.name}: calls that end well, over time",
         x_label="seconds",
         y_label="calls/s",
         lines=(
             *(_over_time(each.tally.good, scenario, each.contender.name) for each in runs),
-            *offered,
+            *(evolve(each, is_reference=True) for each in offered),
         ),
         spans=_spans(scenario),
         remark=f"{scenario.what} Those of what was retried are counted when they end.",
@@ -75,11 +85,12 @@ def _spans(scenario: Scenario) -> tuple[Span, ...]:
 def _latencies(scenario: Scenario, runs: Iterable[Run]) -> Chart:
     return Chart(
         title=f"{scenario.name}: latency of the calls that succeeded",
-        x_label="one call in so many takes longer (10 is p90, 100 is p99)",
+        x_label="percentile of the calls that succeeded",
         y_label="ms",
         lines=tuple(_quantiles(each) for each in runs if each.successes),
         x_scale="log",
         y_scale="log",
+        x_ticks=_PERCENTILES,
         remark="From when a call was due to when its answer was read.",
     )
 

@@ -22,6 +22,9 @@ _QUICK = 0.25
 
 _PATIENCE = 10.0
 
+# Seconds that a run takes besides its calls.
+_AROUND = 1.0
+
 # Seconds that a run, and a call in it, may take at most, so that a mistyped number is refused.
 _LONGEST = 3600.0
 _MOST_PATIENT = 600.0
@@ -102,6 +105,12 @@ class LoadSettings:
         """Return the policies to measure in a scenario; its own are added to the pipeline."""
         has_pipeline = any(each.name == "pipeline" for each in self.contenders)
         return (*self.contenders, *(scenario.also if has_pipeline else ()))
+
+    @property
+    def expected_seconds(self) -> tuple[float, ...]:
+        """The seconds of each part: the start, and each policy in each scenario."""
+        runs = (each.seconds + _AROUND for each in self.measured for _ in self.contenders_in(each))
+        return (_AROUND, *runs)
 
     @property
     def command(self) -> str:

@@ -11,6 +11,7 @@ from attrs import evolve
 from yarl import URL
 
 from benchmarks.overhead.calls import measure_calls
+from benchmarks.overhead.charts import dot_plot
 from benchmarks.overhead.garbage import measure_garbage
 from benchmarks.overhead.imports import measure_imports
 from benchmarks.overhead.in_process import CallFixture, call_fixture
@@ -96,8 +97,13 @@ def _with(
     measured = {name for part in found for name, _ in part.table.rows}
     if is_complete:
         notes += _unknown_rows(settings, found)
+    plots = (
+        dot_plot(part.table, part.plotted, higher=part.higher) for part in found if part.plotted
+    )
     return evolve(
         _nothing_yet(settings),
+        headline=next((part.headline for part in found if part.headline), ""),
+        charts=tuple(plot for plot in plots if plot is not None),
         tables=(wanted, *(part.table for part in found)),
         notes=(*notes, *peer_notes(peers.chosen(measured.__contains__))),
         is_complete=is_complete,

@@ -136,7 +136,7 @@ def measure_refusals(run: RunContext) -> PartResult:
         )
     )
     notes = compare_with_peers("when a circuit refuses", whole, theirs)
-    return PartResult(table=table, wanted=wanted, notes=notes)
+    return PartResult(table=table, wanted=wanted, notes=notes, plotted=_COLUMNS[0])
 
 
 def _baseline(run: RunContext) -> float:

@@ -80,11 +80,17 @@ class PartResult:
         wanted: The figures that have a target, each under a name that is clear by itself. The
             table has them without the target, so that each target counts once.
         notes: Remarks for the reader.
+        plotted: The column that a dot plot shows; "", the default, for no plot.
+        higher: True if a higher figure is better there. Default False.
+        headline: The finding of the part in a sentence. Default "": none.
     """
 
     table: Table
     wanted: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
+    plotted: str = ""
+    higher: bool = False
+    headline: str = ""
 
 
 def by_label(wrappers: Iterable[Wrapper]) -> dict[str, Wrapper]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import field, frozen
@@ -24,6 +25,18 @@ PARTS: Final = (
     "garbage",
     "imports",
 )
+# For each part of which progress is shown, about how many seconds it takes: thorough, and quick.
+_EXPECTED: Final[Mapping[str, tuple[tuple[float, float], ...]]] = {
+    "calls": ((9, 3),),
+    "sessions": ((0.3, 0.1),),
+    "refusals": ((0.8, 0.3),),
+    "sockets": ((26, 2), (39, 4)),
+    "memory": ((40, 30),),
+    "stalls": ((10, 4),),
+    "garbage": ((30, 4),),
+    "imports": ((25, 5),),
+    "instructions": ((60, 60),),
+}
 # Measured only where it is asked for, since it takes minutes and needs a program.
 INSTRUCTIONS: Final = "instructions"
 PROFILER: Final = "valgrind"
@@ -79,6 +92,12 @@ class OverheadSettings:
     def choose(self, thorough: int, quick: int) -> int:
         """Return `quick` in a quick run, else `thorough`."""
         return quick if self.quick else thorough
+
+    @property
+    def expected_seconds(self) -> tuple[float, ...]:
+        """The seconds of each part, about: in proportion to one another."""
+        parts = (each for part in self.chosen_parts for each in _EXPECTED[part])
+        return tuple(quick if self.quick else thorough for thorough, quick in parts)
 
     @property
     def command(self) -> str:

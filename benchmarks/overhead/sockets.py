@@ -127,7 +127,13 @@ def measure_sockets(run: RunContext) -> PartResult:
         {each.label: rows[each.label][1] for each in theirs if each.label in rows},
         higher=True,
     )
-    return PartResult(table=table, wanted=wanted, notes=notes + _about_the_core(many[ALONE]))
+    return PartResult(
+        table=table,
+        wanted=wanted,
+        notes=notes + _about_the_core(many[ALONE]),
+        plotted=_COLUMNS[1],
+        higher=True,
+    )
 
 
 async def _open(

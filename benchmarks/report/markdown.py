@@ -1,4 +1,4 @@
-"""Write a report as Markdown, or insert its tables into a document such as a README.
+"""Write a report as Markdown, or insert its tables into a document such as a page of the site.
 
 Comments in lines of their own mark the place for all tables of a result,
 
@@ -37,7 +37,8 @@ def to_markdown(report: Report) -> str:
         missing = f"; nothing of {', '.join(report.missing)}" if report.missing else ""
         parts.append(f"**Stopped before the end: {_text(report.stopped + missing)}.**")
     for result in report.results:
-        parts += [f"## {_text(result.title)}", _text(result.summary), *_result(result)]
+        finding = [f"**{_text(result.headline)}**"] if result.headline else []
+        parts += [f"## {_text(result.title)}", *finding, _text(result.summary), *_result(result)]
     return "\n\n".join(parts) + "\n"
 
 

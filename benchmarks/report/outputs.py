@@ -27,8 +27,7 @@ __all__ = [
 
 STANDARD_OUTPUT: Final = "-"
 
-_DRAWING = ("matplotlib",)
-_PAGES = ("jinja2", *_DRAWING)
+_PAGES: Final = ("jinja2",)
 
 
 @frozen(kw_only=True)
@@ -38,21 +37,21 @@ class Outputs:
     Attributes:
         json: The file for all figures; "-" is the standard output, which is not written here.
         html: The file for a page.
-        png: The directory for the charts.
+        svg: The directory for the charts.
         markdown: The file for the tables.
         into: A document with marks for the tables.
     """
 
     json: str | None = None
     html: str | None = None
-    png: str | None = None
+    svg: str | None = None
     markdown: str | None = None
     into: str | None = None
 
     @property
     def any_requested(self) -> bool:
         """True if there is anything to write."""
-        return any((self.json, self.html, self.png, self.markdown, self.into))
+        return any((self.json, self.html, self.svg, self.markdown, self.into))
 
     def check(self) -> None:
         """Check that all files can be written, before minutes of measurement.
@@ -73,9 +72,9 @@ class Outputs:
                 raise ConfigError(f"{path}: cannot be written: it is given twice", file=path)
         if self.into is not None:
             _read(self.into)
-        if self.png is not None:
-            check_directory(self.png)
-        needed = _PAGES if self.html else _DRAWING if self.png else ()
+        if self.svg is not None:
+            check_directory(self.svg)
+        needed = _PAGES if self.html else ()
         for name in needed:
             # Found and not imported, since a benchmark would have it all in its memory.
             if find_spec(name) is None:
@@ -94,7 +93,7 @@ class Outputs:
             (self.markdown, _markdown),
             (self.into, _into),
             (self.html, _page),
-            (self.png, _pictures),
+            (self.svg, _pictures),
         ):
             if asked_for is None:
                 continue
@@ -135,12 +134,12 @@ def _page(path: str, report: Report) -> Iterator[tuple[str, bytes]]:
 
 
 def _pictures(directory: str, report: Report) -> Iterator[tuple[str, bytes]]:
-    from benchmarks.report.pictures import as_png
+    from benchmarks.report.pictures import as_file
 
     charts = [(result.name, chart) for result in report.results for chart in result.charts]
     names = distinct(slug(name, chart.title) for name, chart in charts)
     for name, (_, chart) in zip(names, charts, strict=True):
-        yield os.path.join(directory, f"{name}.png"), as_png(chart)
+        yield os.path.join(directory, f"{name}.svg"), as_file(chart).encode()
 
 
 def _read(path: str) -> str:

@@ -40,7 +40,9 @@ def _result(result: Result) -> Iterator[RenderableType]:
     if not result.is_complete:
         heading.append("  INTERRUPTED: this is what was measured so far", "bold red")
     yield heading
-    yield text(result.summary)
+    if result.headline:
+        yield text(result.headline)
+    yield text(result.summary, style="dim" if result.headline else "")
     seed = "" if result.seed is None else f"  (seed {result.seed})"
     yield text(f"run again: {result.command}{seed}", style="dim")
     if result.parameters:

@@ -8,10 +8,13 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from attrs import define, field
+
 from benchmarks.results import Figure
 
 __all__ = [
     "ABSENT",
+    "Anchors",
     "distinct",
     "format_number",
     "format_quartiles",
@@ -97,13 +100,29 @@ def slug(*parts: str) -> str:
 
 def distinct(names: Iterable[str]) -> list[str]:
     """Return the names in order; a repeated one gets a number at its end."""
-    taken: set[str] = set()
-    given = []
-    for name in names:
+    taken = Anchors()
+    return [taken.add(name) for name in names]
+
+
+@define
+class Anchors:
+    """Names of which each is given once.
+
+    Attributes:
+        taken: The names that were given.
+    """
+
+    taken: set[str] = field(factory=set)
+
+    def name(self, *parts: str) -> str:
+        """Return a name for an address, as `slug` makes it, that was not given before."""
+        return self.add(slug(*parts))
+
+    def add(self, name: str) -> str:
+        """Return a name; with a number at its end if it was given before."""
         unique, count = name, 1
-        while unique in taken:
+        while unique in self.taken:
             count += 1
             unique = f"{name}-{count}"
-        taken.add(unique)
-        given.append(unique)
-    return given
+        self.taken.add(unique)
+        return unique

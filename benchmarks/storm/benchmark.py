@@ -60,7 +60,13 @@ def _together(
             "quick": settings.quick,
         },
         tables=tuple(table for each in results for table in each.tables),
-        charts=tuple(chart for each in results for chart in each.charts),
+        # The picture of the headline is the first.
+        charts=tuple(
+            chart
+            for each in sorted(results, key=lambda each: not each.headline)
+            for chart in each.charts
+        ),
         notes=tuple(note for each in results for note in each.notes),
         is_complete=is_complete,
+        headline=next((each.headline for each in results if each.headline), ""),
     )

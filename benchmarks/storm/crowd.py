@@ -173,7 +173,7 @@ def _chart(outage: str, found: list[tuple[Crowd, Tally]]) -> Chart:
     first, _ = found[0]
     period = outage_of(first.seconds)
     return Chart(
-        title=f"Arrivals of {first.clients} clients around an outage ({outage})",
+        title=f"Crowd: arrivals of {first.clients} clients around an outage ({outage})",
         x_label="seconds",
         y_label="requests that arrive, per second",
         lines=tuple(

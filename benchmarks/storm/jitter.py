@@ -79,8 +79,8 @@ def _result(found: dict[tuple[Jitter, int], list[_Run]]) -> ScenarioResult:
         tables=(side_by_side, published(most, work, time)),
         charts=(
             _over_time(most, {jitter: found[jitter, most][0][1] for jitter in JITTERS}),
-            _over_numbers("Work", "calls", numbers, calls),
-            _over_numbers("Time to completion", "seconds", numbers, times),
+            _over_numbers("work", "calls", numbers, calls),
+            _over_numbers("time to completion", "seconds", numbers, times),
         ),
     )
 
@@ -134,7 +134,7 @@ def _over_time(clients: int, writes: dict[Jitter, list[float]]) -> Chart:
         xs = [index * _SLICE for index in range(_SLICES)]
         lines.append(Line(name=jitter, xs=xs, ys=[counts[index] for index in range(_SLICES)]))
     return Chart(
-        title=f"Calls over time, {clients} clients",
+        title=f"Jitter: calls over time, {clients} clients",
         x_label="seconds",
         y_label=f"calls in {_SLICE * 1000:g} ms",
         lines=tuple(lines),
@@ -146,7 +146,7 @@ def _over_numbers(
     title: str, label: str, numbers: list[int], of: dict[tuple[Jitter, int], list[float]]
 ) -> Chart:
     return Chart(
-        title=f"{title} over the number of contending clients",
+        title=f"Jitter: {title} over the number of contending clients",
         x_label="clients",
         y_label=label,
         lines=tuple(

@@ -65,9 +65,9 @@ def result(found: list[tuple[Setup, Tally]], until: float) -> ScenarioResult:
     return ScenarioResult(
         tables=(_comparison(found, until), _published(found, until)),
         charts=(
-            _chart("Goodput", "calls that succeed, per second", example, until, Tally.goodput),
-            _chart("Arrivals", "requests that arrive, per second", example, until, Tally.arrivals),
-            _chart("Delay", "seconds until a request is answered", example, until, Tally.delays),
+            _chart("goodput", "calls that succeed, per second", example, until, Tally.goodput),
+            _chart("arrivals", "requests that arrive, per second", example, until, Tally.arrivals),
+            _chart("delay", "seconds until a request is answered", example, until, Tally.delays),
         ),
         notes=_notes(example, until),
     )
@@ -229,7 +229,7 @@ def _chart(
     counted: Callable[[Tally, float, float], list[float]],
 ) -> Chart:
     return Chart(
-        title=f"{title} around an outage of 10 s, {OFFERED:g} calls/s",
+        title=f"Metastable: {title} around an outage of 10 s, {OFFERED:g} calls/s",
         x_label="seconds",
         y_label=label,
         lines=tuple(

@@ -113,7 +113,7 @@ def _result(found: dict[str, list[Tally]]) -> ScenarioResult:
         ),
         charts=(
             Chart(
-                title=f"{_CALLERS} callers at once, {_RATE} requests/s, Retry-After: 1",
+                title="Rate limit: requests that arrive",
                 x_label="seconds",
                 y_label=f"requests in {_SLICE * 1000:g} ms",
                 lines=tuple(

@@ -17,6 +17,16 @@ __all__ = ["SCENARIOS", "StormSettings"]
 
 SCENARIOS = ("trouble", "jitter", "throttling", "metastable", "crowd", "rate-limit")
 
+# About how many seconds each takes: thorough, and quick.
+_EXPECTED = {
+    "trouble": (290.0, 50.0),
+    "jitter": (8.0, 2.0),
+    "throttling": (4.0, 1.0),
+    "metastable": (30.0, 8.0),
+    "crowd": (30.0, 2.0),
+    "rate-limit": (1.0, 0.2),
+}
+
 # The scenarios that compare policies, and so take those of a file.
 _POLICY_SCENARIOS = ("metastable", "crowd", "rate-limit")
 
@@ -115,6 +125,11 @@ class StormSettings:
                 f"a policy file is of no use to {' and '.join(self.scenarios)}: its policies stand "
                 f"beside others in {', '.join(_POLICY_SCENARIOS)}"
             )
+
+    @property
+    def expected_seconds(self) -> tuple[float, ...]:
+        """The seconds of each scenario, about: in proportion to one another."""
+        return tuple(_EXPECTED[each][self.quick] for each in dict.fromkeys(self.scenarios))
 
     @property
     def command(self) -> str:

@@ -83,7 +83,7 @@ def _by_share(shares: tuple[float, ...], found: _Found) -> ScenarioResult:
         ),
         charts=(
             Chart(
-                title="Requests per call over the share of failures",
+                title="Throttling: requests per call over the share of failures",
                 x_label="requests that fail, %",
                 y_label="requests per call",
                 lines=tuple(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
@@ -184,11 +184,12 @@ def _means(row: Row, runs: Mapping[str, list[_Figures]]) -> _Means:
 def result(found: list[MeasuredRow], settings: StormSettings) -> ScenarioResult:
     """Return the tables and notes of the rows that were measured so far, at least one."""
     groups = groupby(found, key=lambda each: each.row.group)
-    charts, headline = _headline({each.row.name: each.means for each in found})
+    charts, notes, headline = _headline({each.row.name: each.means for each in found})
     return ScenarioResult(
         tables=tuple(_table(group, list(rows)) for group, rows in groups),
         charts=charts,
-        notes=(*headline, _count(found, settings)),
+        notes=(*notes, _count(found, settings)),
+        headline=headline,
     )
 
 
@@ -231,10 +232,13 @@ _HEADLINES: Final = (
 )
 
 
-def _headline(means: Mapping[str, _Means]) -> tuple[tuple[Chart, ...], tuple[str, ...]]:
-    """Return the picture and the sentence that compare the columns; neither before it is known."""
+def _headline(means: Mapping[str, _Means]) -> tuple[tuple[Chart, ...], tuple[str, ...], str]:
+    """Return the picture and the note that compare the columns, and the headline of both.
+
+    None of them before all its rows are measured.
+    """
     if not all(each.row in means for each in _HEADLINES):
-        return (), ()
+        return (), (), ""
     columns = [
         column.name
         for column in COLUMNS
@@ -248,7 +252,7 @@ def _headline(means: Mapping[str, _Means]) -> tuple[tuple[Chart, ...], tuple[str
         for column in columns
     }
     chart = Chart(
-        title="What callers lose in trouble, and what the server gets",
+        title="Trouble: what callers lose, and what the server gets",
         x_label="",
         y_label="% of the calls that meet the trouble",
         lines=tuple(
@@ -271,9 +275,23 @@ def _headline(means: Mapping[str, _Means]) -> tuple[tuple[Chart, ...], tuple[str
         )
         for side in (0, 1)
     )
-    return (chart,), (
+    note = (
         f"Trouble: of the calls that met {troubles}, callers lost {lost}; in proportion to those "
-        f"calls the server got {got} as requests.",
+        f"calls the server got {got} as requests."
+    )
+    return (chart,), (note,), _sentence(figures)
+
+
+def _sentence(figures: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """Say of the first row what the pipeline does to what callers lose and the server gets."""
+    if _PIPELINE not in figures or _NONE not in figures:
+        return ""
+    (ours, sent), (lost, got) = figures[_PIPELINE][0], figures[_NONE][0]
+    if not (lost and got):
+        return ""
+    return (
+        f"In {_HEADLINES[0].name} callers lose {100 * ours / lost:.0f} % of what they lose with "
+        f"aiohttp alone, while the server gets {100 * sent / got:.0f} % of the requests."
     )
 
 

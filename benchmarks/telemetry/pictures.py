@@ -2,185 +2,173 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Iterable
+from itertools import groupby, pairwise
 from typing import Any, Final
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from opentelemetry.sdk.trace import ReadableSpan
 
-from benchmarks.telemetry.outage import Outage, Plan, Sample, run_outage
+from benchmarks.report.pictures import States, for_documents, framed
+from benchmarks.report.scales import make_scale
+from benchmarks.report.svg import Drawing, width_of, wrapped
+from benchmarks.results import Chart, Line, Span
+from benchmarks.telemetry.outage import Outage, Sample
 
-__all__ = ["draw", "draw_panels", "draw_trace"]
+__all__ = ["draw_panels", "draw_trace"]
 
-_WELL: Final = "#3b8b5a"
-_FAILED: Final = "#c0392b"
-_WAITING: Final = "#c8cdd3"
-_CALL: Final = "#5b6b7b"
-_REFUSED: Final = ("#e0a030", "#8e6bb8", "#4a90c2", "#c2607f", "#7f8c8d", "#b5b04a")
+_WIDTH: Final = 440.0
+_LINE: Final = 17.0
+_BAR: Final = 12.0
+_GAP: Final = 11.0
 
 
-def draw(folder: Path, plan: Plan | None = None) -> list[Path]:
-    """Make a run, and write both pictures into a folder.
+def draw_trace(outage: Outage, source: str) -> str:
+    """Draw the spans of the call that has most to tell, one under the other.
 
-    Returns:
-        The files.
+    Args:
+        outage: The run.
+        source: What made it, for the last line.
     """
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        outage = runner.run(run_outage(plan or Plan()))
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for name, made in (("trace", draw_trace(outage)), ("outage", draw_panels(outage))):
-        files.append(folder / f"{name}.png")
-        made.savefig(files[-1], dpi=110)
-    return files
-
-
-def draw_trace(outage: Outage) -> Figure:
-    """Draw the spans of the call that has most to tell, one under the other."""
     call, attempts = outage.story()
-    spans = [call, *attempts]
-    figure = Figure(figsize=(9.5, 0.9 + 0.52 * len(spans)), layout="constrained")
-    axes: Axes = figure.subplots()
     first = call.start_time or 0
 
     def seconds(nanoseconds: int | None) -> float:
         return ((nanoseconds or 0) - first) / 1e9
 
-    whole = seconds(call.end_time)
-    for row, span in enumerate(spans):
-        began, ended = seconds(span.start_time), seconds(span.end_time)
-        attributes: dict[str, Any] = dict(span.attributes or {})
-        color = _CALL if span is call else _FAILED if "error.type" in attributes else _WELL
-        for name, gap in _gaps(attributes):
-            axes.barh(row, gap, left=began - gap, height=0.5, color=_WAITING)
-            if gap > whole / 12:
-                axes.text(began - gap / 2, row, name, ha="center", va="center", fontsize=7.5)
+    scale = make_scale((0.0, seconds(call.end_time)), from_zero=True, rounded=False, most=6)
+    assert scale is not None, "both ends can be drawn"
+    drawing, top = Drawing(_WIDTH), 0.0
+
+    for kind, meaning in (("waits", "waits"), ("ill", "fails"), ("well", "goes well")):
+        drawing.box(top, 4, 10, 10, f"block {kind}")
+        drawing.text(top + 16, 13, meaning)
+        top += 16 + width_of(meaning) + 18
+    top = _LINE + 4
+
+    def bar(begin: float, end: float, kind: str) -> None:
+        left, right = ((scale.place(each) or 0.0) * _WIDTH for each in (begin, end))
         # As wide as a line at least.
-        axes.barh(row, max(ended - began, whole / 250), left=began, height=0.5, color=color)
-        label, inside = _label(span, attributes), span is call
-        axes.text(
-            *(0.01 * whole if inside else ended + whole / 80, row, label),
-            va="center",
-            fontsize=8.5,
-            color="white" if inside else "black",
+        drawing.box(left, top, max(right - left, 2.5), _BAR, f"block {kind}")
+
+    for span in (call, *attempts):
+        attributes: dict[str, Any] = dict(span.attributes or {})
+        for index, line in enumerate(wrapped(_words(span, attributes), _WIDTH, 2)):
+            top += _LINE
+            drawing.text(0, top - 4, line, "strong" if span is call and not index else "")
+        began, ended = seconds(span.start_time), seconds(span.end_time)
+        if gap := _gap(attributes):
+            bar(began - gap, began, "waits")
+        bar(
+            began,
+            ended,
+            "idle" if span is call else "ill" if "error.type" in attributes else "well",
         )
-    axes.set_yticks(range(len(spans)), [span.name for span in spans], fontsize=9)
-    axes.invert_yaxis()
-    axes.set_xlim(0, whole * 1.28)
-    axes.set_xlabel("seconds since the call began", fontsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title("One call through an outage, as a trace", fontsize=10, loc="left")
-    return figure
+        top += _BAR + _GAP
+    drawing.line(0, top, _WIDTH, top, "axis")
+    for value, label in scale.ticks:
+        at = (scale.place(value) or 0.0) * _WIDTH
+        drawing.line(at, top, at, top + 4, "axis")
+        drawing.text(at, top + 17, label, "soft", "middle" if value else "start")
+    drawing.text(_WIDTH / 2, top + 36, "seconds since the call began", "soft", "middle")
+    drawing.height = top + 42
+    return framed(
+        drawing,
+        "One call through an outage, as a trace",
+        f"A call of {len(attempts)} attempts. Each has a bar for the time that it took, and "
+        "before it one for the time that it waited or queued.",
+        source,
+    )
 
 
-def _gaps(attributes: dict[str, Any]) -> list[tuple[str, float]]:
-    """Return the time before an attempt that it waited, and the reason for most of it."""
-    waited = float(attributes.get("resilient.attempt.wait", 0.0))
-    queued = float(attributes.get("resilient.attempt.queued", 0.0))
-    if not waited + queued:
-        return []
-    why = attributes.get("resilient.attempt.reason", "")
-    words = []
-    if waited:
-        words.append(f"waits {waited:.2f} s: {why}")
-    if queued:
-        words.append(f"queues {queued:.2f} s")
-    return [(", ".join(words), waited + queued)]
+def _gap(attributes: dict[str, Any]) -> float:
+    """Return the seconds that an attempt waited and queued."""
+    return sum(
+        float(attributes.get(f"resilient.attempt.{each}", 0.0)) for each in ("wait", "queued")
+    )
 
 
-def _label(span: ReadableSpan, attributes: dict[str, Any]) -> str:
+def _words(span: ReadableSpan, attributes: dict[str, Any]) -> str:
     if span.parent is None:
         count = attributes.get("resilient.call.attempts")
         attempts = "1 attempt" if count == 1 else f"{count} attempts"
         error = attributes.get("error.type")
-        return f"{attempts}, " + (f"error {error}" if error else "no error for the caller")
-    status = attributes.get("http.response.status_code", attributes.get("error.type", ""))
+        return f"{span.name}: {attempts}, " + (f"error {error}" if error else "no error")
+    words = [str(attributes.get("http.response.status_code", attributes.get("error.type", "")))]
+    if waited := float(attributes.get("resilient.attempt.wait", 0.0)):
+        words.append(f"after {waited:.2f} s: {attributes.get('resilient.attempt.reason', '')}")
+    if queued := float(attributes.get("resilient.attempt.queued", 0.0)):
+        words.append(f"queued {queued:.2f} s")
     resend = attributes.get("http.request.resend_count")
-    return f"{status}" + (f", resend_count {resend}" if resend else "")
+    if resend:
+        words.append(f"resend_count {resend}")
+    return f"{span.name}: {', '.join(words)}"
 
 
-def draw_panels(outage: Outage) -> Figure:
-    """Draw three panels of the dashboard: calls and attempts, refusals, circuits."""
-    figure = Figure(figsize=(9.5, 6.2), layout="constrained")
-    calls, refusals, circuits = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1))
-    _draw_calls(calls, outage)
-    _draw_refusals(refusals, outage)
-    _draw_circuits(circuits, outage)
-    for axes in (calls, refusals, circuits):
-        for begin, end in outage.plan.down:
-            axes.axvspan(begin, end, color="#c0392b", alpha=0.07, lw=0)
-        axes.set_xlim(0, outage.plan.seconds)
-        axes.set_ylim(bottom=0)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8)
-    circuits.set_xlabel("seconds; the server is down where it is shaded", fontsize=9)
-    return figure
+def draw_panels(outage: Outage, source: str) -> str:
+    """Draw panels of the dashboard: calls, requests, refusals, and the circuit.
+
+    Args:
+        outage: The run.
+        source: What made it, for the last line.
+    """
+    calls = _grown(outage, "resilient.call.duration", "error.type")
+    refusals = _grown(outage, "resilient.refusals", "resilient.refused_by")
+    failed = {"calls that fail": _sum(rates for (error,), rates in calls.items() if error)}
+    shown = {
+        "calls that end well": _sum(rates for (error,), rates in calls.items() if not error),
+        **{name: rates for name, rates in failed.items() if rates},
+        "requests on the wire": _grown(outage, "http.client.request.duration").get((), []),
+        **{f"refusals by the {by}": rates for (by,), rates in refusals.items()},
+    }
+    times = [(before.at + after.at) / 2 for before, after in pairwise(outage.samples)]
+    chart = Chart(
+        title="What an operator sees of an outage",
+        x_label="seconds",
+        y_label="per second",
+        lines=tuple(Line(name=name, xs=times, ys=rates) for name, rates in shown.items()),
+        spans=tuple(
+            Span(start=begin, end=end, name="the server is down") for begin, end in outage.plan.down
+        ),
+    )
+    return for_documents(
+        chart,
+        "Panels of the calls by their end, of the requests on the wire, and of the refusals by "
+        "their reason, and the states of the circuit below, while a server is down twice.",
+        source,
+        _states(outage),
+    )
 
 
-def _rates(outage: Outage, value: Callable[[Sample], float]) -> tuple[list[float], list[float]]:
-    """Return times, and by how much a count has grown a second until then."""
-    xs, ys = [], []
-    for before, after in pairwise(outage.samples):
-        xs.append((before.at + after.at) / 2)
-        ys.append((value(after) - value(before)) / (after.at - before.at))
-    return xs, ys
+def _grown(outage: Outage, metric: str, *labels: str) -> dict[tuple[str, ...], list[float]]:
+    """Return by how much a metric grows a second between samples, by values of attributes."""
+    sums = [sample.by(metric, *labels) for sample in outage.samples]
+    gaps = [after.at - before.at for before, after in pairwise(outage.samples)]
+    kinds = sorted({kind for each in sums for kind in each})
 
-
-_Rates = tuple[list[float], list[float]]
-
-
-def _layers(outage: Outage, metric: str, *labels: str) -> dict[tuple[str, ...], _Rates]:
-    """Return the rates of a metric by the values of some attributes."""
-    kinds = sorted({key for sample in outage.samples for key in sample.by(metric, *labels)})
-
-    def rates(kind: tuple[str, ...]) -> _Rates:
-        return _rates(outage, lambda sample: sample.by(metric, *labels).get(kind, 0.0))
+    def rates(kind: tuple[str, ...]) -> list[float]:
+        counts = [each.get(kind, 0.0) for each in sums]
+        return [(y - x) / gap for (x, y), gap in zip(pairwise(counts), gaps, strict=True)]
 
     return {kind: rates(kind) for kind in kinds}
 
 
-def _stack(axes: Axes, layers: dict[str, _Rates], colors: list[str]) -> None:
-    if layers:
-        xs = next(iter(layers.values()))[0]
-        heights = [ys for _, ys in layers.values()]
-        axes.stackplot(xs, *heights, labels=list(layers), colors=colors, alpha=0.8)
+def _sum(several: Iterable[list[float]]) -> list[float]:
+    return [sum(each) for each in zip(*several, strict=True)]
 
 
-def _draw_calls(axes: Axes, outage: Outage) -> None:
-    layers = _layers(outage, "resilient.call.duration", "error.type")
-    errors = [error for (error,) in layers]
-    _stack(
-        axes,
-        {f"calls: {error or 'well'}": layers[error,] for error in errors},
-        [_WELL if not each else _FAILED if each.isdigit() else _REFUSED[0] for each in errors],
-    )
-    xs, ys = _rates(outage, lambda sample: sample.total("http.client.request.duration"))
-    axes.plot(xs, ys, color="black", lw=1.4, label="requests on the wire")
-    axes.set_title("Calls and requests per second", fontsize=10, loc="left")
-    axes.legend(fontsize=8, loc="upper right", ncols=2, frameon=False)
+_KINDS: Final = {"closed": "well", "open": "ill", "half-open": "s4"}
 
 
-def _draw_refusals(axes: Axes, outage: Outage) -> None:
-    layers = _layers(outage, "resilient.refusals", "resilient.refused_by", "resilient.reason")
-    colors = [_REFUSED[place % len(_REFUSED)] for place in range(len(layers))]
-    _stack(axes, {f"{by}: {why}": ys for (by, why), ys in layers.items()}, colors)
-    if layers:
-        axes.legend(fontsize=8, loc="upper right", frameon=False)
-    axes.set_title("Refusals per second, by reason", fontsize=10, loc="left")
+def _states(outage: Outage) -> States:
+    def state(sample: Sample) -> str:
+        for name in ("open", "half_open"):
+            if sample.total("resilient.breaker.circuits", resilient__breaker__state=name):
+                return name.replace("_", "-")
+        return "closed"
 
-
-def _draw_circuits(axes: Axes, outage: Outage) -> None:
-    xs = [sample.at for sample in outage.samples]
-    for state, color in (("open", _FAILED), ("half_open", "#e0a030")):
-        ys = [
-            sample.total("resilient.breaker.circuits", resilient__breaker__state=state)
-            for sample in outage.samples
-        ]
-        axes.fill_between(xs, ys, step="post", color=color, alpha=0.8, label=state, lw=0)
-    axes.set_yticks([0, 1])
-    axes.set_title("Circuits that are not closed", fontsize=10, loc="left")
-    axes.legend(fontsize=8, loc="upper right", frameon=False)
+    stretches, begin = [], 0.0
+    for name, samples in groupby(outage.samples, key=state):
+        end = list(samples)[-1].at
+        stretches.append((begin, end, name))
+        begin = end
+    return States("the circuit", _KINDS, tuple(stretches))

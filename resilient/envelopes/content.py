@@ -23,6 +23,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
 from resilient.envelopes.markup import is_html, xml_document
@@ -47,6 +48,9 @@ _MAX_DIGITS: Final = 100
 
 _GUARD: Final = r"\s*(?:\)\]\}',?|while\s*\(1\);|for\s*\(;;\);|/\*\*/|\{\}&&)\s*"
 _CALL: Final = r"\s*[A-Za-z_$][\w$.]{0,100}\(\s*(?=[\[{])"
+# The brace of an object that stands in no other: each is decoded, and one in another would be
+# read again and again.
+_BEGINNING: Final = r'(?:\A|[^\s,:[{]|[^"\s]:)\s*+(?P<object>\{)'
 _EVENT: Final = r"\s*(?::|data:|event:|id:|retry:)"
 _WARNING: Final = (
     r"(?i)\s*(?:<br ?/?>|<b>|(?:PHP )?(?:Warning|Notice|Deprecated|Fatal error|Parse error)\b)"
@@ -231,12 +235,8 @@ def _of_event(said: str) -> Content | None:
 
 
 def _behind_warning(said: str) -> Content | None:
-    place = -1
-    for _ in range(_MAX_DOCUMENTS):
-        place = said.find("{", place + 1)
-        if place < 0:
-            break
-        value, rest = _decode(said[place:])
+    for match in islice(re.finditer(_BEGINNING, said), _MAX_DOCUMENTS):
+        value, rest = _decode(said[match.start("object") :])
         if isinstance(value, dict) and value and not rest:
             return Content("object", members(value))
     return None

@@ -1,22 +1,67 @@
-"""The pictures of the documents come from a run, and show what it came to."""
+"""The pictures of the documents come from runs, and show what these came to."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks.algorithms.pictures import PICTURES
+from benchmarks.documents import ALL, write_pictures
 from benchmarks.telemetry.outage import Plan, run_outage
-from benchmarks.telemetry.pictures import draw
+from resilient import ConfigError
 from tests.integration.telemetry_support import of
+
+ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "docs" / "pictures"
+LARGEST = 60_000
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_of_an_algorithm_is_what_its_run_gives(name: str, tmp_path: Path) -> None:
+    (file,) = write_pictures((name,), tmp_path, seconds=2.0)
+    assert file.read_text("utf-8") == (KEPT / file.name).read_text("utf-8"), (
+        "run again: python -m benchmarks pictures"
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_picture_is_small_follows_the_theme_and_can_be_read_out(name: str) -> None:
+    text = (KEPT / f"{name}.svg").read_text("utf-8")
+    assert len(text) < LARGEST
+    assert "prefers-color-scheme: dark" in text
+    root = ElementTree.fromstring(text)
+    names = {each.tag.partition("}")[2]: each.text for each in root}
+    assert names["title"]
+    assert len(names["desc"] or "") > 50
+
+
+def test_every_picture_that_a_document_names_is_kept_and_every_one_kept_is_named() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    named = {
+        (page.parent / found).resolve()
+        for page in pages
+        for found in re.findall(r"!\[[^\]]*\]\(([^)\s:]+)\)", page.read_text("utf-8"))
+    }
+    assert {each for each in named if not each.exists()} == set()
+    assert {KEPT / f"{name}.svg" for name in PICTURES} <= named
+    assert {file.name for file in KEPT.iterdir()} == {f"{name}.svg" for name in ALL}
+
+
+def test_a_name_that_is_unknown_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="some of backoff, budget"):
+        next(write_pictures(("nonsense",), tmp_path, seconds=2.0))
 
 
 @pytest.mark.slow
-def test_two_pictures_of_a_run_are_written(tmp_path: Path) -> None:
-    files = draw(tmp_path / "new", Plan().scaled(4))
-    assert [file.name for file in files] == ["trace.png", "outage.png"]
-    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
+def test_the_pictures_of_a_run_on_loopback_are_written(tmp_path: Path) -> None:
+    files = list(write_pictures(("outage", "trace"), tmp_path / "new", seconds=4.0))
+    assert [file.name for file in files] == ["trace.svg", "outage.svg"]
+    for file in files:
+        ElementTree.parse(file)
 
 
 @pytest.mark.slow

@@ -69,6 +69,9 @@ FAULTS: dict[str, Answer] = {
     "disconnected": Disconnect(),
 }
 
+# The garbage of a call of aiohttp alone, by the fault that it meets.
+USUAL: dict[str, float] = {}
+
 SHAPES: dict[str, Callable[[], Any]] = {
     "pipeline": lambda: Pipeline(policy(breaker=None)),
     "pipeline with a breaker": lambda: Pipeline(policy(breaker=BreakerPolicy(observe=True))),
@@ -99,10 +102,12 @@ async def test_a_call_that_fails_is_freed_without_the_collector(
     fault: str, shape: str, under: Any
 ) -> None:
     async with fault_server(then=FAULTS[fault]) as server:
-        async with client() as bare:
-            usual = await garbage(lambda: fail(bare, server.url))
+        if fault not in USUAL:
+            async with client() as bare:
+                USUAL[fault] = await garbage(lambda: fail(bare, server.url))
         async with under(SHAPES[shape]()) as session:
             found = await garbage(lambda: fail(session, server.url))
+    usual = USUAL[fault]
     # A call is three requests, or four if the first broke a pooled connection.
     # What aiohttp leaves in a circle holds a few things of ours too.
     few = 12 if shape in FOLLOWED else 8

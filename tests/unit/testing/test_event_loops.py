@@ -38,18 +38,15 @@ class LikeWindows(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._clock_resolution = self.GRAIN
+        for name in ("add_reader", "add_writer", "add_signal_handler"):
+            setattr(self, name, self._refuse)
+
+    @staticmethod
+    def _refuse(*_: object) -> None:
+        raise NotImplementedError
 
     def time(self) -> float:
         return super().time() // self.GRAIN * self.GRAIN
-
-    def add_reader(self, *_: Any) -> Any:
-        raise NotImplementedError
-
-    def add_writer(self, *_: Any) -> Any:
-        raise NotImplementedError
-
-    def add_signal_handler(self, *_: Any) -> Any:
-        raise NotImplementedError
 
 
 def installed() -> list[Any]:

@@ -19,8 +19,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def watch() -> None:
-    with shown_progress() as progress:
+def watch(*expected: float) -> None:
+    with shown_progress(expected) as progress:
         progress.advance()
         progress.begin(NAME, 4)
         for _ in range(3):
@@ -41,16 +41,26 @@ def test_a_file_gets_a_line_for_each_part(capsys: pytest.CaptureFixture[str]) ->
     ]
 
 
+def test_a_file_is_told_how_many_parts_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    watch(1, 1, 1)
+    assert [each.partition(":")[0] for each in capsys.readouterr().err.splitlines()] == [
+        "1 of 3",
+        "2 of 3",
+        "3 of 3",
+    ]
+
+
 @pytest.mark.parametrize("columns", ["1", "40", "200"])
 def test_a_terminal_gets_a_bar(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", columns)
-    watch()
+    watch(1, 2, 3)
     shown = terminal.getvalue()
+    assert "2 of 3" in shown or columns == "1"
     assert NAME not in shown
-    assert r"round [bold] \x1b[31m \udcff 時間" in shown or columns == "1"
+    assert r"round [bold] \x1b[31m \udcff 時間" in shown or columns != "200"
 
 
 def test_nobody_needs_to_look(monkeypatch: pytest.MonkeyPatch) -> None:

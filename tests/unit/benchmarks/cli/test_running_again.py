@@ -84,7 +84,7 @@ def test_help_names_what_can_be_named() -> None:
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_setting_can_be_given(name: str) -> None:
     """Else there would be runs that no command repeats."""
-    outputs = {"json", "html", "png", "markdown"}
+    outputs = {"json", "html", "svg", "markdown"}
     without_peers = {"without_peers"} if name == "overhead" else set()
     given = {each.name for each in app.commands[name].params} - outputs - without_peers
     peers = {"peers"} if name == "overhead" else set()

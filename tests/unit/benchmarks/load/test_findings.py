@@ -78,7 +78,7 @@ def test_an_outage_is_shaded_and_shown_over_time() -> None:
     goodput, arrivals, _ = charts(scenario("outage"), [run])
     for chart in (goodput, arrivals):
         assert [(span.start, span.end) for span in chart.spans] == [(6, 12.5)]
-    assert [line.name for line in goodput.lines] == ["none", "calls"]
+    assert [line.name for line in goodput.lines] == ["none", "calls that begin"]
     assert arrivals.lines[0].ys[:3] == (4.0, 2.0, 0.0)
     assert goodput.lines[0].xs[:2] == (0.25, 0.75)
     assert goodput.lines[1].ys[:2] == (100.0, 100.0)

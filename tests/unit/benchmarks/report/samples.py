@@ -87,6 +87,7 @@ RESULT = Result(
     tables=(LIST, COMPARISON),
     charts=(CHART,),
     notes=("A peer is better.",),
+    headline="It costs 9 times as much as nothing.",
 )
 
 NASTY = "<script>alert(1)</script> & | `$x_1$` \x1b[31m \udcff 時間 [bold]"

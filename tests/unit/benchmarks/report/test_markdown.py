@@ -42,6 +42,7 @@ def test_the_machine_the_date_and_the_command_stand_beside() -> None:
         "`python -m benchmarks overhead --seed 7`, seed 7; rounds: 15",
         "- A peer is better.",
         "Ratios of one run.",
+        "**It costs 9 times as much as nothing.**",
     ):
         assert each in text
 
