@@ -154,7 +154,9 @@ class Services(Branches, Mapping[str, Pipeline]):
         """Return the state of each service now, as plain data for a health endpoint.
 
             {"services": {NAME: as `Pipeline.snapshot` returns it, ...},
-             "default": the same of the default policy, or null}
+             "default": ...}
+
+        The last is the same of the default policy, or null if there is none.
         """
         default = self.default_pipeline
         return {
