@@ -27,7 +27,7 @@ from resilient.core.guard import Guard
 from resilient.core.statuses import in_words as statuses_in_words
 from resilient.envelopes import FORMATS
 from resilient.pipeline.standard import STANDARD
-from resilient.services.config.keys import fields_of, is_duration, nested_kind
+from resilient.services.config.keys import described, fields_of, is_duration, nested_kind
 from resilient.telemetry.events import KINDS
 
 __all__ = ["PARTS", "replaced", "setup"]
@@ -38,16 +38,6 @@ _INNER: Final = {
 } - {"describe", "snapshot", "policy"}
 
 _LINE: Final = re.compile(r"^% generated: ([\w-]+)(.*)$", re.M)
-
-
-def described(kind: type[Any]) -> dict[str, str]:
-    """Return the descriptions of a class's attributes, from its docstring."""
-    _, _, section = inspect.cleandoc(kind.__doc__ or "").partition("\nAttributes:\n")
-    section = re.split(r"\n(?=\S)", section)[0]
-    found = re.split(r"^ {4}(\w+): ", section, flags=re.M)[1:]
-    return {
-        name: " ".join(text.split()) for name, text in zip(found[::2], found[1::2], strict=True)
-    }
 
 
 def first_sentence(thing: object) -> str:

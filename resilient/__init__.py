@@ -94,9 +94,11 @@ if TYPE_CHECKING or "__compiled__" in globals():
         RetryPolicy as RetryPolicy,
     )
     from resilient.services import (
+        Changes as Changes,
         Service as Service,
         Services as Services,
         load_services as load_services,
+        watch_services as watch_services,
     )
     from resilient.session import (
         pipeline_of as pipeline_of,
@@ -110,6 +112,7 @@ if TYPE_CHECKING or "__compiled__" in globals():
         HoldEvent as HoldEvent,
         Listener as Listener,
         RefusalEvent as RefusalEvent,
+        ReloadEvent as ReloadEvent,
         ThrottleEvent as ThrottleEvent,
         TransitionEvent as TransitionEvent,
         TurnEvent as TurnEvent,

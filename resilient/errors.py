@@ -125,6 +125,9 @@ _SHOWN = 300
 # The same of a code or an identifier.
 _SHOWN_OF_A_NAME = 100
 
+# How many problems the text of a `ConfigError` tells.
+_TOLD = 20
+
 
 class ResilientError(Exception):
     """Base of every exception that this package raises.
@@ -661,7 +664,11 @@ class ConfigError(ResilientError, ValueError):
         given: What it was given, as text.
         allowed: What is allowed.
         file: The file that it stands in, if it came from one.
+        line: The line in the file, from 1; None where no single one is at fault.
+        column: The column in that line, in characters, from 1.
+        variable: The variable of the environment that it came from, if it came from one.
         problems: Each problem by itself: several if several were found at once, else this one.
+            The text of an error shows the first 20.
     """
 
     def __init__(
@@ -672,12 +679,18 @@ class ConfigError(ResilientError, ValueError):
         given: str | None = None,
         allowed: str | None = None,
         file: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        variable: str | None = None,
     ) -> None:
         super().__init__(message)
         self.where = where
         self.given = given
         self.allowed = allowed
         self.file = file
+        self.line = line
+        self.column = column
+        self.variable = variable
         self._problems: tuple[ConfigError, ...] = ()
 
     @classmethod
@@ -691,12 +704,40 @@ class ConfigError(ResilientError, ValueError):
         return cls(message, where=where, given=text, allowed=allowed)
 
     @classmethod
+    def at(
+        cls,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        variable: str | None = None,
+        **facts: str | None,
+    ) -> Self:
+        """Make the error for one place in a file, or for one variable; its text begins with that.
+
+        Args:
+            message: The text after the place.
+            file: The file; None without one.
+            line: The line in it; None where no single one is at fault.
+            column: The column in that line.
+            variable: The variable of the environment; None for a file.
+            **facts: The other attributes.
+        """
+        place = [str(each) for each in (variable, file, line, column) if each is not None]
+        text = f"{':'.join(place)}: {message}" if place else message
+        return cls(text, file=file, line=line, column=column, variable=variable, **facts)
+
+    @classmethod
     def of_all(cls, problems: Sequence[ConfigError]) -> ConfigError:
         """Make one error of all problems that were found; a single one is returned as it is."""
         parts = tuple(part for problem in problems for part in problem.problems)
         if len(parts) == 1:
             return parts[0]
-        error = cls("\n".join([f"{len(parts)} problems:", *(f"  {part}" for part in parts)]))
+        lines = [str(part) for part in parts[:_TOLD]]
+        if len(parts) > _TOLD:
+            lines.append(f"and {len(parts) - _TOLD} more")
+        error = cls("\n".join([f"{len(parts)} problems:", *(f"  {line}" for line in lines)]))
         error._problems = parts
         return error
 

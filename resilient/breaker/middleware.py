@@ -19,7 +19,7 @@ from resilient.core.call import Call
 from resilient.core.guard import Guard, Refusal, Turn, Wait
 from resilient.core.keys import key_function, key_text, origin
 from resilient.core.outcome import Outcome, Verdict
-from resilient.core.queues import Room
+from resilient.core.queues import Queue, Room
 from resilient.errors import CircuitOpenError, ConfigError, RefusedError
 from resilient.headers.retry_after import ResetHeader
 from resilient.reasons import Reason
@@ -307,6 +307,19 @@ class CircuitBreaker(Guard):
         machine = self._circuits.machines.get(wait.key)
         state = State.OPEN if machine is None else machine.state
         return CircuitOpenError(wait.key, 0.0, state.value, queued=call.queued)
+
+    def retire(self, heir: Guard | None) -> None:
+        """Leave the service; what was isolated by hand stays so until somebody resets it."""
+        if isinstance(heir, CircuitBreaker) and heir.policy.key == self.policy.key:
+            for circuit in self.circuits:
+                if circuit.isolated:
+                    Circuit(circuit.key, heir._circuits).isolate()
+        super().retire(heir)
+
+    def queues(self) -> Iterable[Queue]:
+        """Return the queues of its circuits."""
+        machines = self._circuits.machines.values()
+        return [each.queue for each in machines if each.queue is not None]
 
     def _error(self, machine: Kept, call: Call, now: float) -> CircuitOpenError:
         return CircuitOpenError(

@@ -15,7 +15,7 @@ from resilient.core.call import Call
 from resilient.core.guard import Guard, Refusal, Turn, Wait
 from resilient.core.keys import key_function, key_text
 from resilient.core.outcome import Outcome, Verdict
-from resilient.core.queues import Room
+from resilient.core.queues import Queue, Room
 from resilient.errors import BulkheadFullError
 from resilient.reasons import Reason
 from resilient.support.registry import IN_USE, UNUSED, make_room
@@ -170,6 +170,10 @@ class Bulkhead(Guard):
             words += f", none came free in {waited:g} s (max_wait)"
         error = BulkheadFullError(found.key, queued=call.queued)
         return self.refuse(call, request, error.because(code, words))
+
+    def queues(self) -> Iterable[Queue]:
+        """Return the queues of its destinations."""
+        return [each.queue for each in self._destinations.values()]
 
     # -- destinations
 

@@ -72,35 +72,43 @@ _allow_code = click.option(
 )
 
 
+_environ = click.option(
+    "--environ",
+    is_flag=True,
+    help="Let variables RESILIENT__... of the environment outrank FILE.",
+)
+
+
 @app.command()
-@click.argument("file")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@_environ
 @_allow_code
 @_as_json
-def check(file: str, allow_code: bool, as_json: bool) -> None:
+def check(files: tuple[str, ...], environ: bool, allow_code: bool, as_json: bool) -> None:
     """Show the settings of each service in FILE, or everything that is wrong with it.
 
-    Nothing that FILE names is imported without --allow-code, and nothing is called.
+    FILE may be - for the standard input. Several are each checked by themselves; files that
+    FILE includes belong to it. Nothing that FILE names is imported without --allow-code, and
+    nothing is called.
 
-    The exit status is 1 if something is wrong with the file, 2 if it cannot be read.
+    The exit status is 1 if something is wrong with a file, 2 if one cannot be read.
     """
-    from resilient.cli.check import report
-    from resilient.cli.files import read_file
+    from resilient.cli.check.run import check_files
 
-    found = read_file(file, as_json=as_json, allow_code=allow_code)
-    if as_json:
-        answer_json(report.as_json(found))
-    else:
-        answer(rendered(report.shown(found)))
+    check_files(files, environ=environ, allow_code=allow_code, as_json=as_json)
 
 
 @app.command()
 @click.argument("file")
 @click.argument("url")
 @click.option("--method", default="GET", show_default=True, help="The method of the request.")
+@_environ
 @_allow_code
 @_as_json
-def explain(file: str, url: str, method: str, allow_code: bool, as_json: bool) -> None:
-    """Explain what would happen to a request for URL, by the services of FILE.
+def explain(
+    file: str, url: str, method: str, environ: bool, allow_code: bool, as_json: bool
+) -> None:
+    """Explain what would happen to a request for URL, by the services of FILE (or -).
 
     Which service takes it and why, the order of its pipeline, which failures are repeated
     and which are not, the waits, and how long it may take at worst. Nothing is sent.
@@ -115,7 +123,7 @@ def explain(file: str, url: str, method: str, allow_code: bool, as_json: bool) -
     from resilient.cli.files import others_printing_apart, read_file
 
     target = parse_target(url, method)
-    found = read_file(file, as_json=as_json, allow_code=allow_code)
+    found = read_file(file, as_json=as_json, allow_code=allow_code, environ=environ)
     with others_printing_apart():
         explanation = explain_request(found, target)
     if as_json:
@@ -177,6 +185,14 @@ def presets(name: str | None, as_json: bool) -> None:
         answer_json(report.as_json(found))
     else:
         answer(rendered(report.shown(found)))
+
+
+@app.command()
+def schema() -> None:
+    """Print a JSON Schema (2020-12) of files of services, from which editors complete them."""
+    from resilient.cli.schema import schema as made
+
+    answer_json(made())
 
 
 def run(command: click.Command = app, name: str = "resilient") -> int:

@@ -151,7 +151,8 @@ async def run_attempt(
                 admitted = admit(guard, call, request, bound.clock, permit)
                 # Thousands may wait, and none needs what it was told first.
                 permit = kind = None
-                permit = await admitted
+                # Another guard may have taken its place meanwhile.
+                guard, permit = await admitted
                 started = bound.time()
         before = request.response if begun is None else None
         pool_was_full = False

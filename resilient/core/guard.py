@@ -22,6 +22,10 @@ one runner, `GuardChain` and `admit`:
 To be woken is no more than a hint to ask again, and permits are granted and used in the same
 turn of the event loop, so that nothing is lost when an attempt that was woken is cancelled.
 
+A guard whose policy is changed retires (`Guard.retire`): its heir takes its place. Those who wait
+at it are woken, leave its queue, and ask the heir, from the outermost guard in as ever. Attempts
+that it has let through come back to it.
+
 By 3 and 4 an attempt waits only for others that wait at the same guard or further in, and the
 holder of a permit waits for nobody: there is no circle. That takes an order. Guards that
 several pipelines share stand in the same order in each of them.
@@ -29,6 +33,7 @@ several pipelines share stand in the same order in each of them.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from abc import abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -111,9 +116,10 @@ class Guard(LoopBound):
         room: For its queues.
         reads_headers: Whether `leave` has to have an outcome of attempts that went well too; by
             default False, for each of them pays for it.
+        heir: The guard that has taken its place; None while it is in service.
     """
 
-    __slots__ = ("emitter", "room")
+    __slots__ = ("emitter", "heir", "room")
 
     name: ClassVar[str] = "guard"
     reads_headers: bool = False
@@ -128,6 +134,21 @@ class Guard(LoopBound):
         super().__init__(clock)
         self.emitter: Emitter = make_emitter(listeners)
         self.room = Room() if room is None else room
+        self.heir: Guard | None = None
+
+    def retire(self, heir: Guard | None) -> None:
+        """Leave the service: those who wait ask another guard from now on.
+
+        Args:
+            heir: That guard; None to let them pass.
+        """
+        self.heir = _Open(room=self.room, clock=self.clock) if heir is None else heir
+        for queue in [*self.queues()]:
+            queue.wake_all()
+
+    def queues(self) -> Iterable[Queue]:
+        """Return the queues that somebody may wait in."""
+        return ()
 
     def key_of(self, key: KeyFunction, call: Call, request: ClientRequest) -> Hashable | None:
         """Return the key of a request; None if it has none, or if a function of the user's fails.
@@ -214,6 +235,17 @@ class Guard(LoopBound):
         return RefusedError(wait.key, queued=call.queued)
 
 
+class _Open(Guard):
+    """Takes the place of a guard that is gone: everybody may pass."""
+
+    __slots__ = ()
+
+    name = "open"
+
+    def enter(self, call: Call, request: ClientRequest, now: float, turn: Turn | None) -> None:
+        """Let an attempt pass, uncounted."""
+
+
 # Shared by all who wait, so that nobody adds to it.
 _NO_PERMITS: Final[list[Any]] = []
 
@@ -295,14 +327,31 @@ def guards_of(guard: Guard | GuardChain | None) -> tuple[Guard, ...]:
     return guard.guards if isinstance(guard, GuardChain) else (guard,)
 
 
+def in_service(guard: Guard | GuardChain) -> Guard | GuardChain:
+    """Return a guard or a chain with the heirs of those that have retired; itself if none has."""
+    guards = guards_of(guard)
+    if all(each.heir is None for each in guards):
+        return guard
+    found = []
+    for each in guards:
+        while each.heir is not None:
+            each = each.heir
+        if each.loop is not asyncio.get_running_loop():
+            each.claim()
+        found.append(each)
+    return GuardChain(found) if isinstance(guard, GuardChain) else found[0]
+
+
 async def admit(
     guard: Guard | GuardChain,
     call: Call,
     request: ClientRequest,
     clock: Clock,
     decision: Any,
-) -> Any:
-    """Bring an attempt past guards that have it wait, and return its permit.
+) -> tuple[Guard | GuardChain, Any]:
+    """Bring an attempt past guards that have it wait; return the guard that let it, and its permit.
+
+    That is another guard than the one that was asked if that one has retired meanwhile.
 
     Args:
         guard: The guard, or a chain of them.
@@ -318,6 +367,14 @@ async def admit(
     guards = guards_of(guard)
     permits, wait = _permits_and_wait(guard, decision)
     assert wait is not None, "asked for one that waits"
+    heir = in_service(guard)
+    if heir is not guard:
+        # An attempt that began before the guard retired, and has only now come to it.
+        give_all_back(guards, permits, refused=False)
+        guard, guards = heir, guards_of(heir)
+        permits, wait = _permits_and_wait(guard, guard.enter(call, request, clock.time(), None))
+        if wait is None:
+            return guard, _as_permit(guard, permits)
     room = wait.queue.room
     if room.taken >= room.limit:
         place = len(permits)
@@ -353,6 +410,10 @@ async def admit(
                 call.was_held(last, now - began)
             began = now
             check_open(request.session)
+            heir = in_service(guard)
+            if heir is not guard:
+                _leave_retired(turn, guards, queues)
+                guard, guards = heir, guards_of(heir)
             permits, wait = _permits_and_wait(guard, guard.enter(call, request, now, turn))
         call.waiting = False
         if last is not None:
@@ -363,7 +424,20 @@ async def admit(
         for queue in queues:
             if queue is not None:
                 queue.leave(turn)
+    return guard, _as_permit(guard, permits)
+
+
+def _as_permit(guard: Guard | GuardChain, permits: list[Any]) -> Any:
     return permits if isinstance(guard, GuardChain) else permits[0]
+
+
+def _leave_retired(turn: Turn, guards: Sequence[Guard], queues: list[Queue | None]) -> None:
+    """Have an attempt leave the queues of guards that have retired."""
+    for place, each in enumerate(guards):
+        queue = queues[place]
+        if queue is not None and each.heir is not None:
+            queues[place] = None
+            queue.leave(turn)
 
 
 def _permits_and_wait(guard: Guard | GuardChain, decision: Any) -> tuple[list[Any], Wait | None]:

@@ -73,5 +73,5 @@ def _unknown(where: str, name: str, known: list[str], besides: str = "") -> Conf
 
     allowed = f"one of {', '.join(known)}{besides}"
     if nearest := get_close_matches(name, known, n=1):
-        allowed += f" (did you mean {nearest[0]!r}?)"
+        allowed += f' (did you mean "{nearest[0]}"?)'
     return ConfigError.of(where, name, allowed)

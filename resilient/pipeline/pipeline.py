@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
@@ -68,7 +68,7 @@ class Pipeline(Sequence[ClientMiddlewareType]):
     """
 
     # An instance is called through its own slot: a method would be another frame in each call.
-    __slots__ = ("__call__", "__weakref__", "_middlewares", "policy")
+    __slots__ = ("__call__", "__weakref__", "_middlewares", "_parts", "_shared", "policy")
 
     if TYPE_CHECKING:
 
@@ -99,21 +99,68 @@ class Pipeline(Sequence[ClientMiddlewareType]):
         validated(self, "bulkhead", bulkhead, optional(instance(Bulkhead, "a Bulkhead")))
         validated(self, "telemetry", telemetry, optional(instance(Telemetry, "a Telemetry")))
         emitter = make_emitter(listeners, policy.name)
-        if policy.telemetry is None:
-            telemetry = None
-        else:
-            telemetry = Telemetry() if telemetry is None else telemetry
-            if policy.telemetry.metrics and telemetry not in emitter.listeners:
-                emitter = make_emitter((*emitter, telemetry), policy.name)
+        telemetry = _told_by(policy, telemetry)
+        if _has_metrics(policy) and telemetry not in emitter.listeners:
+            emitter = make_emitter(_heard(policy, emitter, telemetry), policy.name)
         room = Room(policy.max_waiting)
         shared = Shared(clock, emitter, room, budget, throttle, bulkhead, telemetry)
+        self._take(policy, shared, [part.made(policy, shared) for part in STANDARD])
+
+    def _take(self, policy: Policy, shared: Shared, parts: list[Any]) -> None:
+        """Take over a policy, and the parts that were made from it."""
         self.policy: Policy | None = policy
-        made: list[Any] = [part.made(policy, shared) for part in STANDARD]
-        self._compose([each for each in made if each is not None])
-        if telemetry is not None and policy.telemetry is not None and policy.telemetry.metrics:
-            for each in made:
+        self._shared = shared
+        self._parts = parts
+        self._compose([each for each in parts if each is not None])
+        if shared.telemetry is not None and _has_metrics(policy):
+            for each in parts:
                 if isinstance(each, Guard):
-                    telemetry.instruments.observed.add(policy.name, each)
+                    shared.telemetry.instruments.observed.add(policy.name, each)
+
+    def _prepared(
+        self, policy: Policy, listeners: Iterable[Listener], telemetry: Telemetry | None
+    ) -> Callable[[], None]:
+        """Return a function that puts a policy in the place of the one that it was made from.
+
+        Parts with state whose settings are the same stay, and with them circuits, gates, queues and
+        budgets. Those who wait at a guard that goes are asked anew by the one in its place. Calls
+        under way go on with the parts that they began with.
+
+        Args:
+            policy: The policy, of the same name.
+            listeners: Told of what happens, from then on.
+            telemetry: What the policy tells of its calls if it has telemetry.
+
+        Raises:
+            ModuleNotFoundError: The policy has telemetry, and OpenTelemetry is not installed.
+        """
+        before, old = self.policy, self._shared
+        assert before is not None, "it was made from one"
+        telemetry = _told_by(policy, telemetry)
+        shared = old._replace(telemetry=telemetry)
+        makes = shared
+        if before.retry is not None and policy.retry is not None and old.budget is None:
+            retry = self.find(Retry)
+            if retry is not None and before.retry.budget == policy.retry.budget:
+                makes = shared._replace(budget=retry.budget)
+        parts: list[Any] = []
+        for part, known in zip(STANDARD, self._parts, strict=True):
+            is_same = known is not None and part.settings is not None
+            if is_same and part.settings is not None:
+                is_same = part.settings(before) == part.settings(policy)
+            parts.append(known if is_same else part.made(policy, makes))
+        heard = _heard(policy, listeners, telemetry)
+
+        def commit() -> None:
+            shared.room.limit = policy.max_waiting
+            shared.emitter.listen(heard)
+            gone = [pair for pair in zip(self._parts, parts, strict=True) if pair[0] is not pair[1]]
+            self._take(policy, shared, parts)
+            for known, heir in gone:
+                if isinstance(known, Guard):
+                    known.retire(heir)
+
+        return commit
 
     def _compose(self, middlewares: Sequence[ClientMiddlewareType]) -> None:
         self._middlewares = tuple(middlewares)
@@ -269,6 +316,27 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
     def __eq__(self, other: object) -> bool:
         return self is other
+
+
+def _told_by(policy: Policy, telemetry: Telemetry | None) -> Telemetry | None:
+    """Return what a policy tells of its calls; None if it has no telemetry."""
+    if policy.telemetry is None:
+        return None
+    return Telemetry() if telemetry is None else telemetry
+
+
+def _has_metrics(policy: Policy) -> bool:
+    return policy.telemetry is not None and policy.telemetry.metrics
+
+
+def _heard(
+    policy: Policy, listeners: Iterable[Listener], telemetry: Telemetry | None
+) -> tuple[Listener, ...]:
+    """Return listeners, and telemetry among them if it counts what they hear."""
+    listeners = tuple(listeners)
+    if telemetry is None or not _has_metrics(policy) or telemetry in listeners:
+        return listeners
+    return (*listeners, telemetry)
 
 
 def _nested(runs: Sequence[ClientMiddlewareType]) -> ClientMiddlewareType:

@@ -58,6 +58,8 @@ class Shared(NamedTuple):
 
 
 Make = Callable[[Policy, Shared], ClientMiddlewareType | None]
+# The part of a policy that a middleware is made from.
+Settings = Callable[[Policy], object]
 
 
 class Part(NamedTuple):
@@ -72,6 +74,8 @@ class Part(NamedTuple):
         twice: What is wrong if there are two of it; None if nothing is.
         outside: Parts that have to stand outside this one, and what is wrong if they do not.
         role: What it does around an attempt; None if it has a coroutine of its own.
+        settings: Returns what `make` reads of the policy, for a part with state: while that stays
+            the same, a change of the policy keeps the part. None to make it anew, for one without.
     """
 
     field: str | None
@@ -81,6 +85,7 @@ class Part(NamedTuple):
     twice: str | None = None
     outside: tuple[tuple[type[Any], str], ...] = ()
     role: Role | None = None
+    settings: Settings | None = None
 
     def made(self, policy: Policy, shared: Shared) -> ClientMiddlewareType | None:
         """Return the middleware: one that is shared, or else one made from the policy; or None."""
@@ -130,12 +135,15 @@ def _retry(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     )
 
 
+def _max_retry_after(policy: Policy) -> float:
+    return (RetryPolicy() if policy.retry is None else policy.retry).max_retry_after
+
+
 def _throttle(policy: Policy, shared: Shared) -> ClientMiddlewareType:
     assert policy.throttle is not None, "a part that is left out is not made"
-    retry = RetryPolicy() if policy.retry is None else policy.retry
     return Throttle(
         policy.throttle,
-        max_retry_after=retry.max_retry_after,
+        max_retry_after=_max_retry_after(policy),
         listeners=shared.emitter,
         reset_headers=policy.reset_headers,
         room=shared.room,
@@ -208,6 +216,7 @@ STANDARD: Final = (
             (CallEvents, "CallEvents inside Retry tell of each attempt as a call"),
             (CallTelemetry, "a CallTelemetry inside Retry makes a call of each attempt"),
         ),
+        settings=lambda policy: (policy.retry, policy.reset_headers),
     ),
     Part(
         "throttle",
@@ -216,6 +225,7 @@ STANDARD: Final = (
         "Holds calls back where a limit is known. Outside retry only the first attempt would wait "
         "in its queue; inside the breaker a call would hold a place there while it waits here.",
         role="guard",
+        settings=lambda policy: (policy.throttle, policy.reset_headers, _max_retry_after(policy)),
     ),
     Part(
         "breaker",
@@ -225,6 +235,7 @@ STANDARD: Final = (
         "statuses alone; slow error bodies would no longer count as slow calls.",
         twice="two CircuitBreakers in a row count the same failures twice",
         role="guard",
+        settings=lambda policy: (policy.breaker, policy.reset_headers),
     ),
     Part(
         "bulkhead",
@@ -234,6 +245,7 @@ STANDARD: Final = (
         "refused or to wait for its verdict; inside normalisation, the bodies of errors would not "
         "count.",
         role="guard",
+        settings=lambda policy: policy.bulkhead,
     ),
     Part(
         None,

@@ -114,6 +114,11 @@ class Retry(LoopBound):
             + ("" if self._budget is None else f"; {self._budget.describe()}")
         )
 
+    @property
+    def budget(self) -> RetryBudget | None:
+        """The budget that it asks; None if it has none."""
+        return self._budget
+
     def snapshot(self) -> dict[str, Any]:
         """Return the budgets that are not full, as plain data; see `Pipeline.snapshot`."""
         budget = self._budget

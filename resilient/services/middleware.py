@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -18,9 +19,12 @@ from resilient.pipeline.branches import Branches
 from resilient.pipeline.pipeline import Pipeline
 from resilient.pipeline.policy import Policy
 from resilient.retry import RetryBudget
+from resilient.services.changes import Changes, changes_between
+from resilient.services.config.reading import read_services
 from resilient.services.router import Route, Router
 from resilient.services.service import Service, clashes
 from resilient.support.validation import instance, optional, validated
+from resilient.telemetry.emitter import Emitter
 from resilient.telemetry.events import Listener
 from resilient.telemetry.telemetry import Telemetry
 from resilient.throttle import Throttle
@@ -77,7 +81,16 @@ class Services(Branches, Mapping[str, Pipeline]):
         ModuleNotFoundError: A policy has telemetry, and OpenTelemetry is not installed.
     """
 
-    __slots__ = ("_pipelines", "_router", "_services", "default", "default_pipeline")
+    __slots__ = (
+        "_emitter",
+        "_pipelines",
+        "_router",
+        "_services",
+        "_shared",
+        "_telemetry",
+        "default",
+        "default_pipeline",
+    )
 
     def __init__(
         self,
@@ -92,36 +105,154 @@ class Services(Branches, Mapping[str, Pipeline]):
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         services = _checked(services)
-        self.default = validated(self, "default", default, _POLICY)
+        self.default: Policy | None = validated(self, "default", default, _POLICY)
         validated(self, "budget", budget, _BUDGET)
         validated(self, "throttle", throttle, _THROTTLE)
         validated(self, "bulkhead", bulkhead, _BULKHEAD)
-        validated(self, "telemetry", telemetry, _TELEMETRY)
-        policies = [each.policy for each in services] + ([] if default is None else [default])
-        if telemetry is None and any(each.telemetry is not None for each in policies):
-            telemetry = Telemetry()
-        listeners = tuple(listeners)
-
-        def pipeline(policy: Policy) -> Pipeline:
-            return Pipeline(
-                policy,
-                listeners=listeners,
-                budget=budget,
-                throttle=throttle,
-                bulkhead=bulkhead,
-                telemetry=telemetry,
-                clock=clock,
-            )
-
-        self.default_pipeline = None if default is None else pipeline(default)
-        self._services = {service.name: service for service in services}
+        self._telemetry = validated(self, "telemetry", telemetry, _TELEMETRY)
+        self._emitter = Emitter(tuple(listeners))
+        self._shared: dict[str, Any] = {
+            "budget": budget,
+            "throttle": throttle,
+            "bulkhead": bulkhead,
+            "clock": clock,
+        }
+        self._services: dict[str, Service] = {}
         self._pipelines: dict[str, Pipeline] = {}
-        self._router: Router[Pipeline] = Router()
+        self.default_pipeline: Pipeline | None = None
+        self._prepared(services, default)()
+
+    def _prepared(
+        self, services: tuple[Service, ...], default: Policy | None
+    ) -> Callable[[], None]:
+        """Return a function that puts services in the place of those that there are.
+
+        All that can fail happens here, and nothing of it shows before that function is called.
+        """
+        policies = [each.policy for each in services] + ([] if default is None else [default])
+        if self._telemetry is None and any(each.telemetry is not None for each in policies):
+            self._telemetry = Telemetry()
+        steps: list[Callable[[], None]] = []
+        pipelines: dict[str, Pipeline] = {}
+        router: Router[Pipeline] = Router()
         for service in services:
-            made = pipeline(evolve(service.policy, name=service.name))
-            self._pipelines[service.name] = made
+            policy = evolve(service.policy, name=service.name)
+            made = self._pipeline(self._pipelines.get(service.name), policy, steps)
+            pipelines[service.name] = made
             for pattern in service.patterns:
-                self._router.add(pattern, made)
+                router.add(pattern, made)
+        rest = None
+        if default is not None:
+            rest = self._pipeline(self.default_pipeline, default, steps)
+
+        def commit() -> None:
+            for step in steps:
+                step()
+            self._services = {service.name: service for service in services}
+            self._pipelines = pipelines
+            self._router = router
+            self.default, self.default_pipeline = default, rest
+
+        return commit
+
+    def _pipeline(
+        self, known: Pipeline | None, policy: Policy, steps: list[Callable[[], None]]
+    ) -> Pipeline:
+        """Return the pipeline for a policy: the one that is there, or a new one.
+
+        Args:
+            known: The one that is there.
+            policy: The policy.
+            steps: What is to be done for it to have that policy is appended.
+        """
+        listeners, telemetry = self._emitter.listeners, self._telemetry
+        if known is None:
+            return Pipeline(policy, listeners=listeners, telemetry=telemetry, **self._shared)
+        if known.policy != policy:
+            steps.append(known._prepared(policy, listeners, telemetry))
+        return known
+
+    def replace(self, services: Iterable[Service], *, default: Policy | None = None) -> Changes:
+        """Put other services in the place of those that there are, all of them or none.
+
+        A service of the same name keeps its pipeline, and of that the circuits, gates, queues and
+        budgets whose settings did not change. Who waits in a queue that goes is asked anew by the
+        guard in its place. Calls under way end as they began. New calls are under the new policies
+        at once. Call it in the thread of the event loop.
+
+        Whether spans are made is decided when a session is wrapped, for the policies that there
+        are then.
+
+        Args:
+            services: Their order does not matter.
+            default: The policy for URLs that no service covers; None to leave those to aiohttp.
+
+        Returns:
+            What changed.
+
+        Raises:
+            ConfigError: As for `Services`; then everything stays as it was.
+            ModuleNotFoundError: As for `Services`.
+        """
+        return self._replace(_checked(services), validated(self, "default", default, _POLICY), None)
+
+    def reload(
+        self,
+        source: str | os.PathLike[str] | Mapping[str, Any],
+        *,
+        code: bool | Iterable[str] = False,
+        environ: bool | Mapping[str, str] = False,
+    ) -> Changes:
+        """Read a file of services anew, and put its services in the place of those that there are.
+
+            services = resilient.load_services("resilient.toml")
+            ...
+            changes = services.reload("resilient.toml")
+
+        Everything is as `replace` has it. Listeners and the log are told with a `ReloadEvent`: of
+        what changed if anything did, or of everything that is wrong. `watch_services` does this
+        whenever the file changes.
+
+        Args:
+            source: As for `load_services`, and so are `code` and `environ`.
+            code: The code that the file may name. By default it may name none.
+            environ: Variables that outrank the file. By default they change nothing.
+
+        Returns:
+            What changed.
+
+        Raises:
+            ConfigError: Everything that is wrong with the file; then everything stays as it was.
+            ModuleNotFoundError: The extra `config` is not installed, or as for `Services`.
+        """
+        file = None if isinstance(source, Mapping) else os.fsdecode(source)
+        try:
+            read = read_services(source, code, environ)
+        except ConfigError as error:
+            self._refuse(error, file)
+            raise
+        return self._replace(read.services, read.default, file)
+
+    def _refuse(self, error: ConfigError, source: str | None) -> None:
+        """Tell that services are refused."""
+        problems = tuple(map(str, error.problems))
+        self._emitter.announce("reload", source=source, problems=problems)
+
+    def _replace(
+        self, services: tuple[Service, ...], default: Policy | None, source: str | None
+    ) -> Changes:
+        after = {service.name: service for service in services}
+        changes = changes_between(self._services, after, self.default, default)
+        self._prepared(services, default)()
+        if changes:
+            self._emitter.announce(
+                "reload",
+                source=source,
+                added=changes.added,
+                removed=changes.removed,
+                changed=changes.keys,
+            )
+        return changes
 
     def __call__(
         self, request: ClientRequest, handler: ClientHandlerType

@@ -20,6 +20,7 @@ __all__ = [
     "as_statuses",
     "as_tuple",
     "at_least",
+    "bounds_of",
     "check",
     "each",
     "fraction",
@@ -35,16 +36,25 @@ __all__ = [
 
 Validator = Callable[[Any, "Attribute[Any]", Any], None]
 
+# The bounds of numbers that a validator allows, in words of JSON Schema; of those in a collection
+# if it takes one.
+_BOUNDS: Final = "bounds"
+
 _T = TypeVar("_T")
 
 # Marks a duration, which a file may give with its unit.
 Seconds = Annotated[float, "seconds"]
 
 
-def check(allowed: str, holds: Callable[[Any], bool]) -> Validator:
+def check(allowed: str, holds: Callable[[Any], bool], **bounds: float) -> Validator:
     """Make a validator of a condition, and of the words for what it allows.
 
     The validator raises `ConfigError` for a value for which `holds` returns False.
+
+    Args:
+        allowed: The words.
+        holds: The condition.
+        **bounds: The bounds of a number in it, as JSON Schema has them: "minimum".
     """
 
     def validate(instance: Any, attribute: Attribute[Any], value: Any) -> None:
@@ -52,7 +62,14 @@ def check(allowed: str, holds: Callable[[Any], bool]) -> Validator:
             raise ConfigError.of(f"{type(instance).__name__}.{attribute.alias}", value, allowed)
 
     validate.__doc__ = allowed
+    setattr(validate, _BOUNDS, bounds)
     return validate
+
+
+def bounds_of(validator: object) -> dict[str, float]:
+    """Return the bounds of the numbers that a validator allows, in words of JSON Schema."""
+    found: dict[str, float] = getattr(validator, _BOUNDS, {})
+    return found
 
 
 def is_number(value: object) -> bool:
@@ -65,6 +82,7 @@ def positive(unit: str = "seconds") -> Validator:
     return check(
         f"a positive, finite number of {unit}",
         lambda value: is_number(value) and 0 < value < math.inf,
+        exclusiveMinimum=0,
     )
 
 
@@ -77,13 +95,17 @@ def at_least(least: float, unit: str = "") -> Validator:
         lambda value: (
             is_number(value) and least <= value < math.inf and (not whole or isinstance(value, int))
         ),
+        minimum=least,
     )
 
 
 def fraction() -> Validator:
     """Allow a number above 0 and at most 1."""
     return check(
-        "a number above 0 and at most 1", lambda value: is_number(value) and 0 < value <= 1
+        "a number above 0 and at most 1",
+        lambda value: is_number(value) and 0 < value <= 1,
+        exclusiveMinimum=0,
+        maximum=1,
     )
 
 
@@ -103,6 +125,7 @@ def optional(validator: Validator) -> Validator:
                 where = f"{type(instance).__name__}.{attribute.alias}"
                 raise ConfigError.of(where, value, f"None or {error.allowed}") from None
 
+    setattr(validate, _BOUNDS, bounds_of(validator))
     return validate
 
 
@@ -122,7 +145,7 @@ def plain_function(words: str) -> Validator:
 def each(kind: type[Any], words: str) -> Validator:
     """Allow a tuple or a frozen set of instances of a class, but no empty text in it."""
     return check(
-        words,
+        f"{words} (texts that are not empty)" if kind is str else words,
         lambda value: (
             isinstance(value, tuple | frozenset)
             and all(isinstance(item, kind) and item != "" for item in value)
@@ -138,6 +161,8 @@ def statuses(least: int) -> Validator:
             isinstance(value, frozenset)
             and all(type(status) is int and least <= status <= 999 for status in value)
         ),
+        minimum=least,
+        maximum=999,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import attrs
 from aiohttp import ClientRequest
@@ -66,16 +66,21 @@ class Emitter:
     __slots__ = ("_complained", "_listening", "is_heard", "listeners", "name")
 
     def __init__(self, listeners: Iterable[Listener] = (), name: str = "") -> None:
-        self.listeners = _checked(as_tuple(listeners))
         self.name = name
         self._complained: set[int] = set()
+        self.listeners: tuple[Listener, ...]
+        self._listening: dict[Kind, tuple[Listener, ...]]
+        self.is_heard: Callable[[int], bool]
+        self.listen(listeners)
+
+    def listen(self, listeners: Iterable[Listener]) -> None:
+        """Tell these from now on, in the place of the others."""
+        self.listeners = _checked(as_tuple(listeners))
         wanted = [(listener, kinds_of(listener)) for listener in self.listeners]
-        self._listening: Final = {
+        self._listening = {
             kind: tuple(listener for listener, kinds in wanted if kind in kinds) for kind in KINDS
         }
-        self.is_heard: Callable[[int], bool] = (
-            _always if self._listening["attempt"] else logger.isEnabledFor
-        )
+        self.is_heard = _always if self._listening["attempt"] else logger.isEnabledFor
 
     def __iter__(self) -> Iterator[Listener]:
         return iter(self.listeners)

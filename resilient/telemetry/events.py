@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
 from attrs import frozen
 
@@ -27,6 +27,7 @@ __all__ = [
     "HoldEvent",
     "Listener",
     "RefusalEvent",
+    "ReloadEvent",
     "ThrottleEvent",
     "TransitionEvent",
     "TurnEvent",
@@ -34,6 +35,10 @@ __all__ = [
     "kinds_of",
     "listens_to",
 ]
+
+
+# Problems of a file that the text of an event tells.
+_TOLD: Final = 3
 
 
 @frozen(kw_only=True)
@@ -320,6 +325,45 @@ def _held(count: int) -> str:
     return f"{count} calls were held or refused" if count != 1 else "1 call was held or refused"
 
 
+@frozen(kw_only=True)
+class ReloadEvent:
+    """Services were read anew, and something changed; or something is wrong, and nothing did.
+
+    Attributes:
+        name: Always "": it is about all services.
+        source: The path of the file; None for a mapping, or services from code.
+        added: The names of services that are new.
+        removed: The names of services that are gone.
+        changed: The dotted keys of settings that changed: "mavio.total_timeout"; "match" and
+            "facts" too; those of the default without a name before them: "default.retry".
+        problems: Everything that is wrong, a text each; then the old services stay as they were.
+    """
+
+    kind: ClassVar[Literal["reload"]] = "reload"
+
+    name: str
+    source: str | None = None
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def level(self) -> int:
+        """The level at which it is logged: an error if the file is refused."""
+        return logging.ERROR if self.problems else logging.INFO
+
+    def __str__(self) -> str:
+        source = self.source or "code"
+        if self.problems:
+            first, more = self.problems[:_TOLD], len(self.problems) - _TOLD
+            said = "; ".join([*first, *([f"and {more} more"] if more > 0 else [])])
+            return f"services from {source} are refused, and stay as they were: {said}"
+        parts = {"added": self.added, "removed": self.removed, "changed": self.changed}
+        said = "; ".join(f"{word} {', '.join(names)}" for word, names in parts.items() if names)
+        return f"services from {source}: {said or 'nothing changed'}"
+
+
 Event = (
     AttemptEvent
     | WaitEvent
@@ -329,6 +373,7 @@ Event = (
     | TransitionEvent
     | ThrottleEvent
     | CallEvent
+    | ReloadEvent
 )
 # Returns None, so that type checkers refuse a coroutine function, which nobody would await.
 Listener = Callable[[Event], None]
@@ -342,6 +387,7 @@ KINDS: dict[Kind, Callable[..., Event]] = {
     "transition": TransitionEvent,
     "throttle": ThrottleEvent,
     "call": CallEvent,
+    "reload": ReloadEvent,
 }
 
 _ALL: frozenset[Kind] = frozenset(get_args(Kind))
@@ -381,7 +427,7 @@ class listens_to:  # noqa: N801 (used as a decorator)
 
     Args:
         *kinds: Their names: "attempt", "wait", "hold", "turn", "refusal", "transition",
-            "throttle" and "call".
+            "throttle", "call" and "reload".
 
     Raises:
         ConfigError: There is no such kind.

@@ -7,7 +7,9 @@ from typing import Final, Literal
 
 __all__ = ["LEVELS", "Kind"]
 
-Kind = Literal["attempt", "wait", "hold", "turn", "refusal", "transition", "throttle", "call"]
+Kind = Literal[
+    "attempt", "wait", "hold", "turn", "refusal", "transition", "throttle", "call", "reload"
+]
 
 LEVELS: Final[dict[Kind, int | None]] = {
     "attempt": logging.DEBUG,
@@ -19,6 +21,7 @@ LEVELS: Final[dict[Kind, int | None]] = {
     # The least: where it leads decides, and the event says which level it is.
     "transition": logging.DEBUG,
     "throttle": logging.DEBUG,
+    "reload": logging.INFO,
     # Never: it says again what its attempts and refusals have said, and to notice the end of a
     # call takes a part of the pipeline that is there only for listeners.
     "call": None,

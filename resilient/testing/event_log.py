@@ -23,6 +23,7 @@ from resilient.telemetry.events import (
     Event,
     HoldEvent,
     RefusalEvent,
+    ReloadEvent,
     ThrottleEvent,
     TransitionEvent,
     TurnEvent,
@@ -44,6 +45,7 @@ _E = TypeVar(
     TransitionEvent,
     ThrottleEvent,
     CallEvent,
+    ReloadEvent,
 )
 
 _ByOne = Sequence[RefusalEvent] | Sequence[HoldEvent]
@@ -129,6 +131,11 @@ class EventLog:
     def gates(self) -> list[ThrottleEvent]:
         """Return the changes of a throttle's gates."""
         return self._of(ThrottleEvent)
+
+    @property
+    def reloads(self) -> list[ReloadEvent]:
+        """Return the reloads of services, those that were refused too."""
+        return self._of(ReloadEvent)
 
     # Assertions.
 

@@ -34,7 +34,7 @@ from resilient.core.call import Call, current
 from resilient.core.guard import Guard, Refusal, Turn, Wait
 from resilient.core.keys import key_function, key_text, origin
 from resilient.core.outcome import Outcome
-from resilient.core.queues import Room
+from resilient.core.queues import Queue, Room
 from resilient.errors import APIError, ThrottledError
 from resilient.headers.rate_limit import used_up_for
 from resilient.headers.retry_after import ResetHeader
@@ -279,6 +279,13 @@ class Throttle(Guard):
     def crowded(self, call: Call, wait: Wait) -> ThrottledError:
         """Make the error for an attempt that would have to wait where too many do already."""
         return ThrottledError(wait.key, queued=call.queued)
+
+    def queues(self) -> Iterable[Queue]:
+        """Return the queues of its gates and its limits."""
+        for place in self._places.by_key.values():
+            yield from (gate.queue for gate in place.gates.values())
+            if place.meter is not None:
+                yield place.meter.queue
 
     # -- whom it lets through
 

@@ -22,6 +22,7 @@ from resilient.services.config import code
 from resilient.services.config.configuration import Configuration, read_configuration
 from resilient.services.config.durations import to_seconds
 from resilient.services.config.keys import dotted_keys, fields_of, nested_kind
+from resilient.services.config.positions import Positions
 from tests.unit.services.config.settings import HERE, SETTINGS, always, steps
 from tests.unit.services.config.toml import dumps
 
@@ -108,6 +109,19 @@ def test_any_document_loads_or_says_what_is_wrong(document: dict[str, Any]) -> N
     before = repr(document)
     load(document)
     assert repr(document) == before
+
+
+def paths_of(value: Any, *above: Any) -> Iterator[tuple[Any, ...]]:
+    yield above
+    if isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from paths_of(each, *above, key)
+
+
+@given(DOCUMENTS)
+def test_every_key_of_a_document_has_its_position(document: dict[str, Any]) -> None:
+    positions = Positions(dumps(document))
+    assert [path for path in paths_of(document) if path not in positions] == []
 
 
 @given(DOCUMENTS)

@@ -418,6 +418,19 @@ def services(policy: resilient.Policy, clock: resilient.Clock) -> None:
     assert_type(resilient.load_services("resilient.toml"), resilient.Services)
     resilient.load_services(Path("resilient.toml"), listeners=[listener], clock=clock)
     resilient.load_services({"services": {"mavio": {"extends": "mavio"}}})
+    resilient.load_services("resilient.toml", environ={"RESILIENT__DEFAULT__RETRY": "false"})
+
+    changes = chosen.reload("resilient.toml", code=["rules"], environ=True)
+    assert_type(changes, resilient.Changes)
+    assert_type((changes.added, changes.removed), tuple[tuple[str, ...], tuple[str, ...]])
+    assert_type(changes.changed, Mapping[str, tuple[str, ...]])
+    assert_type((changes.default, changes.keys), tuple[tuple[str, ...], tuple[str, ...]])
+    assert_type(chosen.replace([], default=resilient.Policy()), resilient.Changes)
+
+
+async def watching(chosen: resilient.Services) -> None:
+    async with resilient.watch_services(chosen, Path("resilient.toml"), environ=True):
+        pass
 
 
 # -- Sessions.
@@ -535,6 +548,10 @@ def listener(event: resilient.Event) -> None:
         assert_type((event.waited, event.queued), tuple[float, float])
         assert_type((event.status, event.error), tuple[int | None, str | None])
         assert_type(event.code, resilient.Reason | None)
+    elif isinstance(event, resilient.ReloadEvent):
+        assert_type((event.source, event.problems), tuple[str | None, tuple[str, ...]])
+        assert_type((event.added, event.removed), tuple[tuple[str, ...], tuple[str, ...]])
+        assert_type(event.changed, tuple[str, ...])
     else:
         assert_never(event)
 
@@ -555,6 +572,8 @@ def by_kind(event: resilient.Event) -> None:
         assert_type(event, resilient.ThrottleEvent)
     elif event.kind == "call":
         assert_type(event, resilient.CallEvent)
+    elif event.kind == "reload":
+        assert_type(event, resilient.ReloadEvent)
     else:
         assert_type(event.kind, Literal["transition"])
         assert_type(event, resilient.TransitionEvent)

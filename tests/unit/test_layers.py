@@ -119,7 +119,9 @@ def inside_functions(module: str) -> Iterator[str]:
 # What is imported when it is needed, and why not before.
 LATE = {
     # An extra: who reads no file need not have it.
-    "resilient.services.config.load": {"cattrs", "resilient.services.config.configuration"},
+    "resilient.services.config.reading": {"cattrs", "resilient.services.config.configuration"},
+    # An extra: who watches no file need not have it.
+    "resilient.services.watch": {"watchfiles"},
     # Only for a parser that is not built in.
     "resilient.envelopes.resolve": {"importlib.metadata", "difflib"},
     # Of bodies in XML and HTML, which are seldom met; if it cannot be imported, nothing was said.

@@ -10,7 +10,7 @@ For a program:
                       numbers, false for a part that is left out
          "facts":     {NAME: VALUE, ...}, what is known of it and not acted on
          "sources":   {KEY: SOURCE, ...}, for each setting and each "facts.NAME" the table
-                      that sets it; null for a default
+                      that sets it, or the variable of the environment; null for a default
      }, ...],
      "default":  the same without name and match, for the URLs that no service covers; null
                  where the file leaves those to aiohttp

@@ -24,7 +24,8 @@ class Setting:
     Attributes:
         key: Dotted, within the service's table.
         value: The value as JSON has it: seconds as numbers, False for a part that is left out.
-        source: The dotted key of the table that sets it; None for a default.
+        source: The dotted key of the table that sets it, or the variable of the environment; None
+            for a default.
         shown: The value in words, with its unit, a line for each table in an array.
     """
 
@@ -44,7 +45,7 @@ def facts_of(layer: Layer) -> tuple[Setting, ...]:
     found = []
     for name, value in facts_in(layer).items():
         path = (FACTS, name)
-        found.append(Setting(dotted(path), value, _source(layer, path), (in_words(value),)))
+        found.append(Setting(dotted(path), value, layer.source_label(path), (in_words(value),)))
     return tuple(found)
 
 
@@ -57,12 +58,7 @@ def _walk(part: Any, kind: type[Any], layer: Layer, above: tuple[str, ...]) -> I
             yield from _walk(value, nested, layer, path)
         else:
             shown = _shown(attribute, value)
-            yield Setting(dotted(path), plain(value), _source(layer, path), shown)
-
-
-def _source(layer: Layer, path: tuple[str, ...]) -> str | None:
-    source = layer.source(path)
-    return None if source is None else source.label
+            yield Setting(dotted(path), plain(value), layer.source_label(path), shown)
 
 
 def _shown(attribute: Attribute[Any], value: Any) -> tuple[str, ...]:

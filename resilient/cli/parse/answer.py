@@ -7,7 +7,6 @@ it count, unless the command line says otherwise.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from attrs import frozen
 from multidict import CIMultiDict
 
+from resilient.cli.input import STDIN, read_stdin
 from resilient.cli.output import Unusable
 from resilient.envelopes.chain import parse_error
 from resilient.envelopes.envelope import Envelope
@@ -106,10 +106,10 @@ def read_answer(
 
 
 def _bytes_of(path: str) -> bytes:
-    name = "the standard input" if path == "-" else path
+    name = "the standard input" if path == STDIN else path
     try:
-        if path == "-":
-            data = sys.stdin.buffer.read(_MOST)
+        if path == STDIN:
+            data = read_stdin(_MOST)
         else:
             with Path(path).open("rb") as file:
                 data = file.read(_MOST)

@@ -8,7 +8,6 @@ policy's field, so that a new field that takes a function needs no line here.
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
@@ -52,14 +51,12 @@ class Code:
     imported: dict[str, None] = field(factory=dict, init=False)
 
     @classmethod
-    def allowed_by(cls, code: bool | Iterable[str], file: str | None) -> Code:
+    def allowed_by(cls, code: bool | Iterable[str], folder: str | None) -> Code:
         """Return what `load_services(..., code=code)` allows.
 
         Raises:
             ConfigError: `code` is neither a bool nor a collection of names of modules.
         """
-        # A link to a file is followed, as Python does for a script.
-        folder = None if file is None else os.path.dirname(os.path.realpath(file))
         if isinstance(code, bool):
             return cls(None if code else frozenset(), folder)
         if not isinstance(code, list | tuple | set | frozenset):

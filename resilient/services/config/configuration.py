@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -11,7 +10,8 @@ from attrs import define, field, frozen
 from resilient.errors import ConfigError
 from resilient.pipeline.policy import Policy
 from resilient.services.config.code import Code
-from resilient.services.config.document import Document, read
+from resilient.services.config.document import INCLUDE, Document, Source, read
+from resilient.services.config.environment import with_variables
 from resilient.services.config.layers import (
     DEFAULT,
     EXTENDS,
@@ -29,8 +29,10 @@ from resilient.services.config.problems import (
     misfit,
     unknown_keys,
 )
+from resilient.services.config.spelling import kind_of
 from resilient.services.config.structure import structure
 from resilient.services.service import Service, clashes
+from resilient.support.redact import public_text
 
 __all__ = ["Configuration", "read_configuration"]
 
@@ -47,6 +49,7 @@ class Configuration:
         default: The policy for URLs that no service covers; None if the file has none.
         layers: The layers that settings come from, by the name of the service, and "default".
         code: The names of code that were imported, in their order.
+        files: The file and those that it includes; none for a mapping.
     """
 
     file: str | None
@@ -54,23 +57,29 @@ class Configuration:
     default: Policy | None
     layers: Mapping[str, Layer]
     code: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def read_configuration(
-    source: str | os.PathLike[str] | Mapping[str, Any], code: bool | Iterable[str] = False
+    source: Source,
+    code: bool | Iterable[str] = False,
+    environ: bool | Mapping[str, str] = False,
 ) -> Configuration:
     """Read a file of services, or a mapping of the same form.
 
     Args:
-        source: The path of a file, or a mapping.
+        source: The path of a file, a mapping, or the content of a file that was read elsewhere.
         code: The code that it may name, as `load_services` has it.
+        environ: The variables that change it, as `load_services` has it.
 
     Raises:
         UnreadableError: There is no such file, or it cannot be read.
         ConfigError: Everything that is wrong with it; its `problems` are each by itself.
     """
     document = read(source)
-    return _Reader(document, Code.allowed_by(code, document.label)).read()
+    if environ is not False:
+        document = with_variables(document, environ)
+    return _Reader(document, Code.allowed_by(code, document.folder)).read()
 
 
 @define
@@ -83,18 +92,15 @@ class _Reader:
 
     def read(self) -> Configuration:
         self.problems += _shape_problems(self.document.tables)
-        found, problems = layers(self.document.tables)
+        found, problems = layers(self.document.tables, self.document.variables)
         self.problems += problems
         policies = self._policies(found)
         places = {path: place for place, path in enumerate(_paths(self.document.tables))}
         found = dict(sorted(found.items(), key=lambda each: places.get(each[0], -1)))
         services = self._services(found, policies)
-        self.problems += dict.fromkeys(_clash_problems(services))
+        self.problems += dict.fromkeys(_clash_problems(services, found))
         if self.problems:
-            self.problems.sort(
-                key=lambda each: places.get(each.path[:2], places.get(each.path[:1], -1))
-            )
-            raise ConfigError.of_all([each.error(self.document.label) for each in self.problems])
+            raise ConfigError.of_all(self._errors(places))
         named = {path[-1]: layer for path, layer in found.items() if path[0] in (SERVICES, DEFAULT)}
         return Configuration(
             self.document.label,
@@ -102,13 +108,29 @@ class _Reader:
             policies.get((DEFAULT,)),
             named,
             tuple(self.code.imported),
+            tuple(self.document.texts),
         )
+
+    def _errors(self, places: Mapping[KeyPath, int]) -> list[ConfigError]:
+        """Return the problems as errors, in the order of the file."""
+
+        def place(problem: Problem) -> int:
+            return places.get(problem.path[:2], places.get(problem.path[:1], -1))
+
+        files = [*self.document.texts]
+
+        def position(error: ConfigError) -> tuple[int, int, int]:
+            # Those of a mapping, and of variables, have no lines.
+            at = files.index(error.file) if error.file in files else 0
+            return at, error.line or 0, error.column or 0
+
+        return sorted(map(self.document.error, sorted(self.problems, key=place)), key=position)
 
     def _policies(self, found: Mapping[tuple[str, ...], Layer]) -> dict[tuple[str, ...], Policy]:
         """Return the policy of each layer that describes one."""
         policies = {}
         # What is wrong with each layer, so that it is not said again of what extends it.
-        said: dict[Layer | None, set[Problem]] = {None: set()}
+        said: dict[Layer | None, set[tuple[KeyPath, str | None]]] = {None: set()}
         for path, layer in found.items():
             own_keys = (MATCH, _FACTS) if path[0] == SERVICES else (_FACTS,)
             settings = {key: each for key, each in layer.values.items() if key not in own_keys}
@@ -116,11 +138,12 @@ class _Reader:
             facts = layer.values.get(_FACTS, {})
             if not isinstance(facts, Mapping):
                 problems.append(misfit((_FACTS,), facts, "a table"))
-            said[layer] = set(problems)
+            said[layer] = {(each.path, each.given) for each in problems}
             self.problems += [
                 each.below(path)
                 for each in problems
-                if each not in said[layer.base] or layer.source(each.path) is layer
+                if (each.path, each.given) not in said[layer.base]
+                or layer.source(each.path) is layer
             ]
             if policy is not None:
                 policies[path] = policy
@@ -137,27 +160,35 @@ class _Reader:
                 continue
             if path[-1] == DEFAULT:
                 message = "is reserved: [default] is for the URLs that no service covers"
-                self.problems.append(Problem(path, message, DEFAULT, "another name"))
+                problem = Problem(path, message, DEFAULT, "another name", is_of_key=True)
+                self.problems.append(problem)
             if MATCH not in layer.own:
                 allowed = 'a pattern such as "https://api.example.com", or several'
                 message = f"must be given: {allowed}"
-                self.problems.append(Problem((*path, MATCH), message, None, allowed))
+                for key, each in layer.own.items():
+                    if isinstance(each, Mapping) and MATCH in each:
+                        name = dotted((SERVICES, f"{path[-1]}.{key}"))
+                        message += f" (did you mean [{name}]? a name with a dot is in quotes)"
+                at = (*path, MATCH)
+                self.problems.append(Problem(at, message, None, allowed, is_of_key=True))
                 continue
             facts = layer.values.get(_FACTS)
+            match = layer.own[MATCH]
             try:
                 services.append(
                     Service(
                         path[-1],
-                        layer.own[MATCH],
+                        match,
                         policies.get(path) or Policy(),
                         facts=facts if isinstance(facts, Mapping) else {},
                     )
                 )
             except ConfigError as error:
-                for each in error.problems:
-                    # The name is no key in the table: it is that of the table.
-                    at = (*path, MATCH) if each.where == "Service.match" else path
-                    self.problems.append(from_error(at, each))
+                of_match = list(_match_problems((*path, MATCH), match))
+                # The name is no key in the table: it is that of the table.
+                others = [each for each in error.problems if each.where != "Service.match"]
+                self.problems += of_match
+                self.problems += [from_error(path, each, path[-1]) for each in others]
         return services
 
 
@@ -169,11 +200,29 @@ def _paths(tables: Mapping[str, Any]) -> Iterator[KeyPath]:
             yield from ((key, name) for name in value)
 
 
-def _clash_problems(services: Iterable[Service]) -> Iterator[Problem]:
+def _match_problems(path: KeyPath, match: Any) -> Iterator[Problem]:
+    """Find the patterns of a service that are none; each of an array has its place."""
+    is_array = isinstance(match, list | tuple)
+    for place, each in enumerate(match if is_array else (match,)):
+        try:
+            Service("a", each)
+        except ConfigError as error:
+            at = (*path, place) if is_array else path
+            yield from_error(at, error, public_text(each) if isinstance(each, str) else each)
+    if is_array and not match:
+        yield misfit(path, match, "a pattern of URLs, or a list of them")
+
+
+def _clash_problems(
+    services: Iterable[Service], found: Mapping[tuple[str, ...], Layer]
+) -> Iterator[Problem]:
     """Find patterns that two services have."""
     for service, pattern, earlier in clashes(services):
+        path: KeyPath = (SERVICES, service.name)
         allowed = f"apart from what {dotted((SERVICES, earlier.name))} covers"
-        yield misfit((SERVICES, service.name, MATCH), str(pattern), allowed)
+        is_array = isinstance(found[SERVICES, service.name].own[MATCH], list | tuple)
+        place = (service.patterns.index(pattern),) if is_array else ()
+        yield misfit((*path, MATCH, *place), str(pattern), allowed)
 
 
 def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -181,17 +230,19 @@ def _shape_problems(tables: Mapping[str, Any]) -> Iterator[Problem]:
     if not tables:
         allowed = "a table such as [services.mavio]"
         yield Problem((SERVICES,), f"must be given: {allowed}", None, allowed)
-    known = (DEFAULT, PRESETS, SERVICES)
+    known = (DEFAULT, INCLUDE, PRESETS, SERVICES)
     yield from unknown_keys((), (key for key in tables if key not in known), known)
     for key, value in tables.items():
         if key not in known:
             continue
         if not isinstance(value, Mapping):
             allowed = "a table" if key == DEFAULT else f"a table of tables, [{key}.NAME]"
-            yield misfit((key,), value, allowed)
+            # What is in it may be a secret, as below.
+            kind = kind_of(value)
+            yield Problem((key,), f"must be {allowed}, not {kind}", kind, allowed)
         elif key != DEFAULT:
             for name, own in value.items():
                 if not isinstance(own, Mapping):
                     # A key that means nothing here: its value may be a secret.
-                    kind = type(own).__name__
-                    yield Problem((key, name), f"must be a table, not a {kind}", kind, "a table")
+                    kind = kind_of(own)
+                    yield Problem((key, name), f"must be a table, not {kind}", kind, "a table")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import cache
@@ -10,6 +11,7 @@ from typing import Any, Final, get_args, get_origin
 
 from attrs import Attribute, fields
 from cattrs import Converter
+from cattrs.errors import IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
 from resilient.errors import ConfigError
@@ -17,6 +19,7 @@ from resilient.pipeline.policy import Policy
 from resilient.services.config.code import Code, Need, need_of
 from resilient.services.config.durations import to_seconds
 from resilient.services.config.keys import KINDS, fields_of, is_duration, nested_kind
+from resilient.services.config.problems import ElementError
 from resilient.support.references import is_reference
 
 __all__ = ["to_policy"]
@@ -25,6 +28,12 @@ _Hook = Callable[[Any, Any], Any]
 
 # Collections of names: a mapping that was read elsewhere may hold any of them.
 _COLLECTIONS: Final = (list, tuple, set, frozenset)
+
+# How policies put a collection; a file has arrays.
+_COLLECTED: Final = re.compile(r"^(?:None or )?(?:a (?:set|list) of )?")
+
+# Elements of an array that are blamed at most; the rest are as a rule wrong in the same way.
+_MOST_BLAMED: Final = 20
 
 # The code that the table being read may name. A converter takes a hundred times as long to make
 # as to use, so there is one for all files, and this is how its hooks know.
@@ -78,6 +87,7 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
     need = need_of(attribute)
     takes_text = str in kinds
     is_array = get_origin(attribute.type) is tuple
+    is_collection = any(get_origin(each) in (tuple, frozenset) for each in (attribute.type, *kinds))
     nested = nested_kind(attribute)
     # Whose field it is, as a validator puts it.
     probe = object.__new__(kind)
@@ -100,38 +110,80 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
             return value
         return value if need is None else _with_code(value, need)
 
+    def judge(made: Any) -> Any:
+        if attribute.converter is not None:
+            convert: Any = attribute.converter
+            made = convert(made)
+        if attribute.validator is not None:
+            attribute.validator(probe, attribute, made)
+        return made
+
     def hook(value: Any, _: Any) -> Any:
         if is_optional and (value is None or value is False):
             return None
         made = read(value)
-        convert: Any = attribute.converter
-        if convert is not None:
-            made = convert(made)
-        if attribute.validator is not None:
-            try:
-                attribute.validator(probe, attribute, made)
-            except ConfigError as error:
-                if error.where != where:
-                    raise
-                # As it stands in the file: what a name stands for may hold anything.
-                raise ConfigError.of("", value, f"{error.allowed}{hint}") from None
-        return made
+        try:
+            return judge(made)
+        except ConfigError as error:
+            if is_collection:
+                _blame_elements(made, judge, where, hint)
+            if error.where != where:
+                raise
+            # As it stands in the file: what a name stands for may hold anything.
+            allowed = _array_of(error, hint) if is_collection else f"{error.allowed}{hint}"
+            raise ConfigError.of("", value, allowed) from None
 
     return hook
+
+
+def _array_of(error: ConfigError, hint: str) -> str:
+    """Return what a field allows that takes several, in words."""
+    return f"an array of {_COLLECTED.sub('', error.allowed or '')}{hint}"
+
+
+def _blame_elements(made: Any, judge: Callable[[Any], Any], where: str, hint: str) -> None:
+    """Raise the errors of those elements of an array that are not allowed by themselves.
+
+    Args:
+        made: The array.
+        judge: Judges an array, and raises `ConfigError`.
+        where: The field; an error of another place is about the element itself.
+        hint: Words to add to what the field allows.
+    """
+    errors: list[Exception] = []
+    for place, each in enumerate(made if isinstance(made, list | tuple) else ()):
+        try:
+            judge([each])
+        except ConfigError as error:
+            is_of_field = error.where == where
+            found = ElementError("", allowed=_array_of(error, hint)) if is_of_field else error
+            _note_place(found, place)
+            errors.append(found)
+            if len(errors) == _MOST_BLAMED:
+                break
+    if errors:
+        raise IterableValidationError("", errors, list)
+
+
+def _note_place(error: Exception, place: int) -> None:
+    error.add_note(IterableValidationNote("", place, list))
 
 
 def _with_code(value: Any, need: Need) -> Any:
     """Import what a value names, alone or in a collection; leave anything else as it is."""
     if not isinstance(value, _COLLECTIONS):
         return _load(value, need)
-    loaded, problems = [], {}
-    for each in value:
+    loaded: list[Any] = []
+    errors: list[Exception] = []
+    for place, each in enumerate(value):
         try:
             loaded.append(_load(each, need))
         except ConfigError as error:
-            problems[str(error)] = error
-    if problems:
-        raise ConfigError.of_all([*problems.values()])
+            errors.append(error)
+            if isinstance(value, list | tuple):
+                _note_place(error, place)
+    if errors:
+        raise IterableValidationError("", errors, list)
     return loaded
 
 

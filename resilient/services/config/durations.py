@@ -8,7 +8,7 @@ from typing import Final
 
 from resilient.errors import ConfigError
 
-__all__ = ["ALLOWED", "to_seconds"]
+__all__ = ["ALLOWED", "PATTERN", "to_seconds"]
 
 ALLOWED: Final = 'a number of seconds, or a text such as "250ms", "30s", "5min" or "2h"'
 
@@ -34,6 +34,9 @@ _MEANT: Final = MappingProxyType(
 )
 
 _DURATION: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?) ?([a-z]*)")
+
+# The same as a pattern of JSON Schema, with the units that are known.
+PATTERN: Final = rf"^\s*[0-9]{{1,20}}(\.[0-9]{{1,20}})? ?({'|'.join(_UNITS)})\s*$"
 
 
 def to_seconds(text: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
@@ -12,7 +14,15 @@ from attrs import Attribute, fields, has, resolve_types
 from resilient.pipeline.policy import Policy
 from resilient.support.validation import Seconds
 
-__all__ = ["KINDS", "dotted_keys", "fields_of", "is_duration", "keys_of", "nested_kind"]
+__all__ = [
+    "KINDS",
+    "described",
+    "dotted_keys",
+    "fields_of",
+    "is_duration",
+    "keys_of",
+    "nested_kind",
+]
 
 
 def fields_of(kind: type[Any]) -> tuple[Attribute[Any], ...]:
@@ -23,6 +33,16 @@ def fields_of(kind: type[Any]) -> tuple[Attribute[Any], ...]:
         for each in fields(resolve_types(kind, include_extras=True))
         if each.init and (kind, each.name) != (Policy, "name")
     )
+
+
+def described(kind: type[Any]) -> dict[str, str]:
+    """Return the descriptions of a class's attributes, from its docstring."""
+    _, _, section = inspect.cleandoc(kind.__doc__ or "").partition("\nAttributes:\n")
+    section = re.split(r"\n(?=\S)", section)[0]
+    found = re.split(r"^ {4}(\w+): ", section, flags=re.M)[1:]
+    return {
+        name: " ".join(text.split()) for name, text in zip(found[::2], found[1::2], strict=True)
+    }
 
 
 def keys_of(kind: type[Any]) -> list[str]:

@@ -23,6 +23,7 @@ __all__ = [
     "SERVICES",
     "Layer",
     "layers",
+    "merged",
     "preset_names",
     "preset_table",
 ]
@@ -52,12 +53,15 @@ class Layer:
         base: The layer that it extends, or None.
         values: Its own settings, and those of the base where it has none; `match` is never
             taken over.
+        variables: The variables of the environment that settings come from, by their keys from
+            the top of the document on.
     """
 
     path: tuple[str, ...]
     own: Mapping[str, Any]
     base: Layer | None
     values: Mapping[str, Any]
+    variables: Mapping[KeyPath, str] = MappingProxyType({})
 
     @property
     def label(self) -> str:
@@ -93,10 +97,28 @@ class Layer:
                 return layer
         return None
 
+    def source_label(self, path: KeyPath) -> str | None:
+        """Return the variable or the table that a setting comes from; None for a default."""
+        layer = self.source(path)
+        if layer is None:
+            return None
+        whole = (*layer.path, *path)
+        for end in range(len(whole), len(layer.path), -1):
+            if whole[:end] in self.variables:
+                return self.variables[whole[:end]]
+        return layer.label
 
-def layers(tables: Mapping[str, Any]) -> tuple[dict[tuple[str, ...], Layer], list[Problem]]:
-    """Return the layers of a document by their paths, each after its base, and what is wrong."""
-    resolver = _Resolver(dict(_tables(tables)))
+
+def layers(
+    tables: Mapping[str, Any], variables: Mapping[KeyPath, str] = MappingProxyType({})
+) -> tuple[dict[tuple[str, ...], Layer], list[Problem]]:
+    """Return the layers of a document by their paths, each after its base, and what is wrong.
+
+    Args:
+        tables: The document.
+        variables: The variables of the environment that settings in it come from.
+    """
+    resolver = _Resolver(dict(_tables(tables)), variables)
     for path in resolver.tables:
         resolver.resolve(path)
     return resolver.done, resolver.problems
@@ -119,6 +141,7 @@ class _Resolver:
     """Finds the table that each table extends."""
 
     tables: dict[tuple[str, ...], Mapping[str, Any]]
+    variables: Mapping[KeyPath, str]
     done: dict[tuple[str, ...], Layer] = field(factory=dict, init=False)
     problems: list[Problem] = field(factory=list, init=False)
     # Every name that the document has besides those of the package, as `extends` has it.
@@ -150,8 +173,8 @@ class _Resolver:
         own = {key: value for key, value in self._own(path).items() if key != EXTENDS}
         taken = {} if base is None else {**base.values}
         taken.pop(MATCH, None)
-        values = _merge(taken, own)
-        layer = self.done[path] = Layer(path, own, base, values)
+        values = merged(taken, own)
+        layer = self.done[path] = Layer(path, own, base, values, self.variables)
         return layer
 
     def _own(self, path: tuple[str, ...]) -> Mapping[str, Any]:
@@ -217,16 +240,16 @@ class _Resolver:
         self.problems.append(misfit((*first, EXTENDS), given, allowed))
 
 
-def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Merge tables key by key; any other value of `own` replaces that of `base`."""
-    merged = dict(base)
+    result = dict(base)
     for key, value in own.items():
-        below = merged.get(key)
+        below = result.get(key)
         if isinstance(value, Mapping) and isinstance(below, Mapping):
-            merged[key] = _merge(below, value)
+            result[key] = merged(below, value)
         else:
-            merged[key] = value
-    return merged
+            result[key] = value
+    return result
 
 
 def _folder() -> Traversable:

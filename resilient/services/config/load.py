@@ -9,6 +9,7 @@ from typing import Any
 from resilient.bulkhead import Bulkhead
 from resilient.clock import SYSTEM_CLOCK, Clock
 from resilient.retry import RetryBudget
+from resilient.services.config.reading import read_services
 from resilient.services.middleware import Services
 from resilient.telemetry.events import Listener
 from resilient.telemetry.telemetry import Telemetry
@@ -21,6 +22,7 @@ def load_services(
     source: str | os.PathLike[str] | Mapping[str, Any],
     *,
     code: bool | Iterable[str] = False,
+    environ: bool | Mapping[str, str] = False,
     listeners: Iterable[Listener] = (),
     budget: RetryBudget | None = None,
     throttle: Throttle | None = None,
@@ -46,6 +48,14 @@ def load_services(
     "250ms", "30s", "5min", "2h". `false` leaves out what may be None in code. `python -m
     resilient check FILE` shows the result.
 
+    `include = ["shared.toml"]` at the top takes in other files: paths relative to the file, below
+    the folder of the first one. Each service is defined once, whichever file it is in.
+
+    With `environ=True`, variables of the environment outrank the file:
+    `RESILIENT__SERVICES__MAVIO__TOTAL_TIMEOUT=20s`, the keys joined by two underscores. Names are
+    found whatever their case, an underscore for what is no letter or digit. Values are TOML, or
+    else texts. A variable that begins with `RESILIENT__` and means nothing is an error.
+
     A file is data: whoever may write it decides how calls are made, but runs nothing. Functions
     and classes are named, `judge = "package.module:function"`, and that is refused unless
     `code` allows it, since importing a module runs it. With `code=True`, whoever may write the
@@ -62,6 +72,8 @@ def load_services(
         source: The path of a file, or a mapping of the same form that was read elsewhere.
         code: True to import the code that the file names, or the modules that it may name, such
             as `["my_package.rules"]`. By default it may name none.
+        environ: True to let variables of the environment outrank the file, or a mapping of
+            variables in their place. By default they change nothing.
         listeners: Called with the events of all pipelines.
         budget: A retry budget that all services share, in place of one for each.
         throttle: A throttle that all services share, in place of those of their policies.
@@ -71,20 +83,12 @@ def load_services(
         clock: The source of time, sleep and randomness.
 
     Raises:
-        ConfigError: Everything that is wrong with the file; its `problems` are each by itself.
+        ConfigError: Everything that is wrong with the file; its `problems` are each by itself, with
+            file, line and column.
         ModuleNotFoundError: The extra `config` is not installed, or a service has telemetry, and
             the extra `otel` is not.
     """
-    try:
-        import cattrs  # noqa: F401 (only to say what is missing)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'a file of services needs cattrs: pip install "resilient-aiohttp[config]"',
-            name="cattrs",
-        ) from error
-    from resilient.services.config.configuration import read_configuration
-
-    read = read_configuration(source, code)
+    read = read_services(source, code, environ)
     return Services(
         read.services,
         default=read.default,

@@ -1,22 +1,25 @@
-"""Put problems in a file into words: file, dotted key, what was given, what is allowed."""
+"""Put problems in a file into words: place, dotted key, what was given, what is allowed."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from enum import Enum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from resilient.errors import ConfigError
+from resilient.services.config.spelling import spelled, spelled_key
 from resilient.support.text import printable
 
 __all__ = [
+    "ElementError",
     "KeyPath",
     "NamedCodeError",
+    "NotGiven",
     "Problem",
     "dotted",
     "from_error",
@@ -27,17 +30,21 @@ __all__ = [
 
 KeyPath = tuple[str | int, ...]
 
-_BARE = re.compile(r"[A-Za-z0-9_-]{1,100}")
-
-# How much of a longer key is shown.
-_SHOWN: Final = 100
-
 # Unknown keys of a table that a near one is looked for; each takes a tenth of a millisecond.
 _MOST_HINTS: Final = 100
 
-# In a URL it is a credential, wherever the URL stands. The end of a long text has been cut off,
-# and with it the "@" that would tell; an ellipsis elsewhere stands for what is hidden already.
-_USERINFO: Final = re.compile(r"(?<=://)(?:[^\s'\"]*@|[^\s'\"/]*…\Z)")
+# In a URL it is a credential. Values and keys have none any more when they come here (`spelling`);
+# this is for what others say, such as an exception of code that a file names.
+_USERINFO: Final = re.compile(r"(?<=://)[^\s'\"]*@")
+
+# Values of Python in the words of a policy that a file spells in another way. It has no None.
+_SPELLED: Final = MappingProxyType({"None": "false", "True": "true", "False": "false"})
+
+
+class NotGiven(Enum):
+    """Stands for a value that a file does not give."""
+
+    NOT_GIVEN = "not given"
 
 
 @frozen
@@ -49,28 +56,47 @@ class Problem:
         message: The text after the key.
         given: The value that was given, as text.
         allowed: The values that are allowed, in words.
+        is_of_key: True if it is the key that is wrong, or a table that lacks one, not a value.
     """
 
     path: KeyPath
     message: str
-    given: str | None
-    allowed: str | None
+    given: str | None = None
+    allowed: str | None = None
+    is_of_key: bool = False
 
     def below(self, table: KeyPath) -> Problem:
         """Return the same problem, in a table further down."""
         return evolve(self, path=(*table, *self.path))
 
-    def error(self, file: str | None) -> ConfigError:
-        """Return the problem as an error."""
-        where = _public(dotted(self.path)) or "the top level"
-        message = f"{where} {_public(self.message)}"
-        return ConfigError(
-            message if file is None else f"{file}: {message}",
-            where=where,
+    @property
+    def where(self) -> str:
+        """The dotted key, or words for the top level."""
+        return dotted(self.path) or "the top level"
+
+    @property
+    def text(self) -> str:
+        """The whole of it but the place, in a line."""
+        return f"{_public(self.where)} {_public(self.message)}"
+
+    def error(self, **place: Any) -> ConfigError:
+        """Return the problem as an error.
+
+        Args:
+            **place: The attributes of `ConfigError` that say where the key stands, if it stands in
+                a file or comes from a variable.
+        """
+        return ConfigError.at(
+            self.text,
+            where=_public(self.where),
             given=self.given and _public(self.given),
             allowed=self.allowed and _public(self.allowed),
-            file=file,
+            **place,
         )
+
+
+class ElementError(ConfigError):
+    """An element of an array is at fault, and what is allowed is said of the array."""
 
 
 class NamedCodeError(ConfigError):
@@ -85,8 +111,8 @@ class NamedCodeError(ConfigError):
             module: The module in it.
             modules: The modules that are allowed.
         """
-        given = repr(name if len(name) <= _SHOWN else name[: _SHOWN - 1] + "…")
-        wanted = ", ".join(json.dumps(each) for each in sorted({*modules, module}))
+        given = spelled_key(name)
+        wanted = ", ".join(map(spelled, sorted({*modules, module})))
         allowed = f"load_services(..., code=[{wanted}]), or --allow-code on the command line"
         message = f"names code, {given}, and that has to be allowed: by {allowed}"
         return cls(message, given=given, allowed=f"allowed by {allowed}")
@@ -94,18 +120,28 @@ class NamedCodeError(ConfigError):
 
 def misfit(path: KeyPath, given: object, allowed: str) -> Problem:
     """Return the problem of a value that is not allowed."""
-    return from_error(path, ConfigError.of("", given, allowed))
+    shown = spelled(given)
+    return Problem(path, f"must be {allowed}, not {shown}", shown, allowed)
 
 
-def from_error(path: KeyPath, error: ConfigError) -> Problem:
-    """Return an error about a field as a problem of a key."""
+def from_error(path: KeyPath, error: ConfigError, value: object = NotGiven.NOT_GIVEN) -> Problem:
+    """Return an error about a field as a problem of a key.
+
+    Args:
+        path: The keys that lead to the value.
+        error: The error.
+        value: The value as the file gives it, if it does.
+    """
     if isinstance(error, NamedCodeError):
         return Problem(path, str(error), error.given, error.allowed)
     if error.allowed is None:
-        return Problem(path, f"is wrong: {error}", None, None)
-    # Files know no None.
+        return Problem(path, f"is wrong: {error}")
     allowed = error.allowed.replace("None or ", "false or ", 1)
-    return Problem(path, f"must be {allowed}, not {error.given}", error.given, allowed)
+    allowed = allowed.replace("True or False", "true or false", 1)
+    if value is not NotGiven.NOT_GIVEN:
+        return misfit(path, value, allowed)
+    given = _SPELLED.get(str(error.given), error.given)
+    return Problem(path, f"must be {allowed}, and is {given} by default", given, allowed)
 
 
 def unknown_keys(
@@ -135,7 +171,7 @@ def unknown_keys(
                 meant += " in the service's own table"
         hint = f" (did you mean {meant}?)" if meant else ""
         message = f"is no known key{hint}; known here: {listed}"
-        yield Problem((*table, key), message, dotted((key,)), f"one of {listed}")
+        yield Problem((*table, key), message, dotted((key,)), f"one of {listed}", is_of_key=True)
 
 
 def nearest(slip: str, known: Iterable[str], likeness: float = 0.6) -> str:
@@ -150,18 +186,8 @@ def dotted(path: KeyPath) -> str:
         if isinstance(key, int):
             text += f"[{key}]"
         else:
-            text += f".{_key(key)}" if text else _key(key)
+            text += f".{spelled_key(key)}" if text else spelled_key(key)
     return text
-
-
-def _key(key: str) -> str:
-    if _BARE.fullmatch(key):
-        return key
-    shown = _USERINFO.sub("…@", key)
-    if len(shown) > _SHOWN:
-        shown = shown[: _SHOWN - 1] + "…"
-    # What JSON escapes in a text, and how, TOML does too.
-    return json.dumps(shown, ensure_ascii=not shown.isprintable())
 
 
 def _public(text: str) -> str:

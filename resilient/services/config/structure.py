@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 from attrs import frozen
@@ -18,8 +18,18 @@ from resilient.errors import ConfigError
 from resilient.pipeline.policy import Policy
 from resilient.services.config.code import Code
 from resilient.services.config.converter import to_policy
+from resilient.services.config.document import INCLUDE
 from resilient.services.config.keys import dotted_keys, keys_of
-from resilient.services.config.problems import KeyPath, Problem, from_error, unknown_keys
+from resilient.services.config.problems import (
+    ElementError,
+    KeyPath,
+    NotGiven,
+    Problem,
+    dotted,
+    from_error,
+    unknown_keys,
+)
+from resilient.services.config.spelling import spelled
 
 __all__ = ["structure"]
 
@@ -40,7 +50,7 @@ def structure(
         try:
             policy = to_policy(values, code)
         except BaseValidationError as group:
-            found = list(_found(group, (), also_known))
+            found = list(_found(group, (), values, also_known))
         else:
             return (None if problems else policy), problems
         # Whether values contradict each other shows only where each is right by itself. So
@@ -73,32 +83,58 @@ class _Finding:
 
 
 def _found(
-    group: BaseValidationError, table: KeyPath, also_known: tuple[str, ...] = ()
+    group: BaseValidationError, table: KeyPath, values: object, also_known: tuple[str, ...] = ()
 ) -> Iterator[_Finding]:
-    """Return the problems in a group of cattrs' errors."""
+    """Return the problems in a group of cattrs' errors.
+
+    Args:
+        group: The errors.
+        table: The path of the table or the array that they are about.
+        values: The whole table that was read.
+        also_known: Keys that the table at the top may hold besides.
+    """
     for error in group.exceptions:
         path = (*table, *_place(error))
         if isinstance(error, BaseValidationError):
-            yield from _found(error, path)
+            yield from _found(error, path, values)
         elif isinstance(error, ForbiddenExtraKeysError):
             known = (*keys_of(error.cl), *also_known)
             extra = sorted(error.extra_fields)
-            for problem in unknown_keys(table, extra, known, dotted_keys()):
+            for problem in unknown_keys(table, extra, known, _elsewhere()):
                 yield _finding(problem, problem.path)
         elif isinstance(error, KeyError) and error.args == path[-1:]:
-            yield _finding(Problem(path, "must be given", None, None), path)
+            yield _finding(Problem(path, "must be given", is_of_key=True), path)
         elif not isinstance(error, ConfigError):
             message = f"is wrong: {type(error).__name__}: {error}"
-            yield _finding(Problem(path, message, None, None), path)
+            yield _finding(Problem(path, message), path)
+        elif isinstance(error, ElementError):
+            shown = spelled(_value(values, path))
+            message = f"is {shown}, and {dotted((*table[-1:],))} must be {error.allowed}"
+            yield _finding(Problem(path, message, shown, error.allowed), path)
         elif path == table:
             # Raised when the table as a whole was judged.
             for each in error.problems:
                 _, _, keys = (each.where or "").partition(".")
                 at = (*table, *keys.split(".")) if keys else table
-                yield _Finding(from_error(at, each), table, _whole(table), is_contradiction=True)
+                problem = from_error(at, each, _value(values, at))
+                yield _Finding(problem, table, _whole(table), is_contradiction=True)
         else:
             for each in error.problems:
-                yield _finding(from_error(path, each), path)
+                yield _finding(from_error(path, each, _value(values, path)), path)
+
+
+@cache
+def _elsewhere() -> Mapping[str, str]:
+    """Return where keys belong that stand in the wrong table."""
+    return {**dotted_keys(), INCLUDE: "include at the top of the file, before the first table"}
+
+
+def _value(values: Any, path: KeyPath) -> Any:
+    """Return the value at a path, or `NotGiven`."""
+    try:
+        return reduce(lambda found, key: found[key], path, values)
+    except (LookupError, TypeError):
+        return NotGiven.NOT_GIVEN
 
 
 def _finding(problem: Problem, path: KeyPath) -> _Finding:

@@ -58,5 +58,5 @@ def test_what_is_not_there_is_said(path: str) -> None:
 def test_code_that_a_file_names_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "resilient.toml"
     path.write_text('[default]\nretry.judge = "os.path:exists"')
-    with pytest.raises(ConfigError, match=r"default\.retry\.judge names code, 'os\.path:exists'"):
+    with pytest.raises(ConfigError, match=r'default\.retry\.judge names code, "os\.path:exists"'):
         from_file(str(path))

@@ -84,7 +84,7 @@ def test_without_it_nothing_is_imported(command: list[str], folder: Path) -> Non
     assert done.stderr == ""
     *lines, count = done.stdout.splitlines()
     assert count.startswith("4 problems in ")
-    assert all("names code, 'rules:" in line for line in lines)
+    assert all('names code, "rules:' in line for line in lines)
     assert all("--allow-code on the command line" in line for line in lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,8 +43,8 @@ def file(directory: Path, content: str | bytes, name: str = "services.toml") -> 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"\xff\xfe[", "is not UTF-8 (at line 1)"),
-        (b"# fine\n# \xe9\n", "is not UTF-8 (at line 2)"),
+        (b"\xff\xfe[", ".toml:1:1: is not UTF-8"),
+        (b"# fine\n# \xe9\n", ".toml:2:3: is not UTF-8"),
         ("[services", "is not valid TOML: "),
         ("a = 1\na = 2\n", "is not valid TOML: "),
         ("x = " + "[" * 100_000, "is nested too deeply"),
@@ -62,7 +63,7 @@ def test_what_is_wrong_is_told_in_a_line_of_its_own(
     result = run(command[0], path, *command[1:])
     assert result.exit_code == 1
     line, count = result.stdout.splitlines()
-    assert line.startswith(f"{path}: ")
+    assert line.startswith(f"{path}:")
     assert complaint in line
     assert count == f"1 problem in {path}"
     assert result.stderr == ""
@@ -88,8 +89,7 @@ def test_a_file_that_cannot_be_read_is_no_file_with_a_problem(
 @COMMANDS
 def test_the_help_says_which_status_is_which(command: list[str], tmp_path: Path) -> None:
     said = words(run(command[0], "--help").stdout)
-    assert "The exit status is 1 if something is wrong with the file" in said
-    assert "2 if it cannot be read" in said
+    assert re.search("The exit status is 1 if something is wrong with (the|a) file, 2 if", said)
 
 
 def test_all_problems_are_told_at_once_and_counted(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_all_problems_are_told_at_once_and_counted(tmp_path: Path) -> None:
     assert result.exit_code == 1
     *lines, count = result.stdout.splitlines()
     assert count == f"6 problems in {path}"
-    keys = [line.removeprefix(f"{path}: ").split()[0] for line in lines]
+    keys = [line.split()[1] for line in lines]
     assert sorted(keys) == [
         "services.a.extends",
         "services.b.api_key",
@@ -119,12 +119,14 @@ def test_problems_for_a_program(command: list[str], tmp_path: Path) -> None:
     told = json.loads(result.stdout)
     assert (told["file"], told["ok"], len(told["problems"])) == (str(path), False, 6)
     for problem in told["problems"]:
-        assert problem.keys() == {"key", "given", "allowed", "message"}
+        assert problem.keys() == {
+            "key", "given", "allowed", "file", "line", "column", "variable", "message"
+        }  # fmt: skip
     by_key = {problem["key"]: problem for problem in told["problems"]}
     problem = by_key["services.c.retry.max_attempts"]
     assert problem["given"] == "0"
     assert problem["allowed"] == "an integer of at least 1"
-    assert problem["message"].startswith(f"{path}: services.c.retry.max_attempts must be ")
+    assert problem["message"].startswith(f"{path}:14:26: services.c.retry.max_attempts must be ")
     assert "hunter2" not in result.stdout
 
 

@@ -101,11 +101,11 @@ def test_bad_input_is_said_in_one_line_with_status_2(
     error = result.stderr.strip().splitlines()[-1]
     assert error.startswith("Error: ")
     if "nestd" in arguments:
-        assert "did you mean 'nested'?" in error
+        assert 'did you mean "nested"?' in error
 
 
 def test_an_unknown_format_is_answered_with_the_nearest(saved: Path) -> None:
-    assert "did you mean 'nested'" in run("parse", saved, "--format", "nestd").stderr
+    assert 'did you mean "nested"' in run("parse", saved, "--format", "nestd").stderr
 
 
 def test_foreign_text_is_harmless_to_a_terminal(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def read_acme(status: int, headers: Mapping[str, str], body: bytes) -> Envelope 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"flatt": ["busy"]}, "(did you mean 'flat'?), not 'flatt'"),
+        ({"flatt": ["busy"]}, "(did you mean \"flat\"?), not 'flatt'"),
         ({"any": ["busy"]}, "must be one of aws, "),
         ({"flat": "busy"}, "must be a table of codes"),
         ({"flat": [""]}, "must be a table of codes"),

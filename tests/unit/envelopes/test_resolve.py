@@ -117,7 +117,7 @@ def test_an_unknown_name_is_answered_with_those_that_are_known() -> None:
 
 @pytest.mark.parametrize(("typo", "meant"), [("nestd", "nested"), ("problems", "problem")])
 def test_an_unknown_name_is_answered_with_the_nearest(typo: str, meant: str) -> None:
-    with pytest.raises(ConfigError, match=rf"did you mean '{meant}'\?\), not '{typo}'"):
+    with pytest.raises(ConfigError, match=rf"did you mean \"{meant}\"\?\), not '{typo}'"):
         resolve_parser(typo)
 
 

@@ -45,7 +45,7 @@ async def async_judge(request: object, outcome: object) -> bool:
         ({"statuses": {"100-200"}}, "RetryPolicy.statuses"),
         ({"statuses": "500-504"}, 'or of ranges such as "500-504"'),
         ({"statuses": 503}, "RetryPolicy.statuses"),
-        ({"methods": "GET"}, "RetryPolicy.methods must be a set of methods, not 'GET'"),
+        ({"methods": "GET"}, "RetryPolicy.methods must be a set of methods .*, not 'GET'"),
         ({"methods": [1]}, "RetryPolicy.methods"),
         ({"exceptions": (asyncio.CancelledError,)}, "cancellation is never repeated"),
         ({"exceptions": BaseException}, "RetryPolicy.exceptions"),

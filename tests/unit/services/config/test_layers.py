@@ -10,6 +10,7 @@ import pytest
 from resilient import BreakerPolicy, ConfigError, Policy, RetryPolicy, load_services
 from resilient.services.config.configuration import read_configuration
 from resilient.services.config.layers import Layer, layers, preset_names
+from resilient.services.config.spelling import spelled
 from tests.unit.services.config.problems import error, places
 
 SHIPPED = ", ".join(sorted(preset_names()))
@@ -313,7 +314,7 @@ def test_a_base_that_is_none(name: Any) -> None:
     document = {"services": tables(a={"extends": name}, b={})}
     (found,) = error(document).problems
     assert found.where == "services.a.extends"
-    assert found.given == repr(name)
+    assert found.given == spelled(name)
     assert found.allowed == (f"the name of a preset or of another service: b, {SHIPPED}")
 
 
@@ -339,7 +340,7 @@ def test_many_slips_among_many_names() -> None:
     # To look for what each was meant to be takes minutes among a thousand.
     assert "service001, service002, " in str(found[0])
     assert f"service020, ..., {SHIPPED} (did you mean service" in str(found[0])
-    assert f"service019, ..., {SHIPPED}, not 'servixe299'" in str(found[-1])
+    assert f'service019, ..., {SHIPPED}, not "servixe299"' in str(found[-1])
 
 
 # Where a setting comes from.

@@ -53,6 +53,7 @@ def test_importing_resilient_imports_nothing_that_reads_files() -> None:
     assert {each for each in added if each.startswith(("cattr", config))} == {
         config,
         f"{config}.load",
+        f"{config}.reading",
     }
 
 

@@ -61,11 +61,11 @@ PLACES = [
     "default.match",
     "presets.p.extends",
     "presets.p.breaker.probes",
-    "services.a.match",
-    "services.a.match",
+    "services.a.match[1]",
+    "services.a.match[2]",
     "services.a.attempt_timeout",
     "services.a.facts",
-    "services.a.errors.parsers",
+    "services.a.errors.parsers[1]",
     "services.a.errors.code_rules[0]",
     "services.a.errors.code_rules[1].code",
     "services.a.errors.code_rules[1].status",
@@ -91,9 +91,11 @@ def test_all_mistakes_of_a_file(file: Path) -> None:
     found = error(file)
     assert sorted(str(each.where) for each in found.problems) == sorted(PLACES)
     assert str(found).startswith("21 problems:\n  ")
-    for line, each in zip(str(found).splitlines()[1:], found.problems, strict=True):
+    *lines, more = str(found).splitlines()[1:]
+    assert more == "  and 1 more"
+    for line, each in zip(lines, found.problems[:-1], strict=True):
         assert line == f"  {each}"
-        assert line.startswith(f"  {file}: {each.where} ")
+        assert line.startswith(f"  {file}:{each.line}:{each.column}: {each.where} ")
         assert each.file == str(file)
 
 
@@ -363,7 +365,8 @@ def test_arrays_of_tables_in_the_form_of_a_file(tmp_path: Path) -> None:
     )
     found = error(file).problems
     at = "services.a.reset_headers[1]"
-    assert [each.where for each in found] == [f"{at}.name", f"{at}.form", f"{at}.from"]
+    assert [each.where for each in found] == [f"{at}.form", f"{at}.name", f"{at}.from"]
+    assert [(each.line, each.column) for each in found] == [(8, 22), (9, 16), (10, 9)]
     assert "(did you mean form?)" in str(found[2])
     file.write_text(file.read_text().replace("X Reset", "R").replace("from", "form"))
     policy = read_configuration(file).services[0].policy
