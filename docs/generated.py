@@ -347,6 +347,13 @@ def _docstring(_: object, __: str, ___: str, ____: object, _____: object, lines:
     lines[:] = with_code(lines)
 
 
+def _untyped(_: object, __: str, ___: str, ____: object, _____: object, lines: list[str]) -> None:
+    """Give back to a property the words before a colon, which napoleon takes for its type."""
+    for line in [each for each in lines if each.startswith(":type: ")]:
+        lines.remove(line)
+        lines[0] = f"{line.removeprefix(':type: ')}: {lines[0].lstrip()}"
+
+
 def with_code(lines: list[str]) -> list[str]:
     """Mark the indented blocks of a docstring as code; reStructuredText takes them for quotes."""
     found: list[str] = []
@@ -371,4 +378,5 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("autodoc-process-signature", signature)
     # Before napoleon, which makes the sections of a docstring into markup.
     app.connect("autodoc-process-docstring", _docstring, priority=400)
+    app.connect("autodoc-process-docstring", _untyped, priority=600)
     return {"parallel_read_safe": True}
