@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import click
 from attrs import NOTHING, Factory, fields, has
 from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider
+from sphinx.domains.python import PyObject
 
 import resilient
 from resilient import Policy, Reason, errors
@@ -374,6 +375,9 @@ def with_code(lines: list[str]) -> list[str]:
 def setup(app: Any) -> dict[str, bool]:
     """Connect the extension."""
     app.setup_extension("sphinx.ext.autodoc")
+    for each in PyObject.doc_field_types:
+        if each.name == "variable":
+            each.label = "Attributes"
     app.connect("source-read", _read)
     app.connect("autodoc-process-signature", signature)
     # Before napoleon, which makes the sections of a docstring into markup.
