@@ -193,6 +193,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         Raises:
             ConfigError: As for `Services`; then everything stays as it was.
             ModuleNotFoundError: As for `Services`.
+            RuntimeError: Calls are under way in the event loop of another thread.
         """
         return self._replace(_checked(services), validated(self, "default", default, _POLICY), None)
 
@@ -224,6 +225,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         Raises:
             ConfigError: Everything that is wrong with the file; then everything stays as it was.
             ModuleNotFoundError: The extra `config` is not installed, or as for `Services`.
+            RuntimeError: Calls are under way in the event loop of another thread.
         """
         file = None if isinstance(source, Mapping) else os.fsdecode(source)
         try:

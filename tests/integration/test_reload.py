@@ -117,6 +117,25 @@ def test_who_waits_for_an_open_circuit_passes_when_the_breaker_goes() -> None:
     play({"breaker": breaker}, then, scenario)
 
 
+async def test_another_thread_than_that_of_the_loop_is_refused() -> None:
+    async with FaultServer(then=Reply(200)) as server, aiohttp.ClientSession(server.url) as plain:
+        services = load_services(document(server))
+        session = resilient.wrap(plain, services)
+        # Nobody uses them yet.
+        await asyncio.to_thread(services.reload, document(server, total_timeout=5))
+        await call(session)
+        changed = document(server, total_timeout=6)
+        with pytest.raises(RuntimeError, match="in the event loop of another thread"):
+            await asyncio.to_thread(services.reload, changed)
+        assert services.services[0].policy.total_timeout == 5
+        assert services.reload(changed)
+        loop = asyncio.get_running_loop()
+        after = document(server, total_timeout=7)
+        await asyncio.to_thread(lambda: loop.call_soon_threadsafe(services.reload, after))
+        await asyncio.sleep(0)
+        assert services.services[0].policy.total_timeout == 7
+
+
 def test_the_quick_way_sees_new_policies_at_once() -> None:
     async def scenario(
         server: FaultServer, services: Services, session: aiohttp.ClientSession
