@@ -177,8 +177,9 @@ class Services(Branches, Mapping[str, Pipeline]):
 
         A service of the same name keeps its pipeline, and of that the circuits, gates, queues and
         budgets whose settings did not change. Who waits in a queue that goes is asked anew by the
-        guard in its place. Calls under way end as they began. New calls are under the new policies
-        at once. Call it in the thread of the event loop.
+        guard in its place, and waits by its settings from then on; but never less than the time
+        that a server has named. Calls under way end as they began. New calls are under the new
+        policies at once. Call it in the thread of the event loop.
 
         Whether spans are made is decided when a session is wrapped, for the policies that there
         are then.

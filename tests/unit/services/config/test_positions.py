@@ -163,6 +163,10 @@ def test_what_is_no_toml_says_how_to_mend_it(
             {"default": {"retry": {"backoff": {"base": 50}}}},
             "cap must be at least base (50 s), and is 20.0 by default",
         ),
+        (
+            {"default": {"errors": {"throttling_codes": {"flat": 5}}}},
+            "must be a table of codes, a list for each format by its name, not { flat = 5 }",
+        ),
         ({"services": [{"api_key": "s3cret"}]}, "[services.NAME], not an array"),
     ],
 )
