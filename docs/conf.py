@@ -19,6 +19,7 @@ html_show_copyright = False
 html_last_updated_fmt = None
 html_copy_source = False
 html_show_sourcelink = False
+smartquotes_action = "D"  # dashes only: the docstrings quote values, such as "250ms"
 
 extensions = [
     "generated",

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import click
 from attrs import NOTHING, Factory, fields, has
 from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider
+from sphinx.domains.python import PyObject
 
 import resilient
 from resilient import Policy, Reason, errors
@@ -347,6 +348,13 @@ def _docstring(_: object, __: str, ___: str, ____: object, _____: object, lines:
     lines[:] = with_code(lines)
 
 
+def _untyped(_: object, __: str, ___: str, ____: object, _____: object, lines: list[str]) -> None:
+    """Give back to a property the words before a colon, which napoleon takes for its type."""
+    for line in [each for each in lines if each.startswith(":type: ")]:
+        lines.remove(line)
+        lines[0] = f"{line.removeprefix(':type: ')}: {lines[0].lstrip()}"
+
+
 def with_code(lines: list[str]) -> list[str]:
     """Mark the indented blocks of a docstring as code; reStructuredText takes them for quotes."""
     found: list[str] = []
@@ -367,8 +375,12 @@ def with_code(lines: list[str]) -> list[str]:
 def setup(app: Any) -> dict[str, bool]:
     """Connect the extension."""
     app.setup_extension("sphinx.ext.autodoc")
+    for each in PyObject.doc_field_types:
+        if each.name == "variable":
+            each.label = "Attributes"
     app.connect("source-read", _read)
     app.connect("autodoc-process-signature", signature)
     # Before napoleon, which makes the sections of a docstring into markup.
     app.connect("autodoc-process-docstring", _docstring, priority=400)
+    app.connect("autodoc-process-docstring", _untyped, priority=600)
     return {"parallel_read_safe": True}

@@ -33,7 +33,7 @@ from tests.examples import examples_of, output_of
 
 HERE = Path(__file__).parent
 PAGES = sorted(path for path in HERE.rglob("*.md") if "```" in path.read_text(encoding="utf-8"))
-FENCE = re.compile(r"^```(\w+)?\n(.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^```(\S+)?(?: .*)?\n(.*?)^```$", re.M | re.S)
 NAMED = re.compile(r"# (\S+\.(?:py|toml))\n")
 
 
@@ -52,6 +52,7 @@ def assert_said(said: str, shown: str) -> None:
 def run(command: str, folder: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     plain = {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    plain["PYTHONUNBUFFERED"] = "1"  # so that the log stands among what is printed
     done = subprocess.run(
         shlex.split(command),
         cwd=folder,
@@ -123,5 +124,5 @@ def test_what_a_page_shows_is_so(
             for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.M):
                 assert_said(run(command, tmp_path), shown)
         else:
-            assert kind in ("text", "{toctree}"), f"nothing runs a block of {kind!r}"
+            assert kind in ("text", "{toctree}", "{include}"), f"nothing runs a block of {kind!r}"
     assert not said, f"the page does not show that this is printed:\n{said}"

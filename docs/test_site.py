@@ -127,6 +127,11 @@ def test_events_reasons_metrics_presets_and_formats_are_in_the_reference(site: P
     assert [each.name for each in FORMATS if each.name not in formats] == []
 
 
+def test_no_words_of_a_property_are_taken_for_its_type(site: Path) -> None:
+    pages = (site / "reference").glob("*.html")
+    assert [page.name for page in pages if ">Type<" in page.read_text(encoding="utf-8")] == []
+
+
 def test_every_part_that_can_be_generated_is_used() -> None:
     pages = "".join(path.read_text(encoding="utf-8") for path in HERE.rglob("*.md"))
     assert [part for part in PARTS if f"% generated: {part}" not in pages] == []

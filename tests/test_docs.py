@@ -1,4 +1,4 @@
-"""What the documents say of telemetry is so: the log, the file, the dashboard and the alerts.
+"""The documents are right about telemetry: the log, the file, the dashboard and the alerts.
 
 (That the code of all pages runs is tested in `docs/`.)
 """
@@ -63,6 +63,12 @@ def test_the_file_of_services_in_the_documents_is_right() -> None:
     assert set(table["services"]["mavio"]["telemetry"]) == {
         each.name for each in type(policy.telemetry).__attrs_attrs__
     }
+
+
+def test_the_page_of_benchmarks_says_how_to_make_its_tables() -> None:
+    text = " ".join((DOCS / "benchmarks.md").read_text(encoding="utf-8").split())
+    assert '-e ".[bench,peers]" && .venv/bin/python -m benchmarks all' in text
+    assert "`python -m benchmarks report benchmarks-report.json --into docs/benchmarks.md`" in text
 
 
 # -- what is told to Grafana and Prometheus, against a scrape

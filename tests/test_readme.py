@@ -1,19 +1,44 @@
-"""Every block of Python in the README runs as it stands there."""
+"""The README is one page: its code runs, its links lead somewhere, its figures are measured."""
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sybil import Example
 
 from resilient import load_services
-from resilient.envelopes import FORMATS
-from resilient.services.config.layers import preset_names
 from tests.examples import examples_of, output_of
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+
+# The rows of its tables, and those of the page of benchmarks that have their figures.
+ROWS = {
+    "is down for 30 s: seconds of calls that fail": "a 50/s 30 s: lost",
+    "the same: requests that it gets meanwhile, of the usual": "a 50/s 30 s: load",
+    "is down for 2 s: seconds of calls that fail": "a 50/s 2 s: lost",
+    "fails 20 % of requests at random: calls that succeed": "b 20 % 100/s: success",
+    "fails 70 % of requests at random: calls that succeed": "b 70 % 100/s: success",
+    "lets 10 a second through, and gets 50 at once: calls done": "d 50 at once: done",
+    "the same, for a job of 5,000 items: items done": "h 5000 items 50 workers: done",
+    "a retry and a breaker written by hand": "hand-written retry, breaker (retry, breaker)",
+    "`Pipeline()`": "resilient: Pipeline()",
+    "`Pipeline()`, with metrics for OpenTelemetry": "resilient: Pipeline, telemetry: metrics",
+    "aiohttp-retry": "aiohttp-retry (retry)",
+    "tenacity": "tenacity (retry)",
+    "stamina": "stamina (retry)",
+}
+
+
+def rows_of(document: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the rows of a document's tables: the first cell, and the others."""
+    for line in re.findall(r"^\| (.*) \|$", document.read_text(encoding="utf-8"), re.M):
+        first, *others = line.split(" | ")
+        yield first, others
 
 
 @pytest.mark.parametrize("example", examples_of(README), ids=lambda example: f"line {example.line}")
@@ -28,26 +53,37 @@ def test_the_file_of_services_in_the_readme_is_right() -> None:
     assert services.default_pipeline is not None
 
 
-def test_the_readme_shows_three_commands() -> None:
+def test_the_readme_shows_two_commands() -> None:
     text = README.read_text(encoding="utf-8")
     commands = [block.split("```")[0].strip() for block in text.split("```sh\n")[1:]]
     assert [command.rsplit(" && ", 1)[1] for command in commands] == [
         ".venv/bin/python -m resilient demo",
         ".venv/bin/python -m pytest -n auto",
-        ".venv/bin/python -m benchmarks all",
     ]
 
 
-def test_the_table_of_formats_is_that_of_the_code() -> None:
-    text = README.read_text(encoding="utf-8")
-    rows = text.split("<!-- formats: ")[1].split("<!-- end of formats -->")[0].split("\n")[1:]
-    # "|" parts columns, also within code.
-    wanted = [
-        f"| [{each.name}]({each.source}) | `{each.shape.replace('|', '¦')}` |" for each in FORMATS
+def test_the_readme_is_one_page() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 175
+
+
+def test_the_links_of_the_readme_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#\s]+)\)", README.read_text(encoding="utf-8"))
+    inside = [link for link in links if "://" not in link]
+    assert len(inside) > 10
+    assert [link for link in inside if not (ROOT / link).is_file()] == []
+
+
+def test_the_figures_of_the_readme_are_those_of_the_benchmarks() -> None:
+    # Figures alone; what was wanted of one, and its quartiles, come after it.
+    measured: dict[str, list[str]] = {}
+    for name, cells in rows_of(ROOT / "docs" / "benchmarks.md"):
+        figures = [re.split(r"<br>| \\\[", cell)[0].strip("*") for cell in cells]
+        measured.setdefault(name, []).extend(figures)
+    shown = {name: cells for name, cells in rows_of(README) if name in ROWS}
+    assert shown.keys() == ROWS.keys()
+    stale = [
+        f"{name}: {', '.join(cells)}; measured: {', '.join(measured[ROWS[name]])}"
+        for name, cells in shown.items()
+        if not set(cells) <= set(measured[ROWS[name]])
     ]
-    assert [row for row in rows if row][2:] == wanted
-
-
-def test_the_readme_names_every_preset() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert [name for name in preset_names() if f"`{name}`" not in text] == []
+    assert stale == []

@@ -45,7 +45,7 @@ def _json(default: str | None = None) -> Decorator:
 
 
 _svg = click.option("--svg", metavar="DIR", help="Write each chart into a directory.")
-_markdown = click.option("--markdown", metavar="FILE", help="Write the tables for a README.")
+_markdown = click.option("--markdown", metavar="FILE", help="Write the tables as Markdown.")
 _into = click.option(
     "--into",
     metavar="FILE",

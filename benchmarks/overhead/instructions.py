@@ -30,7 +30,14 @@ _COLUMNS = (
     "of a session",
     "of a session, less doing nothing",
 )
-_CALLGRIND = (PROFILER, "--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-fd=1")
+_CALLGRIND = (
+    PROFILER,
+    "--tool=callgrind",
+    # An interpreter may be a script that becomes another one.
+    "--trace-children=yes",
+    "--callgrind-out-file=/dev/null",
+    "--log-fd=1",
+)
 _COLLECTED = re.compile(r"Collected\s*: ([0-9]+)")
 _TIMEOUT = 600.0
 

@@ -1,4 +1,4 @@
-"""Write a report as Markdown, or insert its tables into a document such as a README.
+"""Write a report as Markdown, or insert its tables into a document such as a page of the site.
 
 Comments in lines of their own mark the place for all tables of a result,
 

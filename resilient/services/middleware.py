@@ -287,8 +287,10 @@ class Services(Branches, Mapping[str, Pipeline]):
     def snapshot(self) -> dict[str, Any]:
         """Return the state of each service now, as plain data for a health endpoint.
 
-        {"services": {NAME: as `Pipeline.snapshot` returns it, ...},
-         "default":  the same of the default policy, or null}
+            {"services": {NAME: as `Pipeline.snapshot` returns it, ...},
+             "default": ...}
+
+        The last is the same of the default policy, or null if there is none.
         """
         default = self.default_pipeline
         return {
