@@ -21,6 +21,7 @@ the breaker's.)
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Iterable
 from copy import copy
@@ -308,13 +309,15 @@ class Throttle(Guard):
         mine, its = self.policy, other.policy
         if not mine.learn or (mine.key, mine.classes) != (its.key, its.classes):
             return
-        if other.loop is None or other.loop.is_closed():
-            return  # its times are of no use here
-        self._seen = max(self._seen, other._seen)
+        if other.loop is None or other.loop is not asyncio._get_running_loop():
+            return  # nobody waits there, and its times may be of another scale
+        self.claim()
+        self._seen = other._seen
         for key, place in other._places.by_key.items():
             gates = [gate for gate in place.gates.values() if gate.server_until > other._seen]
             if gates:
                 self._places.make(key, other._seen).take_over(place, gates)
+        self._watch()
 
     def queues(self) -> Iterable[Queue]:
         """Return the queues of its gates and its limits."""

@@ -144,6 +144,11 @@ def test_nobody_calls_before_the_time_that_the_server_has_named(
         assert (ended[2] >= 10) == holds_others
         # Those who waited keep their order.
         assert ended[0] < ended[1] < 20
+        if holds_others:
+            assert services["a"].throttle.tally() == {"gates": 1}
+            # The end of the gate is told when it comes, also if no call does.
+            await asyncio.sleep(200)
+            assert services["a"].throttle.tally() == {"gates": 0}
 
     answers = [Reply(429, headers={"Retry-After": "10"})]
 
