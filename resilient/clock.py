@@ -149,6 +149,14 @@ class LoopBound:
         if held is not None:
             self.loop_changed(None if is_same_scale else ask())
 
+    @property
+    def is_used_elsewhere(self) -> bool:
+        """True while the loop that the state belongs to runs, and this is not its thread."""
+        held = self.loop
+        if held is None or self._process != os.getpid() or not held.is_running():
+            return False
+        return held is not asyncio._get_running_loop()
+
     def loop_changed(self, now: float | None) -> None:
         """Drop timers and futures of the old loop, and move stored times to the new scale.
 

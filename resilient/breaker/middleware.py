@@ -309,11 +309,15 @@ class CircuitBreaker(Guard):
         return CircuitOpenError(wait.key, 0.0, state.value, queued=call.queued)
 
     def retire(self, heir: Guard | None) -> None:
-        """Leave the service; what was isolated by hand stays so until somebody resets it."""
+        """Leave the service; what was isolated by hand stays so until somebody resets it.
+
+        That is no change, and told to nobody: a listener could replace services once more, while
+        half of them are replaced.
+        """
         if isinstance(heir, CircuitBreaker) and heir.policy.key == self.policy.key:
             for circuit in self.circuits:
                 if circuit.isolated:
-                    Circuit(circuit.key, heir._circuits).isolate()
+                    heir._circuits.make(circuit.key).isolate()
         super().retire(heir)
 
     def queues(self) -> Iterable[Queue]:

@@ -10,6 +10,7 @@ from attrs import has
 
 from resilient.services.config.keys import fields_of
 from resilient.services.config.layers import Layer
+from resilient.support.redact import without_userinfo
 
 __all__ = ["FACTS", "facts_in", "in_words", "number", "plain"]
 
@@ -19,7 +20,16 @@ FACTS: Final = "facts"
 
 def facts_in(layer: Layer) -> dict[str, Any]:
     """Return the facts of a table (known, and not acted on), as JSON has them."""
-    return {name: plain(value) for name, value in layer.values.get(FACTS, {}).items()}
+    return {name: _public(plain(value)) for name, value in layer.values.get(FACTS, {}).items()}
+
+
+def _public(value: Any) -> Any:
+    """Return a fact without the userinfo of URLs: nothing here says what it may hold."""
+    if isinstance(value, dict):
+        return {key: _public(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_public(each) for each in value]
+    return without_userinfo(value) if isinstance(value, str) else value
 
 
 def plain(value: Any) -> Any:

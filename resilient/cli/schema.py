@@ -102,7 +102,7 @@ def _of_any_table() -> dict[str, Any]:
 
 
 def _of_service() -> dict[str, Any]:
-    pattern = {"type": "string", "pattern": "^ *[Hh][Tt][Tt][Pp][Ss]?://"}
+    pattern = {"type": "string", "pattern": r"^\s*[Hh][Tt][Tt][Pp][Ss]?://"}
     return {
         MATCH: {
             "description": "A pattern of the URLs that it covers, or several: an origin, whose "

@@ -85,7 +85,7 @@ def _can_be_resolved(instance: object, attribute: Attribute[Any], value: Any) ->
 
 
 _codes_by_format = check(
-    'a table of codes by the names of formats, such as {"flat": ["busy"]}',
+    "a table of codes, a list for each format by its name",
     lambda value: (
         isinstance(value, Mapping)
         and all(

@@ -10,7 +10,7 @@ from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, Clie
 
 from resilient.breaker.middleware import CircuitBreaker
 from resilient.bulkhead.middleware import Bulkhead
-from resilient.clock import SYSTEM_CLOCK, Clock
+from resilient.clock import SYSTEM_CLOCK, Clock, LoopBound
 from resilient.core.guard import Guard
 from resilient.core.queues import Room
 from resilient.errors import ConfigError
@@ -133,7 +133,14 @@ class Pipeline(Sequence[ClientMiddlewareType]):
 
         Raises:
             ModuleNotFoundError: The policy has telemetry, and OpenTelemetry is not installed.
+            RuntimeError: Calls run through it in the event loop of another thread.
         """
+        if any(each.is_used_elsewhere for each in self._parts if isinstance(each, LoopBound)):
+            # Those who wait are woken, and no other thread may do that.
+            raise RuntimeError(
+                "the services are in use in the event loop of another thread: replace them there, "
+                "as by loop.call_soon_threadsafe"
+            )
         before, old = self.policy, self._shared
         assert before is not None, "it was made from one"
         telemetry = _told_by(policy, telemetry)

@@ -177,8 +177,9 @@ class Services(Branches, Mapping[str, Pipeline]):
 
         A service of the same name keeps its pipeline, and of that the circuits, gates, queues and
         budgets whose settings did not change. Who waits in a queue that goes is asked anew by the
-        guard in its place. Calls under way end as they began. New calls are under the new policies
-        at once. Call it in the thread of the event loop.
+        guard in its place, and waits by its settings from then on; but never less than the time
+        that a server has named. Calls under way end as they began. New calls are under the new
+        policies at once. Call it in the thread of the event loop.
 
         Whether spans are made is decided when a session is wrapped, for the policies that there
         are then.
@@ -193,6 +194,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         Raises:
             ConfigError: As for `Services`; then everything stays as it was.
             ModuleNotFoundError: As for `Services`.
+            RuntimeError: Calls are under way in the event loop of another thread.
         """
         return self._replace(_checked(services), validated(self, "default", default, _POLICY), None)
 
@@ -224,6 +226,7 @@ class Services(Branches, Mapping[str, Pipeline]):
         Raises:
             ConfigError: Everything that is wrong with the file; then everything stays as it was.
             ModuleNotFoundError: The extra `config` is not installed, or as for `Services`.
+            RuntimeError: Calls are under way in the event loop of another thread.
         """
         file = None if isinstance(source, Mapping) else os.fsdecode(source)
         try:

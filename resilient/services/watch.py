@@ -13,8 +13,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from hashlib import sha256
-from pathlib import Path
+from hashlib import file_digest
 from typing import Any, Final
 
 from attrs import define, field
@@ -150,6 +149,7 @@ class _Watcher:
 
 def _digest(path: str) -> bytes | None:
     try:
-        return sha256(Path(path).read_bytes()).digest()
+        with open(path, "rb") as file:
+            return file_digest(file, "sha256").digest()
     except (OSError, ValueError):
         return None

@@ -23,11 +23,14 @@ __all__ = [
     "replace_tokens",
     "summary",
     "without_secrets",
+    "without_userinfo",
 ]
 
 # Compiled by the first who needs them, as `re` keeps what it has compiled.
 _SCHEME: Final = r"(?i)[a-z][a-z0-9+.-]*://"
-_URL: Final = rf"{_SCHEME}[^\s'\"<>]+"
+# URLs in a longer text, from the end of their scheme on: with the scheme, a pattern takes time by
+# the square of a long word, which a server may send.
+_AFTER_SCHEME: Final = r"(://)([^\s'\"<>]+)"
 _QUERY: Final = r"(?s)([?#]).+"
 # A token, after the part of the path that tells that it is one.
 _IN_PATHS: Final = (
@@ -81,7 +84,17 @@ def public_text(text: str) -> str:
 
 def without_secrets(text: str) -> str:
     """Return a longer text in which every URL is without userinfo, query, fragment, tokens."""
-    return re.sub(_URL, lambda match: public_text(match[0]), text)
+    return re.sub(_AFTER_SCHEME, lambda match: match[1] + public_text(match[2]), text)
+
+
+def without_userinfo(text: str) -> str:
+    """Return a longer text in which every URL is without userinfo."""
+
+    def replaced(match: re.Match[str]) -> str:
+        _, at, rest = match[2].rpartition("@")
+        return f"{match[1]}…@{rest}" if at else match[0]
+
+    return re.sub(_AFTER_SCHEME, replaced, text)
 
 
 def summary(error: BaseException) -> str:

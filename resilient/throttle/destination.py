@@ -22,7 +22,7 @@ and does nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Final
 
 from aiohttp import ClientRequest
@@ -163,6 +163,13 @@ class Destination(Watched):
     def forget(self, gate: Gate) -> None:
         """Forget a gate that is over, or has an heir."""
         self.gates.pop(gate.part, None)
+        self._look_for_quiet()
+
+    def take_over(self, other: Destination, gates: Iterable[Gate]) -> None:
+        """Take gates of the same key over from another throttle, but for those who wait there."""
+        self.is_known, self.sees_credentials = other.is_known, other.sees_credentials
+        for gate in gates:
+            self.gates[gate.part] = gate.renewed(Queue(self._room))
         self._look_for_quiet()
 
     def learn_credential(self, before: str | None, after: str | None) -> None:

@@ -49,6 +49,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from typing import Final, NamedTuple
 
 from resilient.core.queues import Queue
@@ -268,6 +269,13 @@ class Gate:
         self.not_before = max(self.not_before, other.not_before)
         self.held += other.held
         other.queue.wake_all()
+
+    def renewed(self, queue: Queue) -> Gate:
+        """Return a gate that knows the same, in the place of this one, with another queue."""
+        made = copy(self)
+        made.queue, made.full = queue, False
+        self.heir = made
+        return made
 
     def _wait(self, asked: float | None, random: Callable[[], float]) -> float:
         if asked is not None:

@@ -21,6 +21,7 @@ the breaker's.)
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Iterable
 from copy import copy
@@ -279,6 +280,44 @@ class Throttle(Guard):
     def crowded(self, call: Call, wait: Wait) -> ThrottledError:
         """Make the error for an attempt that would have to wait where too many do already."""
         return ThrottledError(wait.key, queued=call.queued)
+
+    def retire(self, heir: Guard | None) -> None:
+        """Leave the service; those who wait are held for the time that a server has named.
+
+        A retry leaves that time to the gate: without it, the next attempt would come too early. So
+        the heir takes these gates over, if it has the same key and classes. Without an heir they
+        hold those who wait at them, and nobody else.
+        """
+        if heir is None and self.policy.learn:
+            policy = ThrottlePolicy(
+                key=self.policy.key, classes=self.policy.classes, max_wait=self.policy.max_wait
+            )
+            heir = Throttle(
+                policy,
+                max_retry_after=self._max_retry_after,
+                listeners=self.emitter,
+                reset_headers=self.reset_headers,
+                room=self.room,
+                clock=self.clock,
+            )
+        if isinstance(heir, Throttle):
+            heir._take_over(self)
+        super().retire(heir)
+
+    def _take_over(self, other: Throttle) -> None:
+        """Take over the gates of another throttle whose server has named a time that is to come."""
+        mine, its = self.policy, other.policy
+        if not mine.learn or (mine.key, mine.classes) != (its.key, its.classes):
+            return
+        if other.loop is None or other.loop is not asyncio._get_running_loop():
+            return  # nobody waits there, and its times may be of another scale
+        self.claim()
+        self._seen = other._seen
+        for key, place in other._places.by_key.items():
+            gates = [gate for gate in place.gates.values() if gate.server_until > other._seen]
+            if gates:
+                self._places.make(key, other._seen).take_over(place, gates)
+        self._watch()
 
     def queues(self) -> Iterable[Queue]:
         """Return the queues of its gates and its limits."""

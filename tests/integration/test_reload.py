@@ -117,6 +117,66 @@ def test_who_waits_for_an_open_circuit_passes_when_the_breaker_goes() -> None:
     play({"breaker": breaker}, then, scenario)
 
 
+@pytest.mark.parametrize(
+    ("after", "holds_others"),
+    [
+        ({"throttle": {"max_wait": 50}}, True),
+        ({"throttle": {"limit": "100/s"}, "retry": {"max_attempts": 3}}, True),
+        ({"throttle": False}, False),
+    ],
+)
+def test_nobody_calls_before_the_time_that_the_server_has_named(
+    after: dict[str, Any], holds_others: bool
+) -> None:
+    async def scenario(
+        server: FaultServer, services: Services, session: aiohttp.ClientSession
+    ) -> None:
+        began = asyncio.get_running_loop().time()
+        refused = asyncio.create_task(call(session))
+        await asyncio.sleep(1)
+        others = [asyncio.create_task(call(session))]
+        await asyncio.sleep(1)
+        services.reload(document(server, **{"retry": {}, **after}))
+        others.append(asyncio.create_task(call(session)))
+        ended = [each - began for each in await asyncio.gather(refused, *others)]
+        assert ended[0] >= 10
+        assert ended[1] >= 10
+        assert (ended[2] >= 10) == holds_others
+        # Those who waited keep their order.
+        assert ended[0] < ended[1] < 20
+        if holds_others:
+            assert services["a"].throttle.tally() == {"gates": 1}
+            # The end of the gate is told when it comes, also if no call does.
+            await asyncio.sleep(200)
+            assert services["a"].throttle.tally() == {"gates": 0}
+
+    answers = [Reply(429, headers={"Retry-After": "10"})]
+
+    def then(*_: Any) -> Reply:
+        return answers.pop() if answers else Reply(200)
+
+    play({"retry": {}, "throttle": {}}, then, scenario)
+
+
+async def test_another_thread_than_that_of_the_loop_is_refused() -> None:
+    async with FaultServer(then=Reply(200)) as server, aiohttp.ClientSession(server.url) as plain:
+        services = load_services(document(server))
+        session = resilient.wrap(plain, services)
+        # Nobody uses them yet.
+        await asyncio.to_thread(services.reload, document(server, total_timeout=5))
+        await call(session)
+        changed = document(server, total_timeout=6)
+        with pytest.raises(RuntimeError, match="in the event loop of another thread"):
+            await asyncio.to_thread(services.reload, changed)
+        assert services.services[0].policy.total_timeout == 5
+        assert services.reload(changed)
+        loop = asyncio.get_running_loop()
+        after = document(server, total_timeout=7)
+        await asyncio.to_thread(lambda: loop.call_soon_threadsafe(services.reload, after))
+        await asyncio.sleep(0)
+        assert services.services[0].policy.total_timeout == 7
+
+
 def test_the_quick_way_sees_new_policies_at_once() -> None:
     async def scenario(
         server: FaultServer, services: Services, session: aiohttp.ClientSession

@@ -87,7 +87,9 @@ def _field_hook(kind: type[Any], attribute: Attribute[Any], converter: Converter
     need = need_of(attribute)
     takes_text = str in kinds
     is_array = get_origin(attribute.type) is tuple
-    is_collection = any(get_origin(each) in (tuple, frozenset) for each in (attribute.type, *kinds))
+    is_collection = get_origin(attribute.type) is not Mapping and any(
+        get_origin(each) in (tuple, frozenset) for each in (attribute.type, *kinds)
+    )
     nested = nested_kind(attribute)
     # Whose field it is, as a validator puts it.
     probe = object.__new__(kind)

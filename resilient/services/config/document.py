@@ -26,12 +26,12 @@ from resilient.services.config.positions import Positions
 from resilient.services.config.problems import KeyPath, Problem, misfit
 from resilient.services.config.spelling import spelled
 from resilient.services.config.text import (
+    INTEGER_TOO_LARGE,
     MAX_DEPTH,
     Text,
     UnreadableError,
     parse,
     read_text,
-    refused,
 )
 
 __all__ = ["INCLUDE", "Document", "Source", "checked", "read"]
@@ -46,6 +46,9 @@ _INTEGERS_END: Final = 2**63
 
 # Files that one file may take in, itself included.
 _MOST_FILES: Final = 1000
+
+# Keys that are named of one that is nested too deeply: as far as the part of a service.
+_SHOWN_OF_PATH: Final = 3
 
 _ALLOWED: Final = 'an array of paths, such as ["shared.toml"]'
 
@@ -126,7 +129,7 @@ def checked(document: Document) -> Document:
     Raises:
         ConfigError: It does.
     """
-    if foreign := [document.error(each) for each in _foreign(document)]:
+    if foreign := [document.error(each) for each in _foreign(document.tables)]:
         raise ConfigError.of_all(foreign)
     return document
 
@@ -205,6 +208,10 @@ class _Tree:
                 raise self.document.error(
                     Problem(path, f"is one file too many: at most {_MOST_FILES}"), label
                 )
+            if os.path.exists(real) and not os.path.isfile(real) and not os.path.isdir(real):
+                # To read a pipe would wait for whoever writes to it, perhaps for ever.
+                self._complain(label, misfit(path, name, "the path of a regular file"))
+                return None
             try:
                 return target, read_text(target), {**way, real: target}
             except UnreadableError as error:
@@ -276,13 +283,14 @@ def _why_not(name: object) -> str | None:
     return None
 
 
-def _foreign(document: Document) -> Iterator[Problem]:
+def _foreign(tables: Mapping[str, Any]) -> Iterator[Problem]:
     """Find what TOML has not: a mapping may hold anything, and `tomllib` is lenient."""
-    pending: list[tuple[KeyPath, Any]] = [((), document.tables)]
+    pending: list[tuple[KeyPath, Any]] = [((), tables)]
     while pending:
         path, value = pending.pop()
         if len(path) > MAX_DEPTH:
-            raise refused(document.label, "is nested too deeply")
+            yield Problem(path[:_SHOWN_OF_PATH], "is nested too deeply")
+            return
         is_table = isinstance(value, Mapping)
         for key, each in value.items() if is_table else enumerate(value):
             if is_table and not isinstance(key, str):
@@ -291,4 +299,4 @@ def _foreign(document: Document) -> Iterator[Problem]:
             elif isinstance(each, Mapping | list | tuple):
                 pending.append(((*path, key), each))
             elif isinstance(each, int) and not -_INTEGERS_END <= each < _INTEGERS_END:
-                yield Problem((*path, key), "holds an integer of more than 64 bits")
+                yield Problem((*path, key), INTEGER_TOO_LARGE)

@@ -56,6 +56,8 @@ def with_variables(document: Document, environ: bool | Mapping[str, str]) -> Doc
         raise ConfigError.of("load_services.environ", environ, "True, False, or a mapping")
     tables: Mapping[str, Any] = document.tables
     variables: dict[KeyPath, str] = {}
+    # Values of the file in whose place a variable puts a table.
+    replaced: dict[KeyPath, str] = {}
     errors: list[ConfigError] = []
     names = [each for each in environ if isinstance(each, str)]
     for name in sorted(each for each in names if each.upper().startswith(PREFIX)):
@@ -67,12 +69,13 @@ def with_variables(document: Document, environ: bool | Mapping[str, str]) -> Doc
             errors.append(error)
             continue
         variables.update(dict.fromkeys(_leaves(path, value), name))
+        replaced.update(dict.fromkeys(_replaced(path, document.tables), name))
         for key in reversed(path):
             value = {key: value}
         tables = merged(tables, value)
     if errors:
         raise ConfigError.of_all(errors)
-    return checked(evolve(document, tables=tables, variables=variables))
+    return checked(evolve(document, tables=tables, variables={**replaced, **variables}))
 
 
 def _path(name: str, tables: Mapping[str, Any]) -> tuple[str, ...]:
@@ -101,12 +104,13 @@ def _path(name: str, tables: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _table_of(name: str, rest: str, group: str, members: Any) -> tuple[str, str]:
     """Return the table that a variable names, and what comes after it."""
-    names = [each for each in members if isinstance(each, str)] if members else []
-    upper = rest.upper()
+    names = []
+    if isinstance(members, Mapping):
+        names = [each for each, table in members.items() if isinstance(table, Mapping)]
+    # In capitals a text may be longer.
+    rest = _spelled(rest)
     found = [
-        each
-        for each in names
-        if upper == _spelled(each) or upper.startswith(_spelled(each) + _JOINT)
+        each for each in names if rest == _spelled(each) or rest.startswith(_spelled(each) + _JOINT)
     ]
     # Of "a" and "a__b" the one that takes more.
     longest = max(map(_spelled, found), key=len, default="")
@@ -118,7 +122,7 @@ def _table_of(name: str, rest: str, group: str, members: Any) -> tuple[str, str]
         return found[0], rest[len(longest) + len(_JOINT) :]
     given, _, after = rest.partition(_JOINT)
     there = {_spelled(each): each for each in names}
-    meant = nearest(given.upper(), there)
+    meant = nearest(given, there)
     if not names:
         raise _refused(name, f"changes a table [{group}.NAME], and the file has none")
     right = _JOINT.join(filter(None, (group.upper(), meant, after)))
@@ -141,6 +145,18 @@ def _leaves(path: KeyPath, value: Any) -> Iterator[KeyPath]:
             yield from _leaves((*path, key), each)
     else:
         yield path
+
+
+def _replaced(path: KeyPath, tables: Mapping[str, Any]) -> Iterator[KeyPath]:
+    """Return the path of the value on the way to a setting that is there and is no table."""
+    found: Any = tables
+    for place, key in enumerate(path[:-1], 1):
+        if key not in found:
+            return
+        found = found[key]
+        if not isinstance(found, Mapping):
+            yield path[:place]
+            return
 
 
 def _value(name: str, text: object) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -45,6 +46,8 @@ class Positions:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        # Where each line begins: to count them anew for each of many problems takes too long.
+        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
         # Where the key and the value of each path begin.
         self._keys: dict[KeyPath, int] = {(): 0}
         self._values: dict[KeyPath, int] = {(): 0}
@@ -70,8 +73,8 @@ class Positions:
         while path not in offsets:
             path = path[:-1]
         offset = offsets[path]
-        before = self._text.rfind("\n", 0, offset) + 1
-        return Position(self._text.count("\n", 0, offset) + 1, offset - before + 1)
+        line = bisect_right(self._lines, offset)
+        return Position(line, offset - self._lines[line - 1] + 1)
 
     # -- the walk; each function is given an offset, and returns the one after what it has read
 

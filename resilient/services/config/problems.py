@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from enum import Enum
@@ -13,6 +12,7 @@ from attrs import evolve, frozen
 
 from resilient.errors import ConfigError
 from resilient.services.config.spelling import spelled, spelled_key
+from resilient.support.redact import without_userinfo
 from resilient.support.text import printable
 
 __all__ = [
@@ -32,10 +32,6 @@ KeyPath = tuple[str | int, ...]
 
 # Unknown keys of a table that a near one is looked for; each takes a tenth of a millisecond.
 _MOST_HINTS: Final = 100
-
-# In a URL it is a credential. Values and keys have none any more when they come here (`spelling`);
-# this is for what others say, such as an exception of code that a file names.
-_USERINFO: Final = re.compile(r"(?<=://)[^\s'\"]*@")
 
 # Values of Python in the words of a policy that a file spells in another way. It has no None.
 _SPELLED: Final = MappingProxyType({"None": "false", "True": "true", "False": "false"})
@@ -192,4 +188,6 @@ def dotted(path: KeyPath) -> str:
 
 def _public(text: str) -> str:
     """Return the text in one line, without the userinfo of URLs in it."""
-    return printable(_USERINFO.sub("…@", text))
+    # Values and keys have none any more when they come here (`spelling`); this is for what others
+    # say, such as an exception of code that a file names.
+    return printable(without_userinfo(text))

@@ -14,7 +14,15 @@ from attrs import frozen
 from resilient.errors import ConfigError
 from resilient.services.config.problems import dotted
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Text", "UnreadableError", "parse", "read_text", "refused"]
+__all__ = [
+    "INTEGER_TOO_LARGE",
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "Text",
+    "UnreadableError",
+    "parse",
+    "read_text",
+]
 
 # In bytes. A thousand services, each with settings of its own, take half of this.
 MAX_BYTES: Final = 2 * 1024 * 1024
@@ -28,6 +36,10 @@ MAX_DEPTH: Final = 64
 _DEEP_KEY: Final = re.compile(
     rb"""(?<![\w-]) (?: (?: [\w-]++ | "[^"]*+" | '[^']*+' ) \. ){%d}""" % MAX_DEPTH, re.VERBOSE
 )
+
+INTEGER_TOO_LARGE: Final = "holds an integer of more than 64 bits"
+# Python has a limit of 4300 digits, and nobody can make it less than 640.
+_LONG_INTEGER: Final = re.compile("[0-9][0-9_]{639,}")
 
 # How `tomllib` puts a dotted key.
 _TUPLE: Final = re.compile(r"\((?:'[^']*',? ?)+\)")
@@ -119,8 +131,11 @@ def parse(path: str, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise refused(path, "is nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, or an integer of too many digits
+    except tomllib.TOMLDecodeError as error:
         return _refuse_toml(path, text, str(error))
+    except ValueError:  # an integer of more digits than Python reads
+        before, *_ = _LONG_INTEGER.split(text, 1)
+        return _refuse_at(path, INTEGER_TOO_LARGE, before)
 
 
 def _refuse_toml(path: str, text: str, said: str) -> NoReturn:

@@ -266,6 +266,16 @@ def test_facts_are_set_apart(services: Path) -> None:
     assert run("check", services).stdout.count("nothing acts on them") == 2
 
 
+def test_userinfo_in_facts_is_not_shown(tmp_path: Path) -> None:
+    url = "https://me:s3cret@a.example/x?y#z"
+    facts = f"[default.facts]\nurl = '{url}'\nof = {{ more = ['{url}'] }}\n"
+    path = written(tmp_path, facts)
+    for more in ((), ("--json",)):
+        shown = run("check", path, *more).stdout
+        assert "s3cret" not in shown
+        assert "https://…@a.example/x?y#z" in "".join(shown.split()).replace("\\u2026", "…")
+
+
 @pytest.mark.parametrize("name", ["[bold]x[/]", "new\nline", "\x1b[31mred", "时间"])
 def test_a_name_is_text_and_no_more(name: str, tmp_path: Path) -> None:
     quoted = "".join(f"\\u{ord(each):04x}" for each in name)

@@ -126,6 +126,13 @@ def test_other_mistakes_that_both_refuse(wrong: dict[str, Any]) -> None:
         load_services(wrong)
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\t", "\n", "\u00a0"])
+def test_blanks_around_a_pattern_are_valid_for_both(blank: str) -> None:
+    right = {"services": {"a": {"match": [f"{blank}https://a.example{blank}"]}}}
+    assert complaints(right) == []
+    load_services(right)
+
+
 def test_every_field_has_its_description_and_every_default_is_valid() -> None:
     defined = schema()["$defs"]
     for kind in KINDS:

@@ -13,6 +13,7 @@ from resilient import (
     Bulkhead,
     CircuitBreaker,
     ConfigError,
+    Event,
     Policy,
     Retry,
     Service,
@@ -115,6 +116,34 @@ def test_circuits_and_queues_stay() -> None:
     services.reload(changed("services", "mavio", "breaker", to={"failures": 3}))
     assert services["mavio"].breaker is not breaker
     assert [each.isolated for each in services["mavio"].breaker.circuits] == [True]
+
+
+def test_a_listener_finds_services_replaced_whole_or_not_at_all() -> None:
+    def seconds(services: Services) -> set[Any]:
+        of_services = {each.policy.total_timeout for each in services.services}
+        return of_services | {
+            each.policy.total_timeout for each in services.values() if each.policy
+        }
+
+    def document(total: int) -> dict[str, Any]:
+        parts = {"total_timeout": total, "breaker": {"failures": total}}
+        names = {"mavio": MAVIO, "meetergo": MEETERGO}
+        return {"services": {name: {"match": url, **parts} for name, url in names.items()}}
+
+    heard: list[tuple[str, set[Any]]] = []
+
+    def hears(event: Event) -> None:
+        heard.append((event.kind, seconds(services)))
+        if len(heard) == 2:
+            services.reload(document(70))
+
+    services = load_services(document(50), listeners=[hears])
+    services["mavio"].breaker.circuit(MAVIO).isolate()
+    services.reload(document(60))
+    # That the circuit stays isolated is no other transition.
+    assert heard == [("transition", {50}), ("reload", {60}), ("reload", {70})]
+    assert seconds(services) == {70}
+    assert services["mavio"].breaker.circuit(MAVIO).isolated
 
 
 def test_services_come_and_go() -> None:

@@ -162,11 +162,13 @@ def test_a_file_without_end() -> None:
 )
 def test_an_integer_of_too_many_digits(digits: bytes, key: bytes, file: Path) -> None:
     said = refused(file, b"[services.a]\n" + key + b" = " + digits + b"\n")
-    if digits == b"9" * 5000:
-        assert said.startswith("is not valid TOML: ")
-    else:
-        assert said == f"services.a.{key.decode()} holds an integer of more than 64 bits"
+    assert said.endswith("holds an integer of more than 64 bits")
+    # Python does not read those of more than 4300 digits, and nobody knows the key then.
+    if digits != b"9" * 5000:
+        assert said.startswith(f"services.a.{key.decode()} ")
     assert len(said) < 200
+    found = error(file)
+    assert (found.line, found.column) == (2, len(key) + 4)
 
 
 # What is longer cannot even be shown.
@@ -199,7 +201,7 @@ DEEP = 100_000
     ids=range(11),
 )
 def test_a_file_that_is_nested_too_deeply(content: bytes, file: Path) -> None:
-    assert refused(file, content).startswith("is nested too deeply")
+    assert refused(file, content).endswith("is nested too deeply")
 
 
 def test_the_line_of_a_key_of_too_many_parts(file: Path) -> None:
@@ -213,7 +215,7 @@ def test_what_is_nested_as_deeply_as_may_be(file: Path) -> None:
     file.write_bytes(VALID + f"facts.{keys} = [1]\n".encode())
     load_services(file)
     file.write_bytes(VALID + f"facts.{keys} = [[1]]\n".encode())
-    assert str(error(file)) == f"{file}: is nested too deeply"
+    assert str(error(file)) == f"{file}:3:1: services.a.facts is nested too deeply"
 
 
 def test_many_dots_are_no_depth(file: Path) -> None:
@@ -266,13 +268,13 @@ def loops() -> Iterator[Any]:
 )
 def test_a_mapping_that_holds_itself(key: str) -> None:
     for value in loops():
-        assert str(error(service(**{key: value}))) == "the mapping: is nested too deeply"
+        assert str(error(service(**{key: value}))) == f"services.a.{key} is nested too deeply"
 
 
 def test_a_mapping_that_is_its_own_table() -> None:
     document: dict[str, Any] = {}
     document["services"] = document
-    assert str(error(document)) == "the mapping: is nested too deeply"
+    assert str(error(document)) == "services.services.services is nested too deeply"
 
 
 def test_mappings_of_every_kind() -> None:

@@ -12,6 +12,7 @@ import pytest
 from resilient import ConfigError
 from resilient.services.config.positions import Positions
 from resilient.services.config.spelling import spelled
+from tests.growth import growth
 from tests.unit.services.config.problems import error
 
 # Each mark `^N` is where problem N has to be, and is taken out.
@@ -162,6 +163,10 @@ def test_what_is_no_toml_says_how_to_mend_it(
             {"default": {"retry": {"backoff": {"base": 50}}}},
             "cap must be at least base (50 s), and is 20.0 by default",
         ),
+        (
+            {"default": {"errors": {"throttling_codes": {"flat": 5}}}},
+            "must be a table of codes, a list for each format by its name, not { flat = 5 }",
+        ),
         ({"services": [{"api_key": "s3cret"}]}, "[services.NAME], not an array"),
     ],
 )
@@ -169,6 +174,15 @@ def test_other_slips_say_how_to_mend_them(document: dict[str, Any], said: str) -
     found = str(error(document))
     assert said in found
     assert "s3cret" not in found
+
+
+def test_a_problem_more_takes_no_longer_in_a_longer_file() -> None:
+    def places(text: Any) -> None:
+        found = Positions(text)
+        for path in found:
+            found.of_key(path)
+
+    assert growth(lambda lines: "".join(f"k{n} = 1\n" for n in range(lines)), places, 3000) < 10
 
 
 def test_many_problems_end_after_twenty_with_a_count() -> None:

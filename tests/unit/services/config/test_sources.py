@@ -87,6 +87,8 @@ INCLUDES = [
     ("['same.toml']", "default is defined twice, first at {folder}/main.toml:4:2", "same.toml:1:2"),
     ("['bad.toml']", "services.b.retri is no known key (did you mean retry?)", "bad.toml:3:1"),
     ("['broken.toml']", "is not valid TOML: ", "broken.toml:1:4"),
+    ("['deep.toml']", "services.b.retry is nested too deeply", "deep.toml:3:1"),
+    ("['pipe']", "include[0] must be the path of a regular file", "1:12"),
 ]  # fmt: skip
 
 
@@ -105,8 +107,13 @@ def test_what_may_not_be_included_is_refused_with_a_reason(
             "same.toml": "[default]\n",
             "bad.toml": f"{B}retri = 1\n",
             "broken.toml": "x =",
+            "deep.toml": f"{B}retry{'.x' * 60} = {'[' * 9}{']' * 9}\n",
         },
     )
+    if include == "['pipe']":
+        if not hasattr(os, "mkfifo"):
+            return
+        os.mkfifo(folder / "pipe")
     written(tmp_path, {"outside.toml": ""})
     (folder / "away.toml").symlink_to(tmp_path / "outside.toml")
     (found,) = refused(file).problems
@@ -224,6 +231,35 @@ def test_a_problem_in_a_variable_names_it(variables: dict[str, Any], said: str) 
     assert str(found[0]).startswith(f"{name}: ")
     assert (found[0].variable, found[0].file) == (name, None)
     assert "s3cret" not in str(caught.value)
+
+
+ODD_FILES = [
+    # (the file, variable, what is said)
+    ({"services": 5}, "SERVICES__A__RETRY", "changes a table [services.NAME], and the file has"),
+    ({"services": "a"}, "SERVICES__A__RETRY", "changes a table [services.NAME], and the file has"),
+    ({"services": ["a"]}, "SERVICES__A__RETRY", "changes a table [services.NAME], and the file"),
+    ({"services": {"a": 5}}, "SERVICES__A__RETRY", "changes a table [services.NAME], and the file"),
+    ({"presets": {"a": [{}]}}, "PRESETS__A__RETRY", "changes a table [presets.NAME], and the"),
+    ({"default": 5}, "DEFAULT__RETRY", "changes [default], which the file does not have"),
+    # In capitals a name may be longer; and it may have what some systems let a variable have.
+    ({"services": {"straße": {}}}, "SERVICES__STRASSE__RETRY", 'services."straße".retry must be'),
+    ({"services": {"straße": {}}}, "SERVICES__STRAßE__RETRY", 'services."straße".retry must be'),
+    ({"services": {"ä.b": {}}}, "SERVICES__Ä_B__RETRY", 'services."ä.b".retry must be a table'),
+    # A table in the place of another value is the variable's.
+    ({"services": {"a": {"reset_headers": [{"name": "x"}]}}}, "SERVICES__A__RESET_HEADERS__0__NAME",
+     "services.a.reset_headers must be an array of tables, not { 0 = { name ="),
+    ({"services": {"a": {"total_timeout": 5}}}, "SERVICES__A__TOTAL_TIMEOUT__X",
+     "services.a.total_timeout must be false or a positive"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "variable", "said"), ODD_FILES)
+def test_a_variable_and_a_file_of_another_form(
+    document: dict[str, Any], variable: str, said: str
+) -> None:
+    name = f"RESILIENT__{variable}"
+    found = refused(document, environ={name: "[1]"}).problems
+    assert [said in str(each) for each in found if each.variable == name] == [True]
 
 
 def test_the_environment_counts_only_if_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
