@@ -57,6 +57,7 @@ class Reason(Enum):
     USED_UP = "used_up"  # a header that says that nothing remains
     WIDENED = "widened"  # so many classes were refused that it holds the whole key
     QUIET = "quiet"  # nobody has waited for some time
+    UNRELATED = "unrelated"  # refusals come at any rate, so that it holds nobody
 
     # A circuit changed its state because of
     FAILURES = "failures"  # too many failures

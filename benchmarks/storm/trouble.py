@@ -52,6 +52,7 @@ _GROUPS: Final = {
     "j": "one path fails",
     "k": "some routes are limited, or an account",
     "m": "a limit and an outage",
+    "n": "429s at random, whatever the rate",
 }
 
 # The figures of one run by name, and the means over the seeds by column and name.

@@ -16,6 +16,7 @@ to keep. The first word of a name is the row's group:
     j  one path fails, the others do not
     k  one route is limited, or all are
     m  a limit of the rate and an outage
+    n  429s at random, whatever the rate
 
 Outages last 0.87, 1 or 1.13 times as long as a row says, so that no rule can be fitted to one
 length.
@@ -340,6 +341,24 @@ def _random_row(rate: float, percent: float, **more: Any) -> Row:
         measures=_SUCCESS,
         tolerances=("success >= retry - 0.5", "requests a call <= 1.3"),
         **more,
+    )
+
+
+def _unrelated_row(rate: float, percent: float, retry_after: str | None, success: str) -> Row:
+    """Return a row of a server that answers some requests with 429, from half a minute on."""
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    refuses = Delayed(_LATENCY, Reply(429, headers=headers))
+
+    def server(random: Random, outage: Period) -> Answer:
+        well = Latency(_LATENCY, random)
+        return Outage(outage, during=_mixture(refuses, percent / 100, random, then=well), then=well)
+
+    asked = "" if retry_after is None else f" Retry-After {retry_after} s"
+    return Row(
+        name=f"n {percent:g} % {rate:g}/s{asked}",
+        make=_down(rate, 120, before=30.0, after=0.0, server=server),
+        measures=_SUCCESS,
+        tolerances=(f"success >= {success}", "requests a call <= 1.3"),
     )
 
 
@@ -691,6 +710,17 @@ ROWS: Final[tuple[Row, ...]] = (
             ("m 12/s of 10/s 6.5 s", 6.5, _FAILS, "none + 5", 9.5, None),
             ("m 12/s of 10/s 30 s", 30, _FAILS, "none - 3", 9.5, None),
             ("m 12/s of 10/s 15 s hangs", 15, Hang(), "none - 12", 7.5, 3),
+        )
+    ),
+    *(
+        _unrelated_row(rate, percent, retry_after, success)
+        for rate in (5, 50)
+        for percent, retry_after, success in (
+            (1, None, "none - 0.5"),
+            (5, None, "none"),
+            (5, "1", "none"),
+            (20, None, "none + 5"),
+            (20, "1", "none + 2"),
         )
     ),
 )

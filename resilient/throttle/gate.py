@@ -37,6 +37,8 @@ rules, each with the scenario of a server in trouble that needs it (`storm troub
   6/s of 300 a minute would be lost.) Failures that are no 429 spoil that: a cut then leaves the
   rate as it is, and the next success begins the epoch anew. Without it a limit with an outage of
   30 s comes to 4 calls a second afterwards, for 10.
+- **It stands aside** where refusals come at any rate; `throttle.doubt` says when. Without it a
+  server that answers 429 to 5 % of all calls loses nine of ten at 50/s.
 - **No standing queue.** Once a call was refused because the queue was too long, others wait for
   a tenth of `max_wait` only, until it is empty: in a lasting overload nearly everyone would wait
   for `max_wait` otherwise, and no more calls would get through.
@@ -54,6 +56,7 @@ from typing import Final, NamedTuple
 
 from resilient.core.queues import Queue
 from resilient.support.redact import public_path
+from resilient.throttle.doubt import Doubt
 from resilient.throttle.grants import Grants
 
 __all__ = ["QUIET", "Gate", "Part"]
@@ -136,11 +139,13 @@ class Gate:
 
     __slots__ = (
         "_dirty",
+        "_doubt",
         "_epoch",
         "_grants",
         "_is_first",
         "_is_rough",
         "_late",
+        "_rate_before",
         "_seen",
         "_spans",
         "_streak",
@@ -180,6 +185,14 @@ class Gate:
         self._is_first = True
         # Whether few answers had come when it was cut last.
         self._is_rough = False
+        self._doubt = Doubt()
+        # The rate that it had come to when it stepped aside.
+        self._rate_before = _SLOWEST
+
+    @property
+    def is_aside(self) -> bool:
+        """True while it holds nobody, since refusals are not about the rate."""
+        return self._doubt.since is not None
 
     # -- what it learns
 
@@ -205,7 +218,7 @@ class Gate:
     def refused(
         self, sent: float, now: float, asked: float | None, random: Callable[[], float]
     ) -> bool:
-        """Take in a refusal; return whether the gate was cut.
+        """Take in a refusal; return whether that changed the gate by more than its time.
 
         Args:
             sent: When the refused attempt was sent.
@@ -215,15 +228,25 @@ class Gate:
         """
         # (At the very time of a cut nobody passes the gate that it closes.)
         if sent <= self.cut_at:
-            if asked is not None:
+            if asked is not None and not self.is_aside:
                 self.server_until = max(self.server_until, now + asked)
                 self.not_before = max(self.not_before, now + asked)
             return False
-        if not self._dirty:
+        if self.is_aside:
+            if not self._doubt.hear(now, refused=True):
+                return False
+            self.rate = self._rate_before
+            self._doubt.end(self.rate, now)
+        elif not self._dirty:
             seen = self._grants / max(now - self._epoch, 1e-3)
             if self._grants < _MANY:
                 seen = max(seen, self.rate / 2)
+            else:
+                self._doubt.bore(min(self.rate, seen))
             self.rate = max(_SLOWEST, min(self.rate, seen) * _AT_A_CUT)
+            if self._doubt.cut(self.rate, self._grants, now):
+                self._step_aside(now)
+                return True
         self._is_first = False
         # Next to nothing is known of the limit as it is now, as in the beginning.
         self._is_rough = self._grants < _MANY
@@ -242,7 +265,12 @@ class Gate:
             return
         self._streak = 0
         growth = max(_GROWTH, _GROWTH_A_SECOND / self.rate)
-        if self._is_first or self._is_rough:
+        if self.is_aside:
+            self._doubt.hear(sent, refused=False)
+            # Those who have waited do not all leave at once.
+            is_many = self.queue and self.rate > 2 * self._doubt.borne
+            growth = _FIRST_GROWTH if is_many else _FASTEST_GROWTH
+        elif self._is_first or self._is_rough:
             growth = max(_FIRST_GROWTH, 1 / max(1, self._seen) if self._seen < _MANY else growth)
         unrefused = sent - max(self.cut_at, self.not_before) - _UNREFUSED
         if unrefused > 0:
@@ -286,6 +314,15 @@ class Gate:
     def _estimate(self) -> None:
         most = max((count + self._late) / seconds for count, seconds in self._spans)
         self.rate = max(_SLOWEST, self.rate, most * _AT_A_CUT)
+        self._doubt.bore(self.rate)
+
+    def _step_aside(self, now: float) -> None:
+        self._doubt.begin(now)
+        self._rate_before, self.rate = self.rate, self._doubt.borne
+        self.not_before = self.next = self.cut_at = self._epoch = now
+        self.server_until = -math.inf
+        self._grants = self._streak = 0
+        self._is_first = self.full = False
 
     def _shut(
         self,
@@ -342,9 +379,10 @@ class Gate:
     @property
     def over_at(self) -> float:
         """The time at which it is over if nobody waits until then."""
-        return max(self.busy_at, self.not_before) + QUIET
+        return max(max(self.busy_at, self.not_before) + QUIET, self._doubt.lasts_until)
 
     def rebase(self, shift: float) -> None:
         """Move to another scale of time, which is `shift` seconds ahead of this one."""
         for name in ("not_before", "server_until", "next", "cut_at", "busy_at", "_epoch"):
             setattr(self, name, getattr(self, name) + shift)
+        self._doubt.rebase(shift)

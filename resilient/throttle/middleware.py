@@ -415,6 +415,7 @@ class Throttle(Guard):
             gate = place.find(part)
         is_news = gate is None
         was_cut = True
+        was_aside = gate is not None and gate.is_aside
         if gate is None:
             gate = place.make(part, now)
             wide = place.widened(gate, now)
@@ -427,6 +428,9 @@ class Throttle(Guard):
                     wide.take_over(each)
         else:
             was_cut = gate.refused(sent, now, asked, random)
+        if gate.is_aside and not was_aside:
+            code = Reason.UNRELATED
+            gate.queue.wake_all()
         if was_cut:
             error = outcome.error
             # Without its traceback, which refers to all that the call has.
@@ -443,7 +447,8 @@ class Throttle(Guard):
             found = find_obstacle(gate, bounds, now, waits=False)
             if found is None and place.meter is not None:
                 found = find_obstacle(place.meter, bounds, now, waits=False)
-            outcome.paced = found is None
+            # At a gate that stands aside each waits for its own time.
+            outcome.paced = found is None and not gate.is_aside
             if found is not None:
                 outcome.refuse_until(found.until, found.code)
 
@@ -462,13 +467,14 @@ class Throttle(Guard):
             Reason.REFUSED: what.removeprefix("status "),
             Reason.USED_UP: "nothing remains of the limit",
             Reason.WIDENED: "refusals of several parts",
+            Reason.UNRELATED: "refusals come at any rate",
         }[code]
         said = "the server names no time" if asked is None else f"the server asks for {asked:g} s"
         self.emitter.announce(
             "throttle",
             key=place.key,
             part=gate.part.name,
-            closed=True,
+            closed=not gate.is_aside,
             rate=gate.rate,
             seconds=gate.opens_at(now) - now,
             queued=len(gate.queue),
