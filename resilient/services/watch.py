@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from hashlib import file_digest
 from typing import Any, Final
 
@@ -90,8 +90,10 @@ async def watch_services(
     finally:
         stop.set()
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        # Not `await task`: its cancellation could not be told from our own.
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
 
 
 @define

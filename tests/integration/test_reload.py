@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import watchfiles
 
 import resilient
 from resilient import Bulkhead, Services, load_services, watch_services
@@ -262,3 +263,32 @@ async def test_a_watcher_reloads_on_change_and_survives_a_file_that_is_wrong(
         await asyncio.sleep(0.3)
         assert len(log.reloads) == 4
     assert [each.get_name() for each in asyncio.all_tasks() if "resilient" in each.get_name()] == []
+
+
+async def test_a_cancellation_while_a_watch_ends_goes_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "services.toml"
+    file.write_text("[default]\n", encoding="utf-8")
+    ends = asyncio.Event()
+
+    async def slow(*_: Any, **__: Any) -> AsyncIterator[None]:
+        try:
+            await asyncio.Event().wait()
+            yield
+        finally:
+            ends.set()
+            await asyncio.sleep(0.05)
+
+    async def watch() -> None:
+        async with watch_services(load_services(file), file):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(watchfiles, "awatch", slow)
+    task = asyncio.create_task(watch())
+    await ends.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    # The watch itself ends a moment later.
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
