@@ -54,6 +54,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("way", ["optimistic", "general"], indirect=True, scope="module")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are processors, for some tests wait."""
+    ours = getattr(os, "sched_getaffinity", None)
+    return 1 + (os.cpu_count() or 1 if ours is None else len(ours(0)))
+
+
 def pytest_collection_finish() -> None:
     """Let the collector leave the tests themselves alone: they are many objects."""
     gc.collect()

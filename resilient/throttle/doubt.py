@@ -5,9 +5,9 @@ many connections at once. A gate that takes each of them for a limit of the rate
 fraction of what the server bears (at 50 calls a second, of which 5 % are refused at random, nine of
 ten calls would be lost). A pure machine that a gate asks at each cut; its rules:
 
-- **A limit of the rate leaves a trace**: whoever keeps below it is not refused. So a gate that has
-  been cut several times, each time after some answers, and came down to less than half of what the
-  server was seen to bear, is in doubt.
+- **A limit of the rate leaves a trace**: whoever keeps below it is not refused. So a gate is in
+  doubt if it was cut three times after answers that were no refusals, and came down to less than
+  0.7 of what the server was seen to bear.
 - **Then it is tried out.** The gate stands aside: calls leave at the rate that the server was seen
   to bear, and quickly more of them; a refusal is that of one call, which waits for its own time.
 - **The share of refusals decides.** Under a limit of the rate with more calls than it lets through,
@@ -26,8 +26,7 @@ from typing import Final
 
 __all__ = ["Doubt"]
 
-# Answers that make a cut count, cuts that it takes, and the part of the rate that is left then.
-_FEW: Final = 1
+# Cuts that it takes, and the part of the rate that is left then.
 _CUTS: Final = 3
 _PART: Final = 0.7
 
@@ -89,7 +88,8 @@ class Doubt:
             answers: Answers since the cut before.
             now: The time.
         """
-        self._cuts += answers >= _FEW
+        # A server that lets nothing through says nothing of a rate.
+        self._cuts += answers > 0
         return self._cuts >= _CUTS and rate < self.borne * _PART and now >= self._again_at
 
     def begin(self, now: float) -> None:
