@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -52,6 +53,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return  # it says which, or a second look at other versions need not see both
     if holds and not {"Pipeline", "Policy", "resilient", "wrap", "wrapped"}.isdisjoint(names):
         metafunc.parametrize("way", ["optimistic", "general"], indirect=True, scope="module")
+
+
+@pytest.fixture
+def default_log_level() -> Iterator[None]:
+    """The logger as it is by default, whatever pytest has set."""
+    logger = logging.getLogger("resilient")
+    logger.setLevel(logging.WARNING)
+    yield
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.hookimpl(optionalhook=True)

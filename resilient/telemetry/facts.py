@@ -23,7 +23,14 @@ from resilient.errors import (
     ThrottledError,
 )
 
-__all__ = ["METHODS", "ErrorTypes", "attempt_span_name", "is_cancellation", "shown_url"]
+__all__ = [
+    "METHODS",
+    "ErrorTypes",
+    "attempt_span_name",
+    "end_of_attempt",
+    "is_cancellation",
+    "shown_url",
+]
 
 # Any other is `_OTHER`.
 METHODS: Final = frozenset(
@@ -68,6 +75,26 @@ def attempt_span_name(method: str, template: str | None) -> str:
     """Return the name of an attempt's span, which never has a path in it."""
     shown = method if method in METHODS else "HTTP"
     return shown if template is None else f"{shown} {template}"
+
+
+def end_of_attempt(
+    status: int | None, protocol: str | None, error: str | None
+) -> dict[str, str | int]:
+    """Return the attributes that say how an attempt ended; those that are None are left out.
+
+    Args:
+        status: The status of its response.
+        protocol: The version of HTTP.
+        error: Its `error.type`.
+    """
+    attributes: dict[str, str | int] = {}
+    if status is not None:
+        attributes["http.response.status_code"] = status
+    if protocol is not None:
+        attributes["network.protocol.version"] = protocol
+    if error is not None:
+        attributes["error.type"] = error
+    return attributes
 
 
 def is_cancellation(error: BaseException) -> bool:

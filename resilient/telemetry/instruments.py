@@ -34,7 +34,7 @@ from yarl import URL
 from resilient.errors import ConfigError
 from resilient.telemetry.emitter import Emitter
 from resilient.telemetry.events import Event, RefusalEvent, TransitionEvent
-from resilient.telemetry.facts import METHODS, ErrorTypes
+from resilient.telemetry.facts import METHODS, ErrorTypes, end_of_attempt
 
 __all__ = ["Instruments", "Server"]
 
@@ -104,12 +104,7 @@ class Server:
             made = dict(self._metric)
             if template is not None:
                 made["url.template"] = template
-            if status is not None:
-                made["http.response.status_code"] = status
-            if error is not None:
-                made["error.type"] = error
-            if protocol is not None:
-                made["network.protocol.version"] = protocol
+            made |= end_of_attempt(status, protocol, error)
             if len(self._metrics) >= _MOST_KEPT:
                 self._metrics.clear()
             found = self._metrics[key] = made

@@ -33,7 +33,13 @@ from resilient.core.watch import CallWatch, Watched
 from resilient.errors import DeadlineExceededError
 from resilient.reasons import Reason
 from resilient.support.validation import instance, validated
-from resilient.telemetry.facts import METHODS, attempt_span_name, is_cancellation, shown_url
+from resilient.telemetry.facts import (
+    METHODS,
+    attempt_span_name,
+    end_of_attempt,
+    is_cancellation,
+    shown_url,
+)
 from resilient.telemetry.policy import TelemetryPolicy
 from resilient.telemetry.telemetry import Telemetry, TelemetryWarning
 from resilient.telemetry.templates import Templates
@@ -379,14 +385,8 @@ class AttemptTelemetry(LoopBound):
             attributes = server.metric(known, status, error_type, protocol)
             otel.record(otel.attempts, seconds, attributes, of)
         if span is not None:
-            attributes = {}
-            if span.is_recording():
-                if status is not None:
-                    attributes["http.response.status_code"] = status
-                if protocol is not None:
-                    attributes["network.protocol.version"] = protocol
-                if error_type is not None:
-                    attributes["error.type"] = error_type
+            is_kept = span.is_recording()
+            attributes = end_of_attempt(status, protocol, error_type) if is_kept else {}
             otel.end(span, attributes, failed=error_type is not None)
         if entered is not None:
             otel.detach(entered)

@@ -45,6 +45,18 @@ def python(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]
     )
 
 
+def begun(directory: Path) -> subprocess.Popen[str]:
+    """The demo in a pipe, just begun; it prints at once, and warns of everything."""
+    return subprocess.Popen(
+        [sys.executable, "-X", "dev", "-W", "error", "-u", "-m", "resilient", "demo"],
+        cwd=directory,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def complaints(stderr: str) -> list[str]:
     """Lines but for asyncio's debug mode, which tells of a machine that is busy."""
     return [line for line in stderr.splitlines() if line and not line.startswith("Executing <")]
@@ -57,14 +69,7 @@ def rows(text: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
 def test_an_interrupt(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", "-u", "-m", "resilient", "demo"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as demo:
+    with begun(tmp_path) as demo:
         assert demo.stdout is not None
         for line in demo.stdout:
             if line.startswith(SECTIONS[1]):
@@ -168,15 +173,7 @@ async def test_both_sides_add_up() -> None:
 def piped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
     """The demo in a pipe, just begun: it waits most of its fourteen seconds."""
     directory = tmp_path_factory.mktemp("demo")
-    arguments = "-X", "dev", "-W", "error", "-m", "resilient", "demo"
-    with subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=directory,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as demo:
+    with begun(directory) as demo:
         yield demo
         demo.kill()
     assert list(directory.iterdir()) == []

@@ -1,7 +1,6 @@
 """Promise 11: where nobody listens, nothing is made for a listener."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +21,8 @@ from resilient.testing.event_log import EventLog
 from resilient.testing.time.clocks import FakeClock
 from tests.integration.support import client, fault_server, policy, retry_policy, status_of, wrapped
 
+pytestmark = pytest.mark.usefixtures("default_log_level")
+
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
@@ -41,15 +42,6 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         monkeypatch.setitem(KINDS, kind, counting(KINDS[kind]))  # type: ignore[arg-type]  # a class, by a name
     monkeypatch.setattr(resilient.attempts, "Attempt", counting(Attempt))
     return counts
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """The logger as it is by default, whatever pytest has set."""
-    logger = logging.getLogger("resilient")
-    logger.setLevel(logging.WARNING)
-    yield
-    logger.setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize("under", [client, wrapped])

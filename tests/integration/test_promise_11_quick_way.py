@@ -9,7 +9,7 @@ import asyncio
 import gc
 import logging
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -32,6 +32,8 @@ from resilient.core.quiet import Spell
 from resilient.testing import Hang, Reply
 from tests.integration.support import client, fault_server, status_of, wrapped
 
+pytestmark = pytest.mark.usefixtures("default_log_level")
+
 Call = Callable[[aiohttp.ClientSession, str], Awaitable[Any]]
 
 
@@ -39,15 +41,6 @@ Call = Callable[[aiohttp.ClientSession, str], Awaitable[Any]]
 def way() -> str:
     """As everybody has it, and not both ways."""
     return ""
-
-
-@pytest.fixture(autouse=True)
-def silent() -> Iterator[None]:
-    """The logger as it is by default, whatever pytest has set."""
-    logger = logging.getLogger("resilient")
-    logger.setLevel(logging.WARNING)
-    yield
-    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Any, get_args
 from unittest.mock import Mock
 
@@ -15,14 +14,7 @@ from resilient.telemetry.emitter import Emitter
 from resilient.telemetry.events import KINDS, kinds_of
 from resilient.telemetry.levels import LEVELS, Kind
 
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """The logger as it is by default, whatever pytest has set."""
-    logger = logging.getLogger("resilient")
-    logger.setLevel(logging.WARNING)
-    yield
-    logger.setLevel(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("default_log_level")
 
 
 class Declared:
